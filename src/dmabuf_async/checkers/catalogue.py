@@ -1,0 +1,41 @@
+"""All checkers that ship, and all codes with their pages."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Final
+
+from dmabuf_async.checkers.base import Checker
+from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
+from dmabuf_async.checkers.locking import Deadlock, DoubleUnlock
+from dmabuf_async.checkers.memory import DoubleFree, FrameLeak, LeakAtExit, UseAfterFree
+from dmabuf_async.checkers.pinning import AccessWithoutBacking, BadRange, MovedWhilePinned, PinLeak, UnbalancedPut
+from dmabuf_async.checkers.program import UnhandledException
+
+CHECKERS: Final[tuple[Checker, ...]] = (
+    # At one step, the first that applies is told first.
+    BadRange(),
+    AccessWithoutBacking(),
+    MovedWhilePinned(),
+    UnbalancedPut(),
+    KmapLimit(),
+    KmapOrder(),
+    SleepInAtomic(),
+    StaleKmap(),
+    UseAfterFree(),
+    DoubleFree(),
+    DoubleUnlock(),
+    Deadlock(),
+    UnhandledException(),
+    PinLeak(),
+    KmapLeak(),
+    LeakAtExit(),
+    FrameLeak(),
+)
+
+CODES: Final[tuple[str, ...]] = tuple(code for checker in CHECKERS for code in checker.codes)
+
+
+def page(code: str) -> str:
+    """What ``explain CODE`` prints, in Markdown: what happened, the rule, the smallest scenario, the cure."""
+    return resources.files("dmabuf_async.checkers").joinpath(f"pages/{code}.md").read_text(encoding="utf-8")

@@ -1,0 +1,65 @@
+"""Frames, slots and references: used only while they are owned, freed exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from dmabuf_async.checkers.base import Checker, Found
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.machine.marks import Mark
+
+
+class UseAfterFree(Checker):
+    """A frame or slot is copied though it is free, or a released buffer is used."""
+
+    __slots__ = ()
+    codes = ("use-after-free",)
+
+    def marked(self, mark: Mark) -> Found | None:
+        return Found("use-after-free", "V15", f"{mark.actor.name} {mark.detail}", mark.actor, (mark.thing,))
+
+
+class DoubleFree(Checker):
+    """A frame or slot is freed though it is free."""
+
+    __slots__ = ()
+    codes = ("double-free",)
+
+    def marked(self, mark: Mark) -> Found | None:
+        message = f"{mark.actor.name} frees {mark.thing.name}, which is free already"
+        return Found("double-free", "V15", message, mark.actor, (mark.thing,))
+
+
+class FrameLeak(Checker):
+    """At the end every frame and slot is free, or is the storage of a live buffer."""
+
+    __slots__ = ()
+    codes = ("frame-leak",)
+
+    def over(self, machine: Machine, actors: Sequence[Actor]) -> Iterable[Found]:
+        for zone in machine.zones.values():
+            for place in zone.places:
+                page = place.owner
+                if page is None or (page.where is place and page.buffer.references):
+                    continue
+                kind = "frame" if zone.resident else "slot"
+                message = f"{kind} {place.name} was taken for {page.name}, is not its storage, and is never freed"
+                yield Found("frame-leak", "V6", message, place.taker or actors[0], (place,))
+
+
+class LeakAtExit(Checker):
+    """A kernel task that ends has dropped the references that it took."""
+
+    __slots__ = ()
+    codes = ("leak-at-exit",)
+
+    def over(self, machine: Machine, actors: Sequence[Actor]) -> Iterable[Found]:
+        for taken in machine.taken.values():
+            if taken.count and not taken.actor.user:
+                name = taken.buffer.name
+                message = f"{taken.actor.name} ends and still holds a reference on {name}: dma_buf_get without put"
+                yield Found("leak-at-exit", "V15", message, taken.actor, (taken.buffer,))

@@ -1,0 +1,238 @@
+"""What may look at an execution: the fingerprint, the checkers, the trace, the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dmabuf_async.checkers.base import Checker, Found
+from dmabuf_async.checkers.locking import Deadlock
+from dmabuf_async.engine.site import role, site
+from dmabuf_async.ops import CALM, Errno, Footprint
+from dmabuf_async.tasks import UNWOUND
+from dmabuf_async.thing import Thing
+from dmabuf_async.trace.events import Event, Finding, Signature, Trace
+
+if TYPE_CHECKING:
+    from dmabuf_async.engine.audit import Audit
+    from dmabuf_async.engine.parking import Parking
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.ops import Op, Settle
+
+
+class Watch:
+    """Observes one execution on one machine.
+
+    Keeps the machine's fingerprint and each actor's local state, and asks the
+    checkers. With ``trace`` it keeps every step, and with ``footprints`` also what each
+    step read and wrote, which tells its causal past. ``on_step`` is called after each step.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        checkers: Iterable[Checker] = (),
+        *,
+        trace: bool = False,
+        footprints: bool = False,
+        audit: Audit | None = None,
+        on_step: Callable[[], None] | None = None,
+    ) -> None:
+        self.machine = machine
+        self.step = 0
+        self.findings: list[Finding] = []
+        self.steps: list[Step] | None = [] if trace or footprints else None
+        self.on_step = on_step
+        self._audit = audit
+        self._deep = footprints or audit is not None
+        self._checkers = tuple(checkers)
+        self._after: dict[type[Op], list[Callable[..., Found | None]]] = {}
+        self._marks: dict[str, Checker] = {}
+        self._called = [checker.called for checker in self._checkers if type(checker).called is not Checker.called]
+        for checker in self._checkers:
+            for op in checker.ops:
+                self._after.setdefault(op, []).append(checker.performed)
+            for code in checker.codes:
+                self._marks[code] = checker
+        self._latest: tuple[Actor, Op, tuple[Thing, ...]] | None = None
+        self._footprint: Footprint | None = None
+        self._taint = Taint()
+
+    # Steps ---------------------------------------------------------------------
+
+    def before(self, actor: Actor, op: Op, outcome: int) -> tuple[Thing, ...]:
+        """A step is about to be made; what it writes."""
+        if self._deep:
+            self._footprint = op.footprint(actor)
+            if self._audit is not None:
+                self._audit.open(actor, op, self._footprint)
+        return op.writes(actor)
+
+    def after(self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]) -> None:
+        """The step has been made, and the actor not yet resumed."""
+        self.step += 1
+        machine = self.machine
+        machine.rehash(written)
+        actor.local = hash((actor.local, -7 if result is None else result))
+        actor.last = self.step
+        if self._taint:
+            self._taint.spread(actor, Footprint(frozenset(op.reads(actor)), frozenset(written)))
+        if self.steps is not None:
+            last = None if self._latest is None else self._latest[0]
+            preempted = last if last is not actor and last is not None and last.ready else None
+            self.steps.append(Step(actor, op, outcome, result, preempted, actor.site, self._footprint))
+        self._latest = (actor, op, written)
+        checks = self._after.get(op.__class__)
+        if checks is not None:
+            for check in checks:
+                found = check(machine, actor, op, result)
+                if found is not None:
+                    self.state(found)
+        if machine.marks:
+            for mark in machine.marks:
+                checker = self._marks.get(mark.code)
+                found = None if checker is None else checker.marked(mark)
+                if found is not None:
+                    self.state(found)
+            machine.marks.clear()
+        if self._audit is not None:
+            self._audit.close(actor, result)
+        if self.on_step is not None:
+            self.on_step()
+
+    def parked(self, actor: Actor, op: Op) -> None:
+        """``actor`` now stands before an op that may wait or sleep."""
+        for called in self._called:
+            found = called(self.machine, actor, op)
+            if found is not None:
+                self.state(found)
+
+    def settled(self, actor: Actor, op: Settle) -> None:
+        """``actor`` has settled."""
+        if self._audit is not None:
+            self._audit.settled(actor, op.value)
+
+    def failed(self, actor: Actor, error: BaseException) -> None:
+        """``actor`` ended by an exception."""
+        for checker in self._checkers:
+            found = checker.failed(actor, error)
+            if found is not None:
+                self.state(found)
+
+    def over(self, core: Parking) -> None:
+        """The run is over; what remains is not yet unwound."""
+        stuck = [actor for actor in core.actors if not actor.ended and not actor.stuck and not core.idles(actor)]
+        for checker in self._checkers:
+            if core.stopped == "ended":
+                found: Iterable[Found] = checker.over(self.machine, core.actors)
+            elif core.stopped == "deadlock" and stuck and isinstance(checker, Deadlock):
+                found = [checker.stated(stuck)]
+            else:
+                found = ()
+            for one in found:
+                self.state(one, one.actor.last if core.stopped == "ended" else self.step)
+
+    # Findings --------------------------------------------------------------------
+
+    def state(self, found: Found, step: int | None = None) -> None:
+        """Turn what a checker said into a finding of this step."""
+        actor = found.actor
+        primary = not self._taint.has(actor, *found.others)
+        kind = found.things[0].KIND if found.things else "program"
+        signature = Signature(found.code, found.rule, role(actor.name), site(actor), kind)
+        names = tuple(dict.fromkeys(thing.name for thing in found.things))
+        at = self.step if step is None else step
+        self.findings.append(Finding(found.code, found.rule, found.message, at, actor.name, names, signature, primary))
+        if self._latest is not None:
+            latest, op, written = self._latest
+            self._taint.add(latest, Footprint(frozenset(op.reads(latest)), frozenset(written)))
+
+    def trace(self, core: Parking) -> Trace:
+        """Everything that happened, as plain data."""
+        events = tuple(step.event(number) for number, step in enumerate(self.steps or (), 1))
+        names = tuple(actor.name for actor in sorted(core.actors, key=lambda actor: actor.path))
+        others = tuple(dict.fromkeys(event.actor for event in events if event.actor not in names))
+        return Trace(names + others, events, tuple(self.findings))
+
+
+class Step(NamedTuple):
+    """One step, as it was; ops say in words what they did only when somebody asks."""
+
+    actor: Actor
+    op: Op
+    outcome: int
+    result: Any
+    preempted: Actor | None
+    site: str
+    footprint: Footprint | None
+
+    def event(self, number: int) -> Event:
+        """As plain data."""
+        actor, result = self.actor, self.result
+        reads, writes = self.footprint or (frozenset[Any](), frozenset[Any]())
+        return Event(
+            step=number,
+            actor=actor.name,
+            cpu=None if actor.cpu is None else actor.cpu.number,
+            kind=self.op.kind,
+            text=self.op.describe(),
+            result=shown(result),
+            fault=self.outcome != CALM or actor.cpu is None,
+            preempts=None if self.preempted is None else self.preempted.name,
+            site=self.site,
+            reads=frozenset(thing.name for thing in reads),
+            writes=frozenset(thing.name for thing in writes),
+        )
+
+
+def shown(result: Any) -> str:
+    """A result in a trace: the same text on every engine and in every process."""
+    if result is None or result == UNWOUND:
+        return ""
+    return result.name if isinstance(result, Thing | Errno) else repr(result)
+
+
+class Taint:
+    """What lies in the causal future of a finding, by conflict order (DESIGN 2, Checker).
+
+    Kept forward from the first finding on, so that it costs nothing before. What
+    is found at one step is found together: a finding counts from the next step on.
+    """
+
+    __slots__ = ("_actors", "_fresh", "_reads", "_writes")
+
+    def __init__(self) -> None:
+        self._actors: set[Actor] = set()
+        self._reads: set[Thing] = set()
+        self._writes: set[Thing] = set()
+        self._fresh: list[tuple[Actor, Footprint]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._fresh or self._actors)
+
+    def has(self, *actors: Actor) -> bool:
+        """Whether the latest step of one of them is a consequence of an earlier finding."""
+        return not self._actors.isdisjoint(actors)
+
+    def add(self, actor: Actor, footprint: Footprint) -> None:
+        """A finding was stated at the present step of ``actor``."""
+        self._fresh.append((actor, footprint))
+
+    def spread(self, actor: Actor, footprint: Footprint) -> None:
+        """The next step."""
+        for tainted, (reads, writes) in self._fresh:
+            self._actors.add(tainted)
+            self._reads |= reads
+            self._writes |= writes
+        self._fresh.clear()
+        reads, writes = footprint
+        if (
+            actor in self._actors
+            or not self._writes.isdisjoint(writes)
+            or not self._writes.isdisjoint(reads)
+            or not self._reads.isdisjoint(writes)
+        ):
+            self._actors.add(actor)
+            self._reads |= reads
+            self._writes |= writes

@@ -1,0 +1,51 @@
+"""What an exploration may claim, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dmabuf_async.trace.events import Finding, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A finding with the schedule that shows it."""
+
+    finding: Finding
+    schedule: str
+    """``dba1:...``: replays it."""
+    execution: int
+    """The number of the execution that showed it first, from 1."""
+    expected: bool
+    """The scenario says that this may, or must, be found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result of exploring one scenario."""
+
+    scenario: str
+    """As it was named on the command line."""
+    strength: str
+    """``sampled 400 (random)``, ``replayed``, ``refuted``, ``unfinished`` (DESIGN 7)."""
+    executions: int
+    steps: int
+    seconds: float
+    cut: int
+    """Executions that ended at ``max_steps``."""
+    failures: tuple[Failure, ...]
+    """One for each signature of a primary finding, in the order of finding."""
+    counts: Mapping[Signature, int] = field(default_factory=dict)
+    """How many executions showed each primary signature."""
+    missing: tuple[str, ...] = ()
+    """Expected codes, if not one of them was found; else empty."""
+    unseen: tuple[str, ...] = ()
+    """Witnesses that ``sometimes`` asks for and that never came."""
+    interrupted: bool = False
+    exit_code: int = 0
+    """For this scenario alone (DESIGN 10)."""
+
+    @property
+    def as_expected(self) -> bool:
+        return self.exit_code == 0

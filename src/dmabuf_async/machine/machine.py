@@ -1,0 +1,211 @@
+"""The machine: every shared object of the simulated system, and nothing that decides (DESIGN 2).
+
+Synchronous and deterministic: no dice, no wall clock, no event loop. It delegates:
+what an op does lies beside the object it acts on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from dmabuf_async.errors import ScenarioError
+from dmabuf_async.machine.actor import Actor
+from dmabuf_async.machine.cells import Cell, Counter
+from dmabuf_async.machine.clock import Clock
+from dmabuf_async.machine.cpu import Cpu
+from dmabuf_async.machine.kmap import Pool
+from dmabuf_async.machine.ledger import References
+from dmabuf_async.machine.locks import Mutex
+from dmabuf_async.machine.marks import Marks
+from dmabuf_async.machine.memory import Zone
+from dmabuf_async.machine.sizes import Faults, Sizes
+from dmabuf_async.machine.storage import Buffer
+from dmabuf_async.ops import CALM
+
+if TYPE_CHECKING:
+    from dmabuf_async.ops import Op
+
+from dmabuf_async.thing import Thing
+
+AnyThing = TypeVar("AnyThing", bound=Thing)
+
+
+class Peek(NamedTuple):
+    """What one op would lead to."""
+
+    result: Any
+    fingerprint: int
+    """Of the machine, what is owed included, after the op."""
+
+
+class Machine:
+    """The state of one simulated system, with the makers of its objects and tasks.
+
+    A program is a function that takes a fresh machine, makes objects, and declares
+    tasks with :meth:`task`.
+    """
+
+    def __init__(self, sizes: Sizes | None = None) -> None:
+        self.sizes = sizes = sizes or Sizes()
+        self.marks = Marks()
+        self.faults = Faults(sizes)
+        self.things: dict[str, Thing] = {"faults": self.faults}
+        self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
+        self.zones: dict[str, Zone] = {}
+        for name, size in (("ram", sizes.ram), ("high", sizes.highmem), ("swap", sizes.swap)):
+            zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks))
+            for place in zone.places:
+                self.things[place.name] = place
+        self.kmaps = self._add(Pool(sizes.kmap_slots))
+        self.clock = self._add(Clock())
+        self.buffers: dict[str, Buffer] = {}
+        self.actors: list[Actor] = []
+        self.fingerprint = 0
+        self.taken: dict[tuple[Buffer, Actor], References] = {}
+
+    def _add(self, thing: AnyThing) -> AnyThing:
+        if thing.name in self.things:
+            raise ScenarioError(
+                f"two objects are called {thing.name!r}: names identify objects in traces and across "
+                "executions, so give one of them another name"
+            )
+        self.things[thing.name] = thing
+        return thing
+
+    # Makers ---------------------------------------------------------------
+
+    def cell(self, name: str, value: Hashable = 0) -> Cell:
+        """A shared variable."""
+        return self._add(Cell(name, value, self.faults))
+
+    def counter(self, name: str, value: int = 0) -> Counter:
+        """A shared number with atomic ops."""
+        return self._add(Counter(name, value, self.faults))
+
+    def mutex(self, name: str) -> Mutex:
+        """A sleeping lock."""
+        return self._add(Mutex(name, self.marks))
+
+    def buffer(self, name: str, pages: int = 1) -> Buffer:
+        """A dma_buf without storage; an exporter gives it some."""
+        buffer = self._add(Buffer(self, name, pages, self.sizes.words))
+        self.things[buffer.pins.name] = buffer.pins
+        for page in buffer.pages:
+            self.things[page.name] = page
+            for word in page.words:
+                self.things[word.name] = word
+        self.buffers[name] = buffer
+        return buffer
+
+    def task(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *arguments: Any,
+        cpu: int = 0,
+        user: bool = False,
+        daemon: bool = False,
+    ) -> Actor:
+        """Declare a task that runs ``await function(*arguments)`` from the start.
+
+        ``user``: a user process, which can be killed, and whose end cleans up after it.
+        ``daemon``: a service task of a driver, which ends when the others have ended.
+        """
+        if not 0 <= cpu < len(self.cpus):
+            raise ScenarioError(
+                f"task {name!r} stands on cpu {cpu}, but the machine has only cpus 0 to {len(self.cpus) - 1}: "
+                "give it one of these, or the machine more"
+            )
+        actor = self._add(Actor(name, (len(self.actors),), self.cpus[cpu], function, arguments))
+        actor.user, actor.daemon = user, daemon
+        self.actors.append(actor)
+        return actor
+
+    def references(self, buffer: Buffer, actor: Actor) -> References:
+        """The references that one task took on one buffer."""
+        taken = self.taken.get((buffer, actor))
+        if taken is None:
+            taken = self.taken[buffer, actor] = References(buffer, actor)
+        return taken
+
+    # State ----------------------------------------------------------------
+
+    def everything(self) -> Iterator[Thing]:
+        """All objects that live through a whole execution."""
+        return iter(self.things.values())
+
+    def seal(self) -> None:
+        """The program is complete: this is the state that :meth:`reset` goes back to."""
+        for thing in self.things.values():
+            thing.initial = thing.state()
+
+    def reset(self) -> None:
+        """Back to the state at :meth:`seal`, as if nothing had ever run."""
+        for thing in self.things.values():
+            thing.restore(thing.initial)
+            if thing.pending:
+                thing.pending.clear()
+            thing.fingerprint = 0
+        for buffer in self.buffers.values():
+            buffer.pins.of.clear()
+        self.kmaps.mappings.clear()
+        self.taken.clear()
+        self.marks.clear()
+        self.clock.now = 0
+        self.fingerprint = 0
+
+    def rehash(self, written: tuple[Thing, ...]) -> None:
+        """Bring the fingerprint up to date after a step that wrote these objects.
+
+        It is the exclusive or, over all objects, of the hash of the object's state and
+        of its initial state, so that an object which is back where it began counts for
+        nothing, and the cost is that of the step's footprint alone.
+        """
+        fingerprint = self.fingerprint
+        for thing in written:
+            old = thing.fingerprint
+            state = thing.state()
+            new = 0 if state == thing.initial else hash((thing.key, state))
+            if new != old:
+                fingerprint ^= old ^ new
+                thing.fingerprint = new
+        self.fingerprint = fingerprint
+
+    # Ops ------------------------------------------------------------------
+
+    def enabled(self, actor: Actor, op: Op) -> bool:
+        """Whether ``actor`` could perform ``op`` now, without a fault.
+
+        Nobody runs on a CPU that another actor keeps in atomic context.
+        """
+        cpu = actor.cpu
+        if cpu is not None and cpu.atomic and cpu.atomic[-1].actor is not actor:
+            return False
+        return not op.conditional or op.enabled(actor)
+
+    def outcomes(self, actor: Actor, op: Op) -> tuple[str, ...]:
+        """What may become of ``op``: first ``""``, the calm outcome, then names of faults."""
+        return op.outcomes(actor)
+
+    def apply(self, actor: Actor, op: Op, outcome: int = CALM) -> Any:
+        """Perform ``op``, keep the fingerprint, and return the result. Misuse is in ``marks``."""
+        written = op.writes(actor)
+        result = op.apply(actor, outcome)
+        self.rehash(written)
+        return result
+
+    def peek(self, actor: Actor, op: Op, outcome: int = CALM) -> Peek:
+        """What :meth:`apply` would return and lead to; all undone again."""
+        written = op.writes(actor)
+        saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
+        fingerprint, marks, now = self.fingerprint, len(self.marks), self.clock.now
+        mappings = dict(self.kmaps.mappings)
+        peeked = Peek(self.apply(actor, op, outcome), self.fingerprint)
+        for thing, state, old in saved:
+            thing.restore(state)
+            thing.fingerprint = old
+        self.fingerprint, self.clock.now = fingerprint, now
+        self.kmaps.mappings = mappings
+        del self.marks[marks:]
+        return peeked

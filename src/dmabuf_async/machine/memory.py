@@ -1,0 +1,167 @@
+"""Page frames and swap slots: places that hold the words of a page, each in a finite zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dmabuf_async.ops import CALM, ENOMEM, ENOSPC, FallibleOp, Op
+from dmabuf_async.thing import Thing
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.sizes import Faults
+    from dmabuf_async.machine.marks import Marks
+    from dmabuf_async.machine.storage import Page
+
+
+class Place(Thing):
+    """A page frame, or a slot of the swap space."""
+
+    __slots__ = ("maps", "number", "owner", "taker", "zone")
+    STATE = ("owner", "maps")
+    KIND = "frame"
+
+    def __init__(self, zone: Zone, number: int) -> None:
+        super().__init__(f"{zone.name}#{number}")
+        self.zone = zone
+        self.number = number
+        self.owner: Page | None = None  # None: free. From the allocation on, the page it is filled for
+        self.taker: Actor | None = None  # who allocated it, for reports
+        self.maps = 0  # live kernel mappings of a highmem frame, which share one slot
+
+
+class Free:
+    """The free places of a zone as a persistent list, soonest first; hashing is O(1)."""
+
+    __slots__ = ("count", "key", "place", "rest")
+
+    def __init__(self, place: Place, rest: Free | None) -> None:
+        self.place = place
+        self.rest = rest
+        self.count = 1 if rest is None else rest.count + 1
+        self.key = hash((place.key, 0 if rest is None else rest.key))
+
+    def __hash__(self) -> int:
+        return self.key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Free) and self.key == other.key
+
+
+class Zone(Thing):
+    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem) or ``swap``.
+
+    Freed places are reused soonest first, because that shows most bugs.
+    """
+
+    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident")
+    STATE = ("free",)
+    KIND = "zone"
+
+    def __init__(self, name: str, size: int, faults: Faults, marks: Marks) -> None:
+        super().__init__(name)
+        self.highmem = name == "high"
+        self.resident = name != "swap"  # a CPU can reach it
+        self.faults = faults
+        self.marks = marks
+        self.places = tuple(Place(self, number) for number in range(size))
+        self.free: Free | None = None
+        for place in reversed(self.places):
+            self.free = Free(place, self.free)
+
+    def alloc(self, page: Page) -> Alloc:
+        """Take a free place to be filled for ``page``; fails with ENOMEM (swap: ENOSPC)."""
+        return Alloc(self, page)
+
+    def release(self, place: Place) -> Release:
+        """Free a place."""
+        return Release(self, place)
+
+    def take(self, page: Page) -> Place | None:
+        """The next free place, now owned by ``page``; None if there is none."""
+        if self.free is None:
+            return None
+        place = self.free.place
+        self.free = self.free.rest
+        place.owner = page
+        return place
+
+
+class Alloc(FallibleOp):
+    """Allocate a frame or slot. May enter reclaim, so it may not be called in atomic context."""
+
+    __slots__ = ("page", "thing")
+    kind = "alloc"
+    parks = sleeps = True
+    thing: Zone
+
+    def __init__(self, zone: Zone, page: Page) -> None:
+        self.thing = zone
+        self.page = page
+
+    def outcomes(self, actor: Actor) -> tuple[str, ...]:
+        zone = self.thing
+        if zone.resident and zone.faults.enomem and zone.free is not None:
+            return ("", "ENOMEM")
+        return ("",)
+
+    def apply(self, actor: Actor, outcome: int) -> Any:
+        zone = self.thing
+        if outcome != CALM:
+            zone.faults.enomem -= 1
+            return ENOMEM
+        place = zone.take(self.page)
+        if place is None:
+            return ENOMEM if zone.resident else ENOSPC
+        place.taker = actor
+        return place
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing.faults,)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        zone = self.thing
+        touched: tuple[Thing, ...] = (zone,) if zone.free is None else (zone, zone.free.place)
+        return (*touched, zone.faults) if zone.resident and zone.faults.enomem else touched
+
+    def describe(self) -> str:
+        return f"alloc {'frame' if self.thing.resident else 'slot'} for {self.page.name}"
+
+
+class Release(Op):
+    """Free a frame or slot. Freeing what storage or a copy still needs is for checkers to name."""
+
+    __slots__ = ("freed", "place", "thing")
+    kind = "free"
+    thing: Zone
+
+    def __init__(self, zone: Zone, place: Place) -> None:
+        self.thing = zone
+        self.place = place
+        self.freed: Page | None = None  # whose it was, for checkers
+
+    def apply(self, actor: Actor, outcome: int) -> None:
+        zone, place = self.thing, self.place
+        self.freed = owner = place.owner
+        if owner is None:
+            zone.marks.add("double-free", actor, place)
+            return
+        place.owner = None
+        zone.free = Free(place, zone.free)
+        for word in owner.words:
+            word.newest -= {place}
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        owner = self.place.owner
+        return () if owner is None else (owner,)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        owner = self.place.owner
+        if owner is None:
+            return (self.thing, self.place)
+        # Freeing what is still storage is judged by everybody's pins.
+        pins = (owner.buffer.pins,) if owner.where is self.place else ()
+        return (self.thing, self.place, *owner.words, *pins)
+
+    def describe(self) -> str:
+        return f"free {self.place.name}"

@@ -1,0 +1,47 @@
+"""How large a machine is, and what its environment may do to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from dmabuf_async.thing import Thing
+
+PAGE_SIZE: Final = 4096
+"""Bytes in a page; ranges of get and put are multiples of it (V2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The size of everything finite. Defaults are small, because bugs are."""
+
+    cpus: int = 2
+    ram: int = 4
+    """Frames of lowmem, which the kernel reaches without a slot."""
+    highmem: int = 0
+    """Frames that a kernel mapping needs a kmap slot for."""
+    swap: int = 4
+    """Slots of the swap space, one page each."""
+    kmap_slots: int = 4
+    words: int = 2
+    """Words in a page: 2, so that a copy can be torn."""
+    enomem: int = 0
+    """At most so many allocations fail in one execution though there is memory."""
+    eintr: int = 0
+    """At most so many interruptible waits are interrupted in one execution."""
+    kills: int = 0
+    """At most so many user processes are killed in one execution."""
+
+
+class Faults(Thing):
+    """What the environment may still do in this execution."""
+
+    __slots__ = ("enomem", "eintr", "kills")
+    STATE = ("enomem", "eintr", "kills")
+    KIND = "environment"
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__("faults")
+        self.enomem = sizes.enomem
+        self.eintr = sizes.eintr
+        self.kills = sizes.kills

@@ -1,0 +1,165 @@
+"""The op: one atomic, visible action with a footprint (DESIGN 2).
+
+Actors ``await`` ops and do nothing else that another actor could see. An op is
+a small object that lies beside the object it acts on; it says when it is
+enabled, what may become of it, what it does, and what it touches. What it
+touches includes what a checker reads in order to judge it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from dmabuf_async.errors import KernelError
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.thing import Thing
+
+CALM = 0
+"""The outcome that is not a fault; option 0 of every choice is the calm one."""
+
+
+class Footprint(NamedTuple):
+    """The objects that a step reads, and those that it writes."""
+
+    reads: frozenset[Thing]
+    writes: frozenset[Thing]
+
+
+def conflicts(a: Footprint, b: Footprint) -> bool:
+    """Whether two steps share an object that one of them writes.
+
+    Two enabled steps of different actors that don't conflict commute, and
+    neither enables or disables the other.
+    """
+    return (
+        not a.writes.isdisjoint(b.writes) or not a.writes.isdisjoint(b.reads) or not a.reads.isdisjoint(b.writes)
+    )
+
+
+class Op:
+    """Base of all ops. An instance may be awaited any number of times, by any actor."""
+
+    __slots__ = ()
+
+    kind: ClassVar[str] = "op"
+    """One word, as reports and schedules show it."""
+    parks: ClassVar[bool] = False
+    """The core has to look at it when it is announced: it may be disabled, or may sleep."""
+    conditional: ClassVar[bool] = False
+    """It may be disabled; then ``thing`` is the object whose changes decide."""
+    wakes: ClassVar[bool] = False
+    """It may enable or disable others: those that are parked on ``thing``."""
+    sleeps: ClassVar[bool] = False
+    """Calling it in atomic context is a finding, whether or not it would wait."""
+    fallible: ClassVar[bool] = False
+    """It may have more than one outcome."""
+    structural: ClassVar[bool] = False
+    """It also changes the tree of actors: the core calls ``commit`` after ``apply``."""
+
+    thing: Thing
+
+    def __await__(self) -> Generator[Op, Any, Any]:
+        return (yield self)
+
+    def enabled(self, actor: Actor) -> bool:
+        """Whether it can be performed now, without a fault. Pure."""
+        return True
+
+    def outcomes(self, actor: Actor) -> tuple[str, ...]:
+        """What may become of it now: ``("",)`` is calm only; then names of faults. Pure."""
+        return ("",)
+
+    def apply(self, actor: Actor, outcome: int) -> Any:
+        """Perform it: change the machine and return the result. Never raises, marks misuse."""
+        raise NotImplementedError
+
+    def commit(self, actor: Actor) -> None:
+        """What a structural op does to the tree of actors."""
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        """What it, and the checkers that judge it, may read and it does not write."""
+        return ()
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        """What it may write, or read and write."""
+        return ()
+
+    def describe(self) -> str:
+        """The op in words: ``lock fb.lock``."""
+        return f"{self.kind} {self.thing.name}"
+
+    def blockers(self, actor: Actor) -> tuple[Actor, ...] | None:
+        """While it is disabled: the actors of which one must act; None if it could be anybody."""
+        return None
+
+    def footprint(self, actor: Actor) -> Footprint:
+        """All that the step touches when ``actor`` performs it in the present state.
+
+        An actor on a CPU reads whether that CPU is in atomic context, and whether a
+        group that it belongs to was cancelled.
+        """
+        writes = frozenset(self.writes(actor))
+        reads = frozenset((*self.reads(actor), *actor.context)) - writes
+        return Footprint(reads, writes)
+
+
+class FallibleOp(Op):
+    """An op whose result may be an :class:`Errno`: awaiting it raises KernelError then."""
+
+    __slots__ = ()
+    fallible = True
+
+    def __await__(self) -> Generator[Op, Any, Any]:
+        result = yield self
+        if result.__class__ is Errno:
+            raise KernelError(result.name)
+        return result
+
+
+class Errno:
+    """The result of an op that failed: a symbolic name, one object a name."""
+
+    __slots__ = ("key", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.key = sum(ord(letter) << (7 * at) for at, letter in enumerate(name))
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __hash__(self) -> int:
+        return self.key
+
+
+ENOMEM = Errno("ENOMEM")
+EINTR = Errno("EINTR")
+EINVAL = Errno("EINVAL")
+EBUSY = Errno("EBUSY")
+ENOSPC = Errno("ENOSPC")
+
+
+class Settle(Op):
+    """Not a step: tells the core that ``value`` now describes the actor in full (DESIGN 2, State)."""
+
+    __slots__ = ("site", "value")
+    kind = "settle"
+    parks = True
+
+    def __init__(self, value: object, site: str) -> None:
+        self.value = value
+        self.site = site
+
+
+def settle(value: object, site: str = "") -> Settle:
+    """Declare that the plain value ``value`` describes this actor in full; ``await`` it.
+
+    Histories never repeat; settled values do, so that loops close and states meet.
+    It is not a preemption point. ``value`` must be hashable and made of plain data;
+    in audit mode, equal values must have equal coroutine frames. ``site`` names the
+    place in the program for reports.
+    """
+    return Settle(value, site)

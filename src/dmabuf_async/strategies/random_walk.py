@@ -1,0 +1,21 @@
+"""Random walk: uniform over what is enabled, which is not uniform over interleavings."""
+
+from __future__ import annotations
+
+from dmabuf_async.strategies.base import ChoicePoint, RunInfo
+from dmabuf_async.strategies.dice import dice
+
+
+class RandomWalk:
+    """Picks every option with equal probability; one stream of dice through all executions."""
+
+    name = "random"
+
+    def __init__(self, seed: int = 0) -> None:
+        self._roll = dice(seed)
+
+    def start(self, run: RunInfo) -> bool:
+        return True
+
+    def choose(self, point: ChoicePoint) -> int:
+        return int(self._roll() * point.n)

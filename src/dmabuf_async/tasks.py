@@ -1,0 +1,306 @@
+"""Structured concurrency: groups, and how actors end (DESIGN 2, Structure).
+
+The tree of actors belongs to the core; the ops here ask it for changes. The
+first failure in a group cancels its siblings and the body of its owner: each gets
+``Cancelled`` thrown at the op that it stands before, which is then not performed,
+in an order the strategy chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from dmabuf_async.errors import Cancelled, Killed, RunOver
+from dmabuf_async.ops import Op
+from dmabuf_async.thing import Thing
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from dmabuf_async.machine.actor import Actor
+
+
+class Group(Thing):
+    """A nursery: ``async with Group() as group: await group.spawn(work, 1)``.
+
+    The block ends when all children have ended. What children or the body raised
+    comes out as an ExceptionGroup; ``Cancelled`` of a group that cancelled itself does
+    not come out.
+    """
+
+    __slots__ = ("cancelled", "children", "failures", "owner")
+    STATE = ("cancelled",)
+    KIND = "group"
+
+    def __init__(self) -> None:
+        super().__init__("group")  # the true name comes with the owner
+        self.cancelled = False
+        self.initial = False
+        self.owner: Actor | None = None
+        self.children: list[Actor] = []
+        self.failures: list[Exception] = []
+
+    async def spawn(self, function: Callable[..., Any], *arguments: Any, name: str = "") -> Actor:
+        """Start ``await function(*arguments)`` as a child on the same CPU and return it."""
+        child: Actor = await Spawn(self, function, arguments, name)
+        return child
+
+    async def join(self) -> None:
+        """Wait until all children have ended."""
+        await Join(self)
+
+    async def cancel(self) -> None:
+        """Cancel all children that have not ended. The caller goes on."""
+        await Cancel(self)
+
+    async def __aenter__(self) -> Self:
+        await Open(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if isinstance(error, RunOver):
+            return False
+        if error is not None and not self.cancelled:
+            await Cancel(self)
+        while True:
+            try:
+                await Join(self)
+                break
+            except Cancelled as cancelled:  # an outer group: it reaches the children through this one
+                error = error or cancelled
+                await Cancel(self)
+        await Close(self)
+        failures = list(self.failures)
+        if isinstance(error, Exception):
+            failures.append(error)
+        if failures:
+            raise ExceptionGroup("actors of a group failed", failures) from None
+        return isinstance(error, Cancelled) and self.cancelled and not self._from_outside()
+
+    def _from_outside(self) -> bool:
+        owner = self.owner
+        assert owner is not None
+        return any(outer.cancelled for outer in (*owner.groups, *filter(None, [owner.group])))
+
+
+class _GroupOp(Op):
+    __slots__ = ("thing",)
+    structural = parks = True
+    thing: Group
+
+    def __init__(self, group: Group) -> None:
+        self.thing = group
+
+    def apply(self, actor: Actor, outcome: int) -> Any:
+        return None
+
+
+class Open(_GroupOp):
+    """The group now has an owner and a name; its cancellation reaches the owner's body."""
+
+    __slots__ = ()
+    kind = "open group"
+
+    def commit(self, actor: Actor) -> None:
+        group = self.thing
+        group.owner = actor
+        group.rename(f"{actor.name}.group{len(actor.groups)}")
+        actor.groups = (*actor.groups, group)
+        actor.rescope()
+
+    def describe(self) -> str:
+        return "open a group"
+
+
+class Close(_GroupOp):
+    """All children have ended, and the body too."""
+
+    __slots__ = ()
+    kind = "close group"
+
+    def commit(self, actor: Actor) -> None:
+        actor.groups = tuple(group for group in actor.groups if group is not self.thing)
+        actor.cancelled = False
+        actor.rescope()
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing,)
+
+    def describe(self) -> str:
+        return "close the group"
+
+
+class Spawn(_GroupOp):
+    __slots__ = ("arguments", "function", "name")
+    kind = "spawn"
+
+    def __init__(self, group: Group, function: Callable[..., Any], arguments: Any, name: str) -> None:
+        super().__init__(group)
+        self.function = function
+        self.arguments = arguments
+        self.name = name
+
+    def commit(self, actor: Actor) -> Any:
+        run = actor.run
+        assert run is not None
+        child = run.start(actor, self.name, self.thing, self.function, self.arguments)
+        self.thing.children.append(child)
+        if self.thing.cancelled:
+            run.deliver(child, Cancelled())
+        return child
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing,)
+
+    def describe(self) -> str:
+        return f"spawn {self.name or self.function.__name__}"
+
+
+class Join(_GroupOp):
+    """Wait for the end of all children. What ended before is never a race: it can't be otherwise."""
+
+    __slots__ = ()
+    kind = "join"
+    structural = False
+    conditional = sleeps = True
+
+    def enabled(self, actor: Actor) -> bool:
+        return all(child.ended for child in self.thing.children)
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing,)
+
+    def describe(self) -> str:
+        return "join " + (", ".join(child.name for child in self.thing.children) or "no children")
+
+    def blockers(self, actor: Actor) -> tuple[Actor, ...]:
+        return tuple(child for child in self.thing.children if not child.ended)
+
+
+class Cancel(_GroupOp):
+    __slots__ = ()
+    kind = "cancel"
+
+    def apply(self, actor: Actor, outcome: int) -> None:
+        self.thing.cancelled = True
+
+    def commit(self, actor: Actor) -> None:
+        spread(self.thing, actor)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing,)
+
+    def describe(self) -> str:
+        return "cancel " + (", ".join(child.name for child in self.thing.children) or "no children")
+
+
+def spread(group: Group, by: Actor) -> None:
+    """Deliver the cancellation of ``group`` to all that it reaches but ``by``."""
+    assert by.run is not None
+    owner = group.owner
+    reached = (*group.children, *(() if owner is None else (owner,)))
+    for actor in reached:
+        if actor is not by and not actor.ended and not actor.cancelled:
+            by.run.deliver(actor, Cancelled())
+
+
+class Fail(Op):
+    """A child ends by an exception: its group is cancelled."""
+
+    __slots__ = ("error", "thing")
+    kind = "fail"
+    structural = parks = True
+    thing: Group
+
+    def __init__(self, group: Group, error: Exception) -> None:
+        self.thing = group
+        self.error = error
+
+    def apply(self, actor: Actor, outcome: int) -> None:
+        self.thing.cancelled = True
+
+    def commit(self, actor: Actor) -> None:
+        self.thing.failures.append(self.error)
+        spread(self.thing, actor)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing,)
+
+    def describe(self) -> str:
+        return f"end with {type(self.error).__name__}"
+
+
+UNWOUND = 0x5CA1AB1E
+"""What local state hashes in the place of a result when an unwind was thrown."""
+
+
+class Deliver(Op):
+    """The core throws an unwind at this actor instead of performing the op it stood before."""
+
+    __slots__ = ("thing", "unwind")
+    kind = "unwind"
+
+    def __init__(self, actor: Actor, unwind: BaseException) -> None:
+        self.thing = actor
+        self.unwind = unwind
+
+    def apply(self, actor: Actor, outcome: int) -> int:
+        return UNWOUND
+
+    def describe(self) -> str:
+        return "is cancelled"
+
+
+class Kill(Op):
+    """What the killer does to one user process. Code inside the kernel runs on (DESIGN 2)."""
+
+    __slots__ = ("faults", "thing")
+    kind = "kill"
+    structural = True
+    thing: Actor
+
+    def __init__(self, actor: Actor, faults: Any) -> None:
+        self.thing = actor
+        self.faults = faults
+
+    def enabled(self, actor: Actor) -> bool:
+        return bool(self.faults.kills) and not self.thing.killed and not self.thing.ended
+
+    def apply(self, actor: Actor, outcome: int) -> None:
+        self.thing.killed = True
+        self.faults.kills -= 1
+
+    def commit(self, actor: Actor) -> None:
+        target = self.thing
+        if target.run is not None and target.op is not None and target.op.conditional:
+            target.run.recheck(target.op.thing)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing, self.faults)
+
+
+class UserMode(Op):
+    """On the way back to user mode a kill takes effect: ``Killed`` is raised."""
+
+    __slots__ = ("thing",)
+    kind = "user mode"
+
+    def __init__(self, actor: Actor) -> None:
+        self.thing = actor
+
+    def __await__(self) -> Any:
+        if (yield self):
+            raise Killed
+
+    def apply(self, actor: Actor, outcome: int) -> bool:
+        return actor.killed
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return (actor,)
+
+    def describe(self) -> str:
+        return "return to user mode"

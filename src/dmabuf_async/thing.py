@@ -1,0 +1,72 @@
+"""The thing: one object of the machine, the unit of footprints and of state."""
+
+from __future__ import annotations
+
+from binascii import crc32
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+
+
+def key_of(name: str) -> int:
+    """A number for a name: the same in every process, which ``hash`` of a text is not."""
+    data = name.encode()
+    return crc32(data) << 32 | crc32(data, 0x9E3779B9)
+
+
+class Thing:
+    """One object of the simulated hardware or kernel, or of what is owed (pins, references).
+
+    ``STATE`` names the fields that can matter from here on; their values are
+    immutable, so that state can be saved, hashed and put back by reference. All
+    other fields are bookkeeping, or never change.
+    """
+
+    __slots__ = ("fingerprint", "initial", "key", "name", "pending", "relative")
+    STATE: ClassVar[tuple[str, ...]] = ()
+    KIND: ClassVar[str] = "object"
+    """The class of the object, as signatures of findings name it."""
+    state_of: ClassVar[Callable[[Any], Any]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.STATE:
+            cls.state_of = attrgetter(*cls.STATE)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.key = key_of(name)
+        self.pending: list[Actor] = []  # actors whose next op's condition reads this; kept by the core
+        self.fingerprint = 0  # hash of (key, state) at the last step that wrote it
+        self.initial: Any = None
+
+    def rename(self, name: str) -> None:
+        """Give it the name, and so the key, that it has in every execution."""
+        self.name = name
+        self.key = key_of(name)
+
+    def __hash__(self) -> int:
+        return self.key
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    def state(self) -> Any:
+        """The values of ``STATE``: hashable, and enough to :meth:`restore`."""
+        return type(self).state_of(self)
+
+    def restore(self, state: Any) -> None:
+        """Put back what :meth:`state` returned."""
+        fields = self.STATE
+        if len(fields) == 1:
+            setattr(self, fields[0], state)
+        else:
+            for field, value in zip(fields, state, strict=True):
+                setattr(self, field, value)
+
+    def hashed(self) -> int:
+        """What this thing contributes to the machine's fingerprint: 64 bits."""
+        return hash((self.key, self.state()))

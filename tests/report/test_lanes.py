@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dmabuf_async.report.lanes import Row, lanes
+from dmabuf_async.trace.events import Event, Finding, Trace
+
+
+def event(
+    step: int, actor: str, cpu: int | None = 0, *, writes: str = "", result: str = "", preempts: str | None = None
+) -> Event:
+    return Event(
+        step, actor, cpu, "op", f"op {step}", result, preempts=preempts, writes=frozenset(writes.split())
+    )
+
+
+def finding(step: int, *, primary: bool = True) -> Finding:
+    return Finding("stale-pte", "P1", "it broke", step, "mover", primary=primary)
+
+
+def trace(*events: Event, actors: str = "display mover camera clock") -> Trace:
+    return Trace(tuple(actors.split()), events, ())
+
+
+def test_only_the_causal_past_of_the_finding_is_shown() -> None:
+    run = trace(
+        event(1, "display", writes="pte"),
+        event(2, "camera", writes="elsewhere"),
+        event(3, "mover", writes="pte"),
+        event(4, "display", writes="pte"),
+    )
+    table = lanes(run, finding(3))
+    assert [row.step for row in table.rows] == [1, 3]
+    assert table.columns == ("display (cpu0)", "mover (cpu0)"), "camera has no step to show"
+    assert table.hidden == 2
+
+
+def test_every_shows_the_steps_that_do_not_matter_and_those_after_the_finding() -> None:
+    run = trace(event(1, "display"), event(2, "camera"), event(3, "display"))
+    table = lanes(run, finding(1), every=True)
+    assert [row.step for row in table.rows] == [1, 2, 3]
+    assert table.hidden == 0
+
+
+def test_without_a_finding_every_step_is_shown() -> None:
+    table = lanes(trace(event(1, "display"), event(2, "camera")), None)
+    assert table.rows == (Row(1, 0, "op 1", ""), Row(2, 1, "op 2", ""))
+    assert table.hidden == 0
+
+
+def test_columns_are_in_canonical_order_and_the_environment_comes_last() -> None:
+    run = trace(
+        event(1, "cache", None), event(2, "mover", 1), event(3, "display", 0), actors="cache display mover"
+    )
+    table = lanes(run, None)
+    assert table.columns == ("display (cpu0)", "mover (cpu1)", "cache")
+    assert [row.column for row in table.rows] == [2, 1, 0]
+
+
+def test_a_result_follows_the_op() -> None:
+    table = lanes(trace(event(1, "mover", result="ENOMEM"), event(2, "mover")), None)
+    assert [row.text for row in table.rows] == ["op 1 -> ENOMEM", "op 2"]
+
+
+def test_the_step_of_the_finding_is_marked_with_its_code() -> None:
+    run = trace(event(1, "mover"), event(2, "mover"), event(3, "mover"))
+    assert [row.note for row in lanes(run, finding(2), every=True).rows] == ["", "x stale-pte", ""]
+
+
+def test_preemptions_are_numbered_over_the_whole_execution_whatever_is_shown() -> None:
+    run = trace(
+        event(1, "camera"),
+        event(2, "display", preempts="camera", writes="elsewhere"),
+        event(3, "mover", preempts="display", writes="pte"),
+        event(4, "camera", preempts="mover"),
+    )
+    table = lanes(run, finding(3))
+    assert table.rows == (Row(3, 0, "op 3", "x stale-pte, < preempted here (2 of 3)"),)
+    assert [row.note for row in lanes(run, None).rows] == [
+        "",
+        "< preempted here (1 of 3)",
+        "< preempted here (2 of 3)",
+        "< preempted here (3 of 3)",
+    ]
+
+
+def test_nothing_in_the_table_can_move_a_cursor() -> None:
+    evil = Event(1, "a\x1b[2J", 0, "op", "line\nbreak \u2028", "\x07\u202e")
+    table = lanes(Trace(("a\x1b[2J",), (evil,), ()), None)
+    assert table.columns == (r"a\x1b[2J (cpu0)",)
+    assert table.rows[0].text == r"line\nbreak \u2028 -> \x07\u202e"
+
+
+def test_an_execution_without_a_step_is_an_empty_table() -> None:
+    table = lanes(trace(), None)
+    assert (table.columns, table.rows, table.hidden) == ((), (), 0)
