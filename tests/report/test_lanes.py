@@ -5,7 +5,13 @@ from dmabuf_async.trace.events import Event, Finding, Trace
 
 
 def event(
-    step: int, actor: str, cpu: int | None = 0, *, writes: str = "", result: str = "", preempts: str | None = None
+    step: int,
+    actor: str,
+    cpu: int | None = 0,
+    *,
+    writes: str = "",
+    result: str = "",
+    preempts: str | None = None,
 ) -> Event:
     return Event(
         step, actor, cpu, "op", f"op {step}", result, preempts=preempts, writes=frozenset(writes.split())

@@ -30,7 +30,7 @@ def event(
         step,
         actor,
         cpu,
-        words.split()[0],
+        words.split(maxsplit=1)[0],
         words,
         result,
         fault=cpu is None,
@@ -86,14 +86,18 @@ RUN = Trace(
 )
 
 
-def report(run: Trace = RUN, finding: Finding | None = MOVED, *, width: int = 100, every: bool = False) -> list[Line]:
+def report(
+    run: Trace = RUN, finding: Finding | None = MOVED, *, width: int = 100, every: bool = False
+) -> list[Line]:
     return text(run, finding, verdict=VERDICT, replay=REPLAY, width=width, every=every)
 
 
 def crowd(actors: int) -> Trace:
     """Each of many actors makes one step, and they all depend on one another."""
     names = tuple(f"importer-{number}" for number in range(actors))
-    steps = tuple(event(step, name, f"kmap page {step} of fb", writes="fb") for step, name in enumerate(names, 1))
+    steps = tuple(
+        event(step, name, f"kmap page {step} of fb", writes="fb") for step, name in enumerate(names, 1)
+    )
     return Trace(names, steps, ())
 
 
@@ -141,11 +145,13 @@ def test_each_step_begins_in_the_column_of_its_actor() -> None:
 
 
 def test_lines_of_a_step_have_the_style_of_what_is_noted_there() -> None:
-    styles = {line.text.split()[0]: line.style for line in report(width=80) if line.text}
-    assert styles["x"] == "finding"
-    assert styles["display"] == "head"
-    assert (styles["1"], styles["6"], styles["13"]) == ("step", "note", "finding")
-    assert (styles["2"], styles["verdict"], styles["also"]) == ("dim", "plain", "plain")
+    styles = {" ".join(line.text.split()[:2]): line.style for line in report(width=80) if line.text}
+    assert styles["x stale-pte"] == "finding"
+    assert styles["display (cpu0)"] == "head"
+    assert (styles["1 mmap"], styles["6 lock"], styles["13 switch"]) == ("step", "note", "finding")
+    assert styles["< preempted"] == "note", "a note below its step is styled as the step"
+    assert styles["3 hidden"] == "dim"
+    assert {styles["also lost-write"], styles["verdict refuted;"], styles["replay dmabuf-async"]} == {"plain"}
 
 
 def test_what_is_wrapped_in_a_lane_hangs_below_its_first_word() -> None:
@@ -189,8 +195,8 @@ def test_hidden_steps_are_counted_and_only_mentioned_if_there_are_any() -> None:
     def hidden(run: Trace, *, every: bool = False) -> list[str]:
         return [line.text.strip() for line in report(run, every=every) if line.style == "dim"]
 
-    assert hidden(RUN) == ["3 steps that this does not depend on are hidden: --all"]
-    assert hidden(replace(RUN, events=RUN.events[:13])) == ["1 step that this does not depend on is hidden: --all"]
+    assert hidden(RUN) == ["3 hidden steps play no part in this: --all"]
+    assert hidden(replace(RUN, events=RUN.events[:13])) == ["1 hidden step plays no part in this: --all"]
     assert hidden(RUN, every=True) == []
 
 

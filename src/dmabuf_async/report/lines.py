@@ -91,10 +91,8 @@ def _lanes(table: Lanes, width: int) -> list[Line]:
     """The layout with the fewest lines, and how much it hides."""
     lines = min(_layouts(table, width), key=len) if table.rows else []
     if table.hidden:
-        steps, are = ("step", "is") if table.hidden == 1 else ("steps", "are")
-        lines.append(
-            Line(f"{'':8}{table.hidden} {steps} that this does not depend on {are} hidden: --all", "dim")
-        )
+        steps = "step plays" if table.hidden == 1 else "steps play"
+        lines.append(Line(f"{'':8}{table.hidden} hidden {steps} no part in this: --all", "dim"))
     return lines
 
 
