@@ -286,11 +286,8 @@ class Kill(Op):
 class UserMode(Op):
     """On the way back to user mode a kill takes effect: ``Killed`` is raised."""
 
-    __slots__ = ("thing",)
+    __slots__ = ()
     kind = "user mode"
-
-    def __init__(self, actor: Actor) -> None:
-        self.thing = actor
 
     def __await__(self) -> Any:
         if (yield self):

@@ -38,7 +38,7 @@ class Thing:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.key = key_of(name)
+        self.key = key_of(f"{self.KIND} {name}")
         self.pending: list[Actor] = []  # actors whose next op's condition reads this; kept by the core
         self.fingerprint = 0  # hash of (key, state) at the last step that wrote it
         self.initial: Any = None
@@ -46,7 +46,7 @@ class Thing:
     def rename(self, name: str) -> None:
         """Give it the name, and so the key, that it has in every execution."""
         self.name = name
-        self.key = key_of(name)
+        self.key = key_of(f"{self.KIND} {name}")
 
     def __hash__(self) -> int:
         return self.key

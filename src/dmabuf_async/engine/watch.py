@@ -44,6 +44,7 @@ class Watch:
         self.findings: list[Finding] = []
         self.steps: list[Step] | None = [] if trace or footprints else None
         self.on_step = on_step
+        self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
         self._deep = footprints or audit is not None
         self._checkers = tuple(checkers)
@@ -110,6 +111,7 @@ class Watch:
 
     def settled(self, actor: Actor, op: Settle) -> None:
         """``actor`` has settled."""
+        self.reached.add((actor.name, op.site))
         if self._audit is not None:
             self._audit.settled(actor, op.value)
 

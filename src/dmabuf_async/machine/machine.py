@@ -50,13 +50,14 @@ class Machine:
         self.sizes = sizes = sizes or Sizes()
         self.marks = Marks()
         self.faults = Faults(sizes)
-        self.things: dict[str, Thing] = {"faults": self.faults}
+        self.things: dict[str, Thing] = {}  # by kind and name
+        self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
         self.zones: dict[str, Zone] = {}
         for name, size in (("ram", sizes.ram), ("high", sizes.highmem), ("swap", sizes.swap)):
             zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks))
             for place in zone.places:
-                self.things[place.name] = place
+                self._add(place)
         self.kmaps = self._add(Pool(sizes.kmap_slots))
         self.clock = self._add(Clock())
         self.buffers: dict[str, Buffer] = {}
@@ -65,12 +66,13 @@ class Machine:
         self.taken: dict[tuple[Buffer, Actor], References] = {}
 
     def _add(self, thing: AnyThing) -> AnyThing:
-        if thing.name in self.things:
+        name = f"{thing.KIND} {thing.name}"
+        if name in self.things:
             raise ScenarioError(
-                f"two objects are called {thing.name!r}: names identify objects in traces and across "
-                "executions, so give one of them another name"
+                f"there are two objects of the kind {thing.KIND!r} that are called {thing.name!r}: names identify "
+                "objects in traces and across executions, so give one of them another name"
             )
-        self.things[thing.name] = thing
+        self.things[name] = thing
         return thing
 
     # Makers ---------------------------------------------------------------
@@ -90,11 +92,11 @@ class Machine:
     def buffer(self, name: str, pages: int = 1) -> Buffer:
         """A dma_buf without storage; an exporter gives it some."""
         buffer = self._add(Buffer(self, name, pages, self.sizes.words))
-        self.things[buffer.pins.name] = buffer.pins
+        self._add(buffer.pins)
         for page in buffer.pages:
-            self.things[page.name] = page
+            self._add(page)
             for word in page.words:
-                self.things[word.name] = word
+                self._add(word)
         self.buffers[name] = buffer
         return buffer
 

@@ -14,19 +14,50 @@ class ActorView:
     """One actor and what it stands before."""
 
     name: str
-    cpu: int
+    cpu: int | None
+    """None: an actor of the environment."""
     state: str
     """``ready``, ``blocked``, ``ended`` or ``idle`` (a daemon with nothing to do)."""
     op: str
-    """The op it stands before, in words; empty once it has ended."""
+    """The op it stands before, in words; empty before its start and once it has ended."""
     waits_for: str
     """What a blocked actor waits for: ``fb.lock, held by mover``; else empty."""
-    held: tuple[str, ...]
-    """Mutexes, kernel mappings and pins that it holds, by name."""
-    atomic: bool
+    locks: tuple[str, ...] = ()
+    """Mutexes that it holds, by name."""
+    pins: tuple[str, ...] = ()
+    """Ranges that it pins: ``fb``, ``fb[0]``, ``fb[0..1]``; one entry for each pin."""
+    kmaps: tuple[str, ...] = ()
+    """Pages that it has mapped: ``fb[0]``; one entry for each mapping, atomic ones too."""
+    atomic: bool = False
     """True while it keeps its CPU from scheduling anybody else."""
-    site: str
+    stuck: bool = False
+    """True for a member of a deadlock: it can never go on."""
+    failure: str = ""
+    """The exception that it ended by: ``KernelError: ENOMEM``; else empty."""
+    site: str = ""
     """The scenario step, or the function, that it is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class KmapView:
+    """One live kernel mapping."""
+
+    actor: str
+    """Who made it."""
+    place: str
+    """``ram#2``: where it leads; empty: nowhere."""
+    atomic: bool = False
+    stale: bool = False
+    """It leads to where the page no longer is."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyView:
+    """A place that was taken for a page and is not, or not yet, its storage."""
+
+    place: str
+    words: int
+    """How many words it holds in their newest version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +67,16 @@ class PageView:
     where: str
     """``ram#2``, ``swap#0``; empty: nowhere."""
     resident: bool
-    pins: tuple[str, ...]
+    """A CPU can reach it."""
+    words: int
+    """Words in a page."""
+    newest: int
+    """How many of them its storage holds in their newest version."""
+    pins: tuple[str, ...] = ()
     """One name of an actor for each pin over this page."""
-    kmaps: tuple[str, ...]
-    """One name of an actor for each live kernel mapping; ``name!`` if atomic."""
-    stale: int
-    """Number of live kernel mappings that lead somewhere else by now."""
+    kmaps: tuple[KmapView, ...] = ()
+    moves: tuple[CopyView, ...] = ()
+    """Places of a move under way, or of one that was left half done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +85,7 @@ class BufferView:
 
     name: str
     exporter: str
+    """The name of its driver; empty if it has none."""
     references: int
     lock: str
     """Who holds the buffer's lock; empty: nobody."""
@@ -58,11 +94,25 @@ class BufferView:
 
 @dataclass(frozen=True, slots=True)
 class ZoneView:
-    """One kind of memory: ``ram``, ``high``, ``swap``, or the kmap slots."""
+    """Something finite: ``ram``, ``high``, ``swap``, or ``kmap slots``."""
 
     name: str
     used: int
     total: int
+    owners: tuple[str, ...] = ()
+    """Of memory: the page that owns each place, in order of places, ``""`` if it is free.
+    Of kmap slots: the place that each slot in use maps."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedView:
+    """A mutex, cell or counter."""
+
+    name: str
+    kind: str
+    """``mutex``, ``cell`` or ``counter``."""
+    value: str
+    """Who holds it, empty if nobody does; or the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +123,9 @@ class Snapshot:
     now: int
     """Virtual time, in ticks."""
     actors: tuple[ActorView, ...]
+    """By path of spawns."""
     buffers: tuple[BufferView, ...]
     zones: tuple[ZoneView, ...]
+    shared: tuple[SharedView, ...] = ()
+    stopped: str = ""
+    """Why the execution is over: ``ended``, ``deadlock``, ``cut``, ``stopped``; empty: it is not."""

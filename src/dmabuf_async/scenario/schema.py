@@ -299,6 +299,12 @@ class Expect(Table, frozen=True, kw_only=True):
     sometimes: list[Witness] = []
 
 
+def split_witness(witness: str) -> tuple[str, str]:
+    """The task and the step (a verb, or a number from 1) of a witness such as "display reaches kmap"."""
+    task, _, step = witness.partition(" reaches ")
+    return task, step
+
+
 class Scenario(Table, frozen=True, kw_only=True):
     """A scenario file: a machine, buffers, and tasks that share them.
 
@@ -320,17 +326,37 @@ class Scenario(Table, frozen=True, kw_only=True):
     expect: Expect = Expect()
 
 
-def witnessed_step(witness: str, tasks: list[TaskSpec]) -> tuple[str, int | str]:
-    raise NotImplementedError
-
-
 def digest(scenario: Scenario) -> bytes:
-    """The identity of what a scenario simulates: 32 bytes of SHA-256.
+    """The identity of what a scenario says: 32 bytes of SHA-256.
 
-    Over canonical JSON, in which tables are sorted and defaults left out, so that spelling a default out or adding a
-    key with a default in a later version changes nothing. Title and story are left out too.
+    It is taken over canonical JSON in which tables are sorted and defaults left out, so that neither spelling out a
+    default nor a key that a later version adds with a default changes it. Title and story are left out too.
     """
-    plain = _without_defaults(scenario)
-    del plain["title"]
-    plain.pop("story", None)
-    return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).digest()
+    told = _without_defaults(scenario)
+    for words in ("title", "story"):
+        told.pop(words, None)
+    return hashlib.sha256(msgspec.json.encode(told, order="sorted")).digest()
+
+
+def _without_defaults(table: Table) -> dict[str, Any]:
+    """The keys of `table` that differ from their defaults, as in a file; `do` is always among them."""
+    config = table.__struct_config__
+    told = {config.tag_field: config.tag} if config.tag_field else {}
+    for key in msgspec.structs.fields(table):
+        value = getattr(table, key.name)
+        default = key.default if key.default_factory is msgspec.NODEFAULT else key.default_factory()
+        if value != default:
+            told[key.encode_name] = _plain(value)
+    return told
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Table():
+            return _without_defaults(value)
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case _:
+            return value

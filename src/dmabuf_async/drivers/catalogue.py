@@ -1,0 +1,15 @@
+"""The drivers that ship, with their deliberate defects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from dmabuf_async.drivers import cpu, static, swapping
+
+DEFECTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "static": static.DEFECTS,
+    "swapping": swapping.DEFECTS,
+    "cpu": cpu.DEFECTS,
+}
+"""Driver to defect to one line that says what it does wrong, with the rule that it breaks."""

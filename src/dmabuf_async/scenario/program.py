@@ -1,0 +1,48 @@
+"""A program: what can be executed, from whatever it was written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dmabuf_async.machine.machine import Machine
+from dmabuf_async.machine.sizes import Sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A machine of certain sizes, a function that furnishes it, and what is expected of it."""
+
+    name: str
+    """As the user named it: a path, or ``file.py:function``."""
+    title: str
+    build: Callable[[Machine], object]
+    """Makes the objects and declares the tasks."""
+    digest: bytes
+    """Identifies what is simulated, for schedules."""
+    sizes: Sizes = Sizes()
+    findings: tuple[str, ...] = ()
+    """Expected codes: at least one of them as primary, and no other. Empty: nothing may be found."""
+    sometimes: tuple[str, ...] = ()
+    """Witnesses that some execution must show: ``TASK reaches STEP``."""
+    reusable: bool = False
+    """All that changes lies in the machine, so one machine can be reset instead of made anew."""
+    story: str = ""
+
+    def machines(self) -> Callable[[], Machine]:
+        """A source of machines in the initial state, one at a time: asking again ends the use of the last."""
+        kept: Machine | None = None
+
+        def fresh() -> Machine:
+            nonlocal kept
+            if kept is not None:
+                kept.reset()
+                return kept
+            machine = Machine(self.sizes)
+            self.build(machine)
+            machine.seal()
+            if self.reusable:
+                kept = machine
+            return machine
+
+        return fresh
