@@ -35,7 +35,9 @@ def conflicts(a: Footprint, b: Footprint) -> bool:
     neither enables or disables the other.
     """
     return (
-        not a.writes.isdisjoint(b.writes) or not a.writes.isdisjoint(b.reads) or not a.reads.isdisjoint(b.writes)
+        not a.writes.isdisjoint(b.writes)
+        or not a.writes.isdisjoint(b.reads)
+        or not a.reads.isdisjoint(b.writes)
     )
 
 

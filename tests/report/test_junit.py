@@ -79,7 +79,11 @@ def test_all_unexpected_findings_are_in_the_body_and_the_first_in_the_message() 
 
 def test_an_expected_finding_that_does_not_come_is_a_failure() -> None:
     verdict = replace(PASSED, missing=("stale-pte", "stale-tlb"), exit_code=1)
-    assert outcome(verdict) == ("failure", "missing", "none of the expected findings came: stale-pte, stale-tlb")
+    assert outcome(verdict) == (
+        "failure",
+        "missing",
+        "none of the expected findings came: stale-pte, stale-tlb",
+    )
 
 
 def test_an_expected_finding_that_does_not_come_in_a_single_run_is_no_failure() -> None:

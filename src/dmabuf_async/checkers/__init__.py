@@ -1,0 +1,1 @@
+"""What is wrong: reads machine and events, and states findings."""

@@ -9,7 +9,13 @@ from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
 from dmabuf_async.checkers.locking import Deadlock, DoubleUnlock
 from dmabuf_async.checkers.memory import DoubleFree, FrameLeak, LeakAtExit, UseAfterFree
-from dmabuf_async.checkers.pinning import AccessWithoutBacking, BadRange, MovedWhilePinned, PinLeak, UnbalancedPut
+from dmabuf_async.checkers.pinning import (
+    AccessWithoutBacking,
+    BadRange,
+    MovedWhilePinned,
+    PinLeak,
+    UnbalancedPut,
+)
 from dmabuf_async.checkers.program import UnhandledException
 
 CHECKERS: Final[tuple[Checker, ...]] = (

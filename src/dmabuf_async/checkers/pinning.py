@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.machine.kmap import (
     AtomicKmapCall,
+    Map,
     MapAtomic,
     MapLoad,
-    Map,
     MapStore,
     SleepingKmapCall,
     Unmap,
@@ -73,7 +73,9 @@ class BadRange(Checker):
             pins = buffer.pins.get(actor)
             if not pins.refused or pins.covers(op.index):
                 return None
-            message = f"{actor.name} maps {result.page.name} though its get_backing_storage was answered EINVAL"
+            message = (
+                f"{actor.name} maps {result.page.name} though its get_backing_storage was answered EINVAL"
+            )
         return Found("bad-range", "V2", message, actor, (buffer,))
 
     def marked(self, mark: Mark) -> Found | None:

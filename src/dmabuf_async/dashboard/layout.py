@@ -89,7 +89,10 @@ def _narrow(
 ) -> list[Text | Table]:
     sections = _sections(snapshot, events, findings, width, width)
     del sections["memory"], sections["shared"]
-    return [panels.memory_in_brief(snapshot, width=width), *_stack(list(sections.values()), width, height - 1)]
+    return [
+        panels.memory_in_brief(snapshot, width=width),
+        *_stack(list(sections.values()), width, height - 1),
+    ]
 
 
 def _wide(
@@ -140,11 +143,15 @@ def _sections(
     return {
         section.title: section
         for section in (
-            Section("actors", living, lambda n: panels.actors(snapshot, width=full, rows=n, current=current), 3),
+            Section(
+                "actors", living, lambda n: panels.actors(snapshot, width=full, rows=n, current=current), 3
+            ),
             Section("buffers", "", lambda n: panels.buffers(snapshot, width=left, rows=n), 3),
             Section("memory", "", lambda n: panels.memory(snapshot, width=left, rows=n), 2),
             Section("shared", "", lambda n: panels.shared(snapshot, width=left, rows=n), 2),
-            Section("steps", "newest last", lambda n: panels.steps(events, findings, width=beside, rows=n), 5),
+            Section(
+                "steps", "newest last", lambda n: panels.steps(events, findings, width=beside, rows=n), 5
+            ),
             Section("findings", found, lambda n: panels.findings(findings, width=full, rows=n, over=over), 2),
         )
     }

@@ -59,7 +59,7 @@ def actors(snapshot: Snapshot, *, width: int, rows: int | None = None, current: 
 def _foremost(views: Sequence[ActorView], count: int, current: str) -> list[ActorView]:
     """The ``count`` actors that matter most now, in their own order."""
     rank = {"blocked": 1, "ready": 1, "idle": 2, "ended": 3}
-    order = sorted(views, key=lambda actor: (0 if actor.name == current else rank.get(actor.state, 1)))
+    order = sorted(views, key=lambda actor: 0 if actor.name == current else rank.get(actor.state, 1))
     chosen = {actor.name for actor in order[:count]}
     return [actor for actor in views if actor.name in chosen]
 
@@ -188,7 +188,9 @@ def memory(snapshot: Snapshot, *, width: int, rows: int | None = None) -> Group:
 def memory_in_brief(snapshot: Snapshot, *, width: int) -> Text:
     """The same in one line: ``ram 2/4   swap 0/4``."""
     zones = [zone for zone in snapshot.zones if zone.total]
-    text = "   ".join(f"{zone.name} {zone.used}/{zone.total}{' full' * (zone.used >= zone.total)}" for zone in zones)
+    text = "   ".join(
+        f"{zone.name} {zone.used}/{zone.total}{' full' * (zone.used >= zone.total)}" for zone in zones
+    )
     return _fitted(Text(printable(text), no_wrap=True), width)
 
 

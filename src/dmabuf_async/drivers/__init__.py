@@ -1,0 +1,1 @@
+"""Exporters and importers, and their deliberate defects."""

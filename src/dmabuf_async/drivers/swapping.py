@@ -43,7 +43,13 @@ class SwappingExporter(KernelMaps):
     name = "swapping"
 
     def __init__(
-        self, machine: Machine, buffer: Buffer, zone: str, defects: Collection[str] = (), *, resident: bool = True
+        self,
+        machine: Machine,
+        buffer: Buffer,
+        zone: str,
+        defects: Collection[str] = (),
+        *,
+        resident: bool = True,
     ) -> None:
         super().__init__(machine, buffer, defects)
         self.zone = machine.zones[zone]
@@ -72,7 +78,9 @@ class SwappingExporter(KernelMaps):
         if "pins-on-enomem" in self.defects:
             await self.pins.add(1)
         try:
-            await self._swap_in(buffer.pages[: first + 1] if "returns-before-resident" in self.defects else buffer.pages)
+            await self._swap_in(
+                buffer.pages[: first + 1] if "returns-before-resident" in self.defects else buffer.pages
+            )
         except KernelError:
             if "no-unlock-on-enomem" not in self.defects:
                 await self.lock.unlock()

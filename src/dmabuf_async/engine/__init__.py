@@ -1,0 +1,1 @@
+"""Engines: one core that parks, chooses, applies and observes; inline, or hosted by asyncio and trio."""

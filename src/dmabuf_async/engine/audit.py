@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from inspect import CO_COROUTINE
-from operator import attrgetter
 from types import CoroutineType, FrameType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -47,10 +46,10 @@ class Audit:
     def _adopt(self, thing: Thing) -> None:
         cls = type(thing)
         if cls in self._classes:
-            thing.__class__ = self._classes[cls]  # type: ignore[assignment]  # the same layout
+            thing.__class__ = self._classes[cls]
         elif not getattr(cls, "AUDITED", False):
             self._classes[cls] = audited = _audited(cls, self)
-            thing.__class__ = audited  # type: ignore[assignment]  # the same layout
+            thing.__class__ = audited
 
     # Steps -----------------------------------------------------------------------
 
@@ -68,7 +67,7 @@ class Audit:
                 if other is not actor and other.op is not None:
                     self._look(other, other.op, other.op.footprint(other))
         self._look(actor, op, footprint)
-        self._window = _Window(actor, op, *footprint, "does")
+        self._window = _Window(actor, op, *footprint, "is performed")
 
     def _look(self, actor: Actor, op: Op, footprint: Footprint) -> None:
         """What decides about an op, and its footprint itself, may read that footprint only."""
@@ -111,9 +110,9 @@ class Audit:
         elif not window.allows(thing, write):
             self._window = None
             raise AuditError(
-                f"{window.actor.name}: {window.op.kind!r} ({type(window.op).__qualname__}), or a checker that "
-                f"judges it, {verb} {thing.name}.{field} when it {window.when}, and {thing.name} is not among "
-                f"what it declares in {verb}(): exhaustive search would miss orders"
+                f"{window.op.kind!r} ({type(window.op).__qualname__}) of {window.actor.name}, or a checker that "
+                f"judges it, {verb} {thing.name}.{field} when it {window.when}, and {thing.name} is not among what "
+                f"it declares in {verb}(): exhaustive search would miss orders"
             )
 
     # Settled values ------------------------------------------------------------------
@@ -143,9 +142,10 @@ class _Window(NamedTuple):
         if thing in self.writes or (thing in self.reads and not write):
             return True
         # A PinTable stands for all its Pins: who reads it shares it, and has its own ones.
-        return isinstance(thing, Pins) and (
-            (not write and thing.table in self.writes) or (thing.actor is self.actor and thing.table in self.reads)
-        )
+        if not isinstance(thing, Pins):
+            return False
+        own = thing.actor is self.actor and thing.table in self.reads
+        return own or (thing.table in self.writes and not write)
 
 
 def _audited(cls: type[Thing], audit: Audit) -> type[Thing]:
@@ -182,11 +182,11 @@ def _audited(cls: type[Thing], audit: Audit) -> type[Thing]:
     body |= {field: guard(field) for field in fields}
     if raw and cls.restore is Thing.restore:
         body["restore"] = restore
-    audited = type(cls.__name__, (cls,), body)
+    audited: Any = type(cls.__name__, (cls,), body)
     audited.AUDITED = True
-    if raw and isinstance(cls.state_of, attrgetter):
+    if raw:
         audited.state_of = staticmethod(state_of)
-    return audited
+    return cast("type[Thing]", audited)
 
 
 def _own_code(frame: FrameType | None) -> str:
@@ -260,7 +260,9 @@ def _difference(first: tuple[_Frozen, ...], second: tuple[_Frozen, ...]) -> str:
     """What differs, in words: the local, or the position."""
     for one, other in zip(first, second, strict=False):
         if one[:2] != other[:2]:
-            return f"it stood in {one.function} at {one.position} and then in {other.function} at {other.position}"
+            return (
+                f"it stood in {one.function} ({one.position}) and then in {other.function} ({other.position})"
+            )
         for name in (*one.locals, *other.locals):
             if name not in one.locals or name not in other.locals:
                 return f"the local {name!r} of {one.function} was there only once"

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def execute(
-    machine: Machine, strategy: Strategy, *, watch: Watch | None = None, max_steps: int = MAX_STEPS, index: int = 0
+    machine: Machine,
+    strategy: Strategy,
+    *,
+    watch: Watch | None = None,
+    max_steps: int = MAX_STEPS,
+    index: int = 0,
 ) -> Core | None:
     """Run the program on a fresh machine to its end; None if the strategy has nothing left.
 

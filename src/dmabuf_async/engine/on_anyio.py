@@ -102,7 +102,7 @@ class _Stage:
                 if self.pause is not None:
                     await self.pause()
                 following = core.advance()
-            except BaseException as error:  # noqa: BLE001 - told to the one who awaits the run
+            except BaseException as error:
                 self.error = error
                 self.done.set()
                 if isinstance(error, Exception | KeyboardInterrupt):

@@ -1,0 +1,1 @@
+"""Explorations: a strategy on an engine within a budget, and the verdict."""

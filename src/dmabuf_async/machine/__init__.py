@@ -1,0 +1,1 @@
+"""What is: the simulated hardware and the kernel's shared objects."""

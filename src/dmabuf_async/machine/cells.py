@@ -10,8 +10,8 @@ import operator
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
-from dmabuf_async.thing import Thing
 from dmabuf_async.ops import CALM, EINTR, FallibleOp, Op
+from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor

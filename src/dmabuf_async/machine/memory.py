@@ -9,8 +9,8 @@ from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
-    from dmabuf_async.machine.sizes import Faults
     from dmabuf_async.machine.marks import Marks
+    from dmabuf_async.machine.sizes import Faults
     from dmabuf_async.machine.storage import Page
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Place
 
+
 class Word(Thing):
     """One word of a page: the places whose copy of it is the newest."""
 
@@ -83,7 +84,9 @@ class Buffer(Thing):
     def used_by(self, actor: Actor) -> None:
         """A protocol call: nobody may make one after the last reference is gone (V15)."""
         if self.references == 0:
-            self.machine.marks.add("use-after-free", actor, self, f"uses {self.name}, which has been released")
+            self.machine.marks.add(
+                "use-after-free", actor, self, f"uses {self.name}, which has been released"
+            )
 
     @property
     def size(self) -> int:

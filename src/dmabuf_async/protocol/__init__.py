@@ -1,0 +1,1 @@
+"""The dma-buf core calls, written as coroutines over ops."""

@@ -1,0 +1,1 @@
+"""Scenarios: what a file may say, and how it becomes a program."""

@@ -8,7 +8,7 @@ from typing import Any
 from dmabuf_async.drivers.cpu import CpuImporter
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
-from dmabuf_async.errors import Killed, KernelError, ScenarioError
+from dmabuf_async.errors import KernelError, Killed, ScenarioError
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.machine.storage import Buffer
@@ -48,7 +48,9 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         machine.mutex(name)
     for task in scenario.tasks:
         machine.task(task.name, _perform, machine, task, buffers, cpu=task.cpu, user=task.kind == "user")
-    reclaimed = {step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, schema.Reclaim)}
+    reclaimed = {
+        step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, schema.Reclaim)
+    }
     for name in sorted(reclaimed):
         _swapping(buffers[name], "reclaim").serve()
 

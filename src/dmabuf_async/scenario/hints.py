@@ -16,7 +16,7 @@ _NEAR = 0.6  # difflib's own idea of "close"
 _SHOWN_WORDS = 20
 _SHOWN_CHARACTERS = 60
 
-_HOME = {key: "at the top of the file, above the first [table]" for key in Scenario.__struct_encode_fields__} | {
+_HOME = dict.fromkeys(Scenario.__struct_encode_fields__, "at the top of the file, above the first [table]") | {
     key: f"under [{table}]"
     for table, struct in (("machine", MachineSizes), ("environment", Environment), ("expect", Expect))
     for key in struct.__struct_encode_fields__
@@ -160,7 +160,11 @@ def _bare(wanted: inspect.Type) -> tuple[inspect.Type, str | None]:
 def _fits(value: object, wanted: inspect.Type) -> bool:
     match wanted:
         case inspect.IntType():
-            return isinstance(value, int) and not isinstance(value, bool) and _within(value, wanted.ge, wanted.le)
+            return (
+                isinstance(value, int)
+                and not isinstance(value, bool)
+                and _within(value, wanted.ge, wanted.le)
+            )
         case inspect.StrType():
             return (
                 isinstance(value, str)
@@ -208,9 +212,9 @@ def _cure(value: object, wanted: inspect.Type, path: KeyPath) -> str:
             return f"write [[{_header(path)}]], in double brackets"
         case inspect.ListType(), _ if not isinstance(value, list):
             return "put it in brackets: [ ... ]"
-        case (inspect.StructType() | inspect.DictType()), list():
+        case ((inspect.StructType() | inspect.DictType()), list()):
             return f"write [{_header(path)}], in single brackets"
-        case (inspect.StrType() | inspect.LiteralType()), _ if not isinstance(value, str | list | dict):
+        case ((inspect.StrType() | inspect.LiteralType()), _) if not isinstance(value, str | list | dict):
             return "put it in quotes"
         case _:
             return ""

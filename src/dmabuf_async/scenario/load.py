@@ -7,24 +7,19 @@ the parts of a scenario say about each other.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from dmabuf_async.errors import ScenarioError
-from dmabuf_async.scenario.hints import Mistake, clean, did_you_mean, dotted, listed, nearest, shown, type_mistakes
-from dmabuf_async.scenario.positions import KeyPath, Position, position, position_at
+from dmabuf_async.scenario.hints import (
+    Mistake,
+    clean,
+    type_mistakes,
+)
+from dmabuf_async.scenario.positions import position
 from dmabuf_async.scenario.schema import (
-    BYTES_MAX,
-    BYTES_MIN,
     Scenario,
-    Step,
-    TaskSpec,
-    split_witness,
 )
 
 MAX_BYTES = 1 << 20
@@ -33,7 +28,9 @@ MAX_BYTES = 1 << 20
 # tomllib takes memory in proportion to the square of the parts of one dotted key.
 _LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 _LONG_NUMBER = re.compile(r"[0-9][0-9_]{4299,}")  # int() refuses them, and tomllib doesn't say where
-_TOMLLIB = re.compile(r"(?P<reason>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
+_TOMLLIB = re.compile(
+    r"(?P<reason>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
+)
 _SYNTAX = {
     "Invalid value": "expected a value; text stands in straight quotes, and true and false have no capital",
     "Invalid statement": 'expected a key, as in title = "...", or a [table]',
@@ -47,7 +44,7 @@ _SYNTAX = {
     "Unterminated string": "a text is not closed by a quote",
     "Illegal character '\\n'": "a text is not closed by a quote on its line",
     "Unescaped '\\' in a string": "a backslash in a text is written twice, or the text stands in single quotes",
-    "Expected ']'": 'expected the closing bracket of a [table] or [[table]]',
+    "Expected ']'": "expected the closing bracket of a [table] or [[table]]",
     "Cannot declare": "this table has been written before; write each [table] once, and tasks as [[tasks]]",
     "Cannot overwrite a value": "this key has a value already; write each key once",
     "Duplicate inline table key": "this inline table has the same key twice",

@@ -20,7 +20,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def scenario(
-    *, title: str = "", sizes: Sizes | None = None, findings: Sequence[str] = (), sometimes: Sequence[str] = ()
+    *,
+    title: str = "",
+    sizes: Sizes | None = None,
+    findings: Sequence[str] = (),
+    sometimes: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Decorate a function that furnishes a machine: say how large it is, and what is expected.
 
@@ -62,8 +66,12 @@ def load_python(path: Path, function: str, codes: Collection[str]) -> Program:
     try:
         source = path.read_bytes()
     except OSError as error:
-        raise ScenarioError(f"{path}: cannot be read ({error.strerror}): name a Python file and one of its functions") from error
-    spec = util.spec_from_file_location(f"dmabuf_async_scenario_{hashlib.sha256(source).hexdigest()[:8]}", path)
+        raise ScenarioError(
+            f"{path}: cannot be read ({error.strerror}): name a Python file and one of its functions"
+        ) from error
+    spec = util.spec_from_file_location(
+        f"dmabuf_async_scenario_{hashlib.sha256(source).hexdigest()[:8]}", path
+    )
     if spec is None or spec.loader is None:
         raise ScenarioError(f"{path}: is not a Python file: name a file that ends in .py")
     module = util.module_from_spec(spec)
@@ -72,19 +80,30 @@ def load_python(path: Path, function: str, codes: Collection[str]) -> Program:
         spec.loader.exec_module(module)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - a user's module may raise anything, SystemExit too
-        raise ScenarioError(f"{where(error, path)}: importing it raises {said(error)}: repair the file") from error
+    except BaseException as error:
+        raise ScenarioError(
+            f"{where(error, path)}: importing it raises {said(error)}: repair the file"
+        ) from error
     made = getattr(module, function, None)
     if not callable(made):
         names = ", ".join(
-            key for key, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == spec.name
+            key
+            for key, value in vars(module).items()
+            if inspect.isfunction(value) and value.__module__ == spec.name
         )
         raise ScenarioError(f"{path}: has no function {function!r}: it has {names or 'no function at all'}")
     program = from_function(made, name, hashlib.sha256(source + function.encode()).digest())
     unknown = [code for code in program.findings if code not in codes]
     if unknown:
-        raise ScenarioError(f"{name}: expects the finding {unknown[0]!r}, which does not exist: see 'dmabuf-async explain'")
-    return Program(**{**{field: getattr(program, field) for field in Program.__slots__}, "build": _guarded(made, path, name)})
+        raise ScenarioError(
+            f"{name}: expects the finding {unknown[0]!r}, which does not exist: see 'dmabuf-async explain'"
+        )
+    return Program(
+        **{
+            **{field: getattr(program, field) for field in Program.__slots__},
+            "build": _guarded(made, path, name),
+        }
+    )
 
 
 def _guarded(function: Callable[[Machine], Any], path: Path, name: str) -> Callable[[Machine], Any]:
@@ -94,7 +113,9 @@ def _guarded(function: Callable[[Machine], Any], path: Path, name: str) -> Calla
         except ScenarioError as error:
             raise ScenarioError(f"{name}: {error}") from error
         except Exception as error:
-            raise ScenarioError(f"{where(error, path)}: {name} raises {said(error)}: repair the function") from error
+            raise ScenarioError(
+                f"{where(error, path)}: {name} raises {said(error)}: repair the function"
+            ) from error
         if not machine.actors:
             raise ScenarioError(f"{name}: declares no task: call machine.task(name, async_function) in it")
 
@@ -111,5 +132,7 @@ def where(error: BaseException, path: Path) -> str:
     """``file:line`` of the innermost frame of ``error`` that lies in ``path``."""
     if isinstance(error, SyntaxError) and error.lineno:
         return f"{path}:{error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+    ]
     return f"{path}:{lines[-1]}" if lines else str(path)

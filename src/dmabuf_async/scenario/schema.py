@@ -273,7 +273,11 @@ class TaskSpec(Table, frozen=True, kw_only=True):
     defects: list[str] = []
     steps: Annotated[
         list[Step],
-        Meta(min_length=1, max_length=1000, description='an array of 1 to 1000 steps, each { do = "VERB", ... }'),
+        Meta(
+            min_length=1,
+            max_length=1000,
+            description='an array of 1 to 1000 steps, each { do = "VERB", ... }',
+        ),
     ]
 
 
@@ -320,7 +324,8 @@ class Scenario(Table, frozen=True, kw_only=True):
     cells: dict[Name, CellValue] = {}
     mutexes: list[Name] = []
     tasks: Annotated[
-        list[TaskSpec], Meta(min_length=1, max_length=64, description="1 to 64 tables, each written [[tasks]]")
+        list[TaskSpec],
+        Meta(min_length=1, max_length=64, description="1 to 64 tables, each written [[tasks]]"),
     ]
     environment: Environment = Environment()
     expect: Expect = Expect()

@@ -1,0 +1,1 @@
+"""Who goes next and which outcome: strategies see choice points only."""

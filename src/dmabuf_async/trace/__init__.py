@@ -1,0 +1,1 @@
+"""What an execution leaves behind: events, findings, schedules."""
