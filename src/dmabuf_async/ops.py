@@ -34,11 +34,7 @@ def conflicts(a: Footprint, b: Footprint) -> bool:
     Two enabled steps of different actors that don't conflict commute, and
     neither enables or disables the other.
     """
-    return (
-        not a.writes.isdisjoint(b.writes)
-        or not a.writes.isdisjoint(b.reads)
-        or not a.reads.isdisjoint(b.writes)
-    )
+    return not a.writes.isdisjoint(b.writes) or not a.writes.isdisjoint(b.reads) or not a.reads.isdisjoint(b.writes)
 
 
 class Op:

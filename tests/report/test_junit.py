@@ -14,9 +14,7 @@ from dmabuf_async.trace.events import Finding
 GOLDEN = Path(__file__).parent / "golden" / "junit.xml"
 STALE = Finding("stale-pte", "P1, P2", "frame ram#2 is switched away while page 0 points to it", 13, "mover")
 LEAK = Finding("frame-leak", "M4", "frame ram#1 belongs to nobody & is not free", 40, "display")
-PASSED = Verdict(
-    "scenarios/mmap/zap-after-move.toml", "sampled 400 (random)", 400, 12_000, 1.23456, 0, failures=()
-)
+PASSED = Verdict("scenarios/mmap/zap-after-move.toml", "sampled 400 (random)", 400, 12_000, 1.23456, 0, failures=())
 
 
 def failure(finding: Finding, *, expected: bool = False) -> Failure:
@@ -109,9 +107,7 @@ def test_a_scenario_interrupted_after_a_finding_is_a_failure_that_says_so() -> N
 
 def test_an_unfinished_check_is_an_error() -> None:
     verdict = replace(PASSED, strength="unfinished", unseen=("w",), cut=3, exit_code=6)
-    message = (
-        "stopped before anything was proved: unfinished; 400 executions, 12000 steps, 3 cut at the step limit"
-    )
+    message = "stopped before anything was proved: unfinished; 400 executions, 12000 steps, 3 cut at the step limit"
     assert outcome(verdict) == ("error", "unfinished", message)
 
 
@@ -137,9 +133,7 @@ def test_the_numbers_of_the_suite_are_those_of_its_cases() -> None:
 
 
 def test_times_have_three_decimals() -> None:
-    times = [
-        element.attrib["time"] for element in written(PASSED, replace(PASSED, seconds=0)).iter("testcase")
-    ]
+    times = [element.attrib["time"] for element in written(PASSED, replace(PASSED, seconds=0)).iter("testcase")]
     assert times == ["1.235", "0.000"]
 
 

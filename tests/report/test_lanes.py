@@ -13,9 +13,7 @@ def event(
     result: str = "",
     preempts: str | None = None,
 ) -> Event:
-    return Event(
-        step, actor, cpu, "op", f"op {step}", result, preempts=preempts, writes=frozenset(writes.split())
-    )
+    return Event(step, actor, cpu, "op", f"op {step}", result, preempts=preempts, writes=frozenset(writes.split()))
 
 
 def finding(step: int, *, primary: bool = True) -> Finding:
@@ -53,9 +51,7 @@ def test_without_a_finding_every_step_is_shown() -> None:
 
 
 def test_columns_are_in_canonical_order_and_the_environment_comes_last() -> None:
-    run = trace(
-        event(1, "cache", None), event(2, "mover", 1), event(3, "display", 0), actors="cache display mover"
-    )
+    run = trace(event(1, "cache", None), event(2, "mover", 1), event(3, "display", 0), actors="cache display mover")
     table = lanes(run, None)
     assert table.columns == ("display (cpu0)", "mover (cpu1)", "cache")
     assert [row.column for row in table.rows] == [2, 1, 0]

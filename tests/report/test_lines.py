@@ -86,18 +86,14 @@ RUN = Trace(
 )
 
 
-def report(
-    run: Trace = RUN, finding: Finding | None = MOVED, *, width: int = 100, every: bool = False
-) -> list[Line]:
+def report(run: Trace = RUN, finding: Finding | None = MOVED, *, width: int = 100, every: bool = False) -> list[Line]:
     return text(run, finding, verdict=VERDICT, replay=REPLAY, width=width, every=every)
 
 
 def crowd(actors: int) -> Trace:
     """Each of many actors makes one step, and they all depend on one another."""
     names = tuple(f"importer-{number}" for number in range(actors))
-    steps = tuple(
-        event(step, name, f"kmap page {step} of fb", writes="fb") for step, name in enumerate(names, 1)
-    )
+    steps = tuple(event(step, name, f"kmap page {step} of fb", writes="fb") for step, name in enumerate(names, 1))
     return Trace(names, steps, ())
 
 

@@ -77,16 +77,12 @@ def assert_refused_or_same(changed: str, original: str) -> None:
 @example(DIGEST, [])
 @example(DIGEST, [0] * 37 + [1])
 @example(DIGEST, [MAX_CHOICE])
-def test_decoding_gives_back_the_choices_without_the_zeros_at_the_end(
-    digest: bytes, values: list[int]
-) -> None:
+def test_decoding_gives_back_the_choices_without_the_zeros_at_the_end(digest: bytes, values: list[int]) -> None:
     assert decode(encode(digest, values)) == Schedule(digest_text(digest), without_trailing_zeros(values))
 
 
 @given(digests, choices, choices)
-def test_two_different_schedules_have_different_texts(
-    digest: bytes, one: list[int], other: list[int]
-) -> None:
+def test_two_different_schedules_have_different_texts(digest: bytes, one: list[int], other: list[int]) -> None:
     same = without_trailing_zeros(one) == without_trailing_zeros(other)
     assert (encode(digest, one) == encode(digest, other)) is same
 
@@ -97,9 +93,7 @@ def test_zeros_at_the_end_take_no_room(digest: bytes, values: list[int], zeros: 
 
 
 @given(digests, choices, choices)
-def test_recording_more_choices_never_makes_the_text_shorter(
-    digest: bytes, one: list[int], more: list[int]
-) -> None:
+def test_recording_more_choices_never_makes_the_text_shorter(digest: bytes, one: list[int], more: list[int]) -> None:
     assert len(encode(digest, one + more)) >= len(encode(digest, one))
 
 

@@ -63,9 +63,7 @@ class KmapLeak(Checker):
             if not mapping.actor.user:
                 page = "a page beyond the end" if mapping.page is None else mapping.page.name
                 message = f"{mapping.actor.name} ends and has {page} still mapped: kmap without kunmap"
-                yield Found(
-                    "kmap-leak", "V12" if mapping.atomic else "V8", message, mapping.actor, (mapping,)
-                )
+                yield Found("kmap-leak", "V12" if mapping.atomic else "V8", message, mapping.actor, (mapping,))
 
 
 class StaleKmap(Checker):

@@ -47,9 +47,7 @@ class FrameLeak(Checker):
                 if page is None or (page.where is place and page.buffer.references):
                     continue
                 kind = "frame" if zone.resident else "slot"
-                message = (
-                    f"{kind} {place.name} was taken for {page.name}, is not its storage, and is never freed"
-                )
+                message = f"{kind} {place.name} was taken for {page.name}, is not its storage, and is never freed"
                 yield Found("frame-leak", "V6", message, place.taker or actors[0], (place,))
 
 
@@ -63,7 +61,5 @@ class LeakAtExit(Checker):
         for taken in machine.taken.values():
             if taken.count and not taken.actor.user:
                 name = taken.buffer.name
-                message = (
-                    f"{taken.actor.name} ends and still holds a reference on {name}: dma_buf_get without put"
-                )
+                message = f"{taken.actor.name} ends and still holds a reference on {name}: dma_buf_get without put"
                 yield Found("leak-at-exit", "V15", message, taken.actor, (taken.buffer,))

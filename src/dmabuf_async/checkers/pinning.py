@@ -73,9 +73,7 @@ class BadRange(Checker):
             pins = buffer.pins.get(actor)
             if not pins.refused or pins.covers(op.index):
                 return None
-            message = (
-                f"{actor.name} maps {result.page.name} though its get_backing_storage was answered EINVAL"
-            )
+            message = f"{actor.name} maps {result.page.name} though its get_backing_storage was answered EINVAL"
         return Found("bad-range", "V2", message, actor, (buffer,))
 
     def marked(self, mark: Mark) -> Found | None:

@@ -20,12 +20,8 @@ class UnhandledException(Checker):
     def failed(self, actor: Actor, error: BaseException) -> Found | None:
         said = " ".join(str(error).split())
         if isinstance(error, AssertionError):
-            return Found(
-                "assertion", "", f"an assertion of {actor.name} does not hold{said and f': {said}'}", actor
-            )
+            return Found("assertion", "", f"an assertion of {actor.name} does not hold{said and f': {said}'}", actor)
         if isinstance(error, ForeignAwait):
             return Found("unhandled-exception", "", said, actor)
         kind = type(error).__name__
-        return Found(
-            "unhandled-exception", "", f"{actor.name} ended with {kind}{said and f': {said}'}", actor
-        )
+        return Found("unhandled-exception", "", f"{actor.name} ended with {kind}{said and f': {said}'}", actor)

@@ -113,9 +113,7 @@ def _wide(
     table.add_column(width=right, no_wrap=True)
     spare = max(0, height - 2 - above - between - below)
     between += spare
-    table.add_row(
-        Group(*_stack(machine, left, between)), "", Group(*_stack([sections["steps"]], right, between))
-    )
+    table.add_row(Group(*_stack(machine, left, between)), "", Group(*_stack([sections["steps"]], right, between)))
     return [
         *_stack([sections["actors"]], width, above + 1),
         table,
@@ -143,15 +141,11 @@ def _sections(
     return {
         section.title: section
         for section in (
-            Section(
-                "actors", living, lambda n: panels.actors(snapshot, width=full, rows=n, current=current), 3
-            ),
+            Section("actors", living, lambda n: panels.actors(snapshot, width=full, rows=n, current=current), 3),
             Section("buffers", "", lambda n: panels.buffers(snapshot, width=left, rows=n), 3),
             Section("memory", "", lambda n: panels.memory(snapshot, width=left, rows=n), 2),
             Section("shared", "", lambda n: panels.shared(snapshot, width=left, rows=n), 2),
-            Section(
-                "steps", "newest last", lambda n: panels.steps(events, findings, width=beside, rows=n), 5
-            ),
+            Section("steps", "newest last", lambda n: panels.steps(events, findings, width=beside, rows=n), 5),
             Section("findings", found, lambda n: panels.findings(findings, width=full, rows=n, over=over), 2),
         )
     }

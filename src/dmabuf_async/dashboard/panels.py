@@ -188,9 +188,7 @@ def memory(snapshot: Snapshot, *, width: int, rows: int | None = None) -> Group:
 def memory_in_brief(snapshot: Snapshot, *, width: int) -> Text:
     """The same in one line: ``ram 2/4   swap 0/4``."""
     zones = [zone for zone in snapshot.zones if zone.total]
-    text = "   ".join(
-        f"{zone.name} {zone.used}/{zone.total}{' full' * (zone.used >= zone.total)}" for zone in zones
-    )
+    text = "   ".join(f"{zone.name} {zone.used}/{zone.total}{' full' * (zone.used >= zone.total)}" for zone in zones)
     return _fitted(Text(printable(text), no_wrap=True), width)
 
 
@@ -211,9 +209,7 @@ def shared(snapshot: Snapshot, *, width: int, rows: int | None = None) -> Group:
     return Group(*_cut(lines, rows)) if lines else Group(Text("nothing", "dim"))
 
 
-def steps(
-    events: Sequence[Event], findings: Sequence[Finding] = (), *, width: int, rows: int | None = None
-) -> Group:
+def steps(events: Sequence[Event], findings: Sequence[Finding] = (), *, width: int, rows: int | None = None) -> Group:
     """The latest steps, newest last; ``x`` marks those at which a rule broke."""
     if not events:
         return Group(Text("nobody has made a step", "dim"))

@@ -260,9 +260,7 @@ def _difference(first: tuple[_Frozen, ...], second: tuple[_Frozen, ...]) -> str:
     """What differs, in words: the local, or the position."""
     for one, other in zip(first, second, strict=False):
         if one[:2] != other[:2]:
-            return (
-                f"it stood in {one.function} ({one.position}) and then in {other.function} ({other.position})"
-            )
+            return f"it stood in {one.function} ({one.position}) and then in {other.function} ({other.position})"
         for name in (*one.locals, *other.locals):
             if name not in one.locals or name not in other.locals:
                 return f"the local {name!r} of {one.function} was there only once"

@@ -85,9 +85,7 @@ class Core(Parking):
                     picked = choose(point)
                     if not 0 <= picked < count:
                         if picked != STOP:
-                            raise IndexError(
-                                f"{type(self.strategy).__name__} chose {picked} of {count} options"
-                            )
+                            raise IndexError(f"{type(self.strategy).__name__} chose {picked} of {count} options")
                         self.stopped = "stopped"
                         break
                     choices.append(picked)

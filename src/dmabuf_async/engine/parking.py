@@ -99,9 +99,7 @@ class Parking:
         cpu.pending.append(actor)
         self.set_ready(actor)
 
-    def start(
-        self, parent: Actor, name: str, group: Group, function: Callable[..., Any], arguments: Any
-    ) -> Actor:
+    def start(self, parent: Actor, name: str, group: Group, function: Callable[..., Any], arguments: Any) -> Actor:
         """Make a child of ``parent``. Its identity is the path of spawns."""
         number = parent.spawned
         parent.spawned += 1
@@ -262,9 +260,7 @@ class Parking:
     def idles(self, actor: Actor) -> bool:
         """Whether it is a daemon with nothing to do: such waits never count."""
         op = actor.op
-        return actor.daemon and (
-            getattr(op, "idle", False) or (op is not None and op.thing is self.machine.clock)
-        )
+        return actor.daemon and (getattr(op, "idle", False) or (op is not None and op.thing is self.machine.clock))
 
     # Death -------------------------------------------------------------------
 

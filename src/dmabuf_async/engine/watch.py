@@ -50,9 +50,7 @@ class Watch:
         self._checkers = tuple(checkers)
         self._after: dict[type[Op], list[Callable[..., Found | None]]] = {}
         self._marks: dict[str, Checker] = {}
-        self._called = [
-            checker.called for checker in self._checkers if type(checker).called is not Checker.called
-        ]
+        self._called = [checker.called for checker in self._checkers if type(checker).called is not Checker.called]
         for checker in self._checkers:
             for op in checker.ops:
                 self._after.setdefault(op, []).append(checker.performed)
@@ -126,9 +124,7 @@ class Watch:
 
     def over(self, core: Parking) -> None:
         """The run is over; what remains is not yet unwound."""
-        stuck = [
-            actor for actor in core.actors if not actor.ended and not actor.stuck and not core.idles(actor)
-        ]
+        stuck = [actor for actor in core.actors if not actor.ended and not actor.stuck and not core.idles(actor)]
         for checker in self._checkers:
             if core.stopped == "ended":
                 found: Iterable[Found] = checker.over(self.machine, core.actors)
@@ -149,9 +145,7 @@ class Watch:
         signature = Signature(found.code, found.rule, role(actor.name), site(actor), kind)
         names = tuple(dict.fromkeys(thing.name for thing in found.things))
         at = self.step if step is None else step
-        self.findings.append(
-            Finding(found.code, found.rule, found.message, at, actor.name, names, signature, primary)
-        )
+        self.findings.append(Finding(found.code, found.rule, found.message, at, actor.name, names, signature, primary))
         if self._latest is not None:
             latest, op, written = self._latest
             self._taint.add(latest, Footprint(frozenset(op.reads(latest)), frozenset(written)))

@@ -60,9 +60,7 @@ def perform(jobs: Jobs[Result], engine: str = "inline", pace: Callable[[], float
         if pace is not None and watch is not None:
             watch.on_step = _slowed(watch.on_step, pace)
         try:
-            core = inline.execute(
-                job.machine, job.strategy, watch=watch, max_steps=job.max_steps, index=job.index
-            )
+            core = inline.execute(job.machine, job.strategy, watch=watch, max_steps=job.max_steps, index=job.index)
         except BaseException as error:  # noqa: BLE001 - it is for the jobs to say what it means
             return _told(jobs, error)
 

@@ -45,9 +45,7 @@ class SetTimer(Op):
 
     def apply(self, actor: Actor, outcome: int) -> None:
         clock = self.thing
-        clock.timers = tuple(
-            sorted((*clock.timers, (self.ticks, actor)), key=lambda timer: (timer[0], timer[1].path))
-        )
+        clock.timers = tuple(sorted((*clock.timers, (self.ticks, actor)), key=lambda timer: (timer[0], timer[1].path)))
 
     def commit(self, actor: Actor) -> None:
         assert actor.run is not None

@@ -262,9 +262,7 @@ class UnmapAtomic(Op):
             marks.add("kmap-order", actor, mapping, f"unmaps what {mapping.actor.name} mapped on {cpu.name}")
         elif cpu.atomic[-1] is not mapping:
             later = cpu.atomic[-1]
-            marks.add(
-                "kmap-order", actor, mapping, f"unmaps {_name(mapping)} before {_name(later)}, mapped later"
-            )
+            marks.add("kmap-order", actor, mapping, f"unmaps {_name(mapping)} before {_name(later)}, mapped later")
         cpu.atomic = tuple(other for other in cpu.atomic if other is not mapping)
         forget(mapping)
 

@@ -84,9 +84,7 @@ class Buffer(Thing):
     def used_by(self, actor: Actor) -> None:
         """A protocol call: nobody may make one after the last reference is gone (V15)."""
         if self.references == 0:
-            self.machine.marks.add(
-                "use-after-free", actor, self, f"uses {self.name}, which has been released"
-            )
+            self.machine.marks.add("use-after-free", actor, self, f"uses {self.name}, which has been released")
 
     @property
     def size(self) -> int:

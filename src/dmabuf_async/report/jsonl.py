@@ -81,8 +81,7 @@ def verdict_line(verdict: Verdict) -> str:
         cut=verdict.cut,
         failures=[_failure(failure) for failure in verdict.failures],
         counts=[
-            {"signature": _signature(signature), "executions": count}
-            for signature, count in verdict.counts.items()
+            {"signature": _signature(signature), "executions": count} for signature, count in verdict.counts.items()
         ],
         missing=list(verdict.missing),
         unseen=list(verdict.unseen),

@@ -97,9 +97,7 @@ def _failures(verdict: Verdict, replay: Callable[[Verdict, Failure], str]) -> It
     if verdict.interrupted or verdict.exit_code not in _CONCLUSIVE:
         return
     if verdict.missing:
-        yield _Reason(
-            "failure", "missing", f"none of the expected findings came: {', '.join(verdict.missing)}"
-        )
+        yield _Reason("failure", "missing", f"none of the expected findings came: {', '.join(verdict.missing)}")
     if verdict.unseen:
         yield _Reason("failure", "vacuous", f"never witnessed: {', '.join(verdict.unseen)}")
 

@@ -98,10 +98,7 @@ def _lanes(table: Lanes, width: int) -> list[Line]:
 
 def _layouts(table: Lanes, width: int) -> list[list[Line]]:
     """Lanes with all notes at the right, and lanes with each note behind its text; else a list."""
-    apart = [
-        [row.text if column == row.column else "" for column in range(len(table.columns))]
-        for row in table.rows
-    ]
+    apart = [[row.text if column == row.column else "" for column in range(len(table.columns))] for row in table.rows]
     beside = [[*cells, row.note] for cells, row in zip(apart, table.rows, strict=True)]
     legible = [
         grid.lines()
@@ -139,9 +136,7 @@ class _Grid:
     @property
     def legible(self) -> bool:
         """Whether no column had to become narrower than is good for reading."""
-        return all(
-            got >= min(wanted, _LEAST_COLUMN) for got, wanted in zip(self._widths, self._wanted, strict=True)
-        )
+        return all(got >= min(wanted, _LEAST_COLUMN) for got, wanted in zip(self._widths, self._wanted, strict=True))
 
     def lines(self) -> list[Line]:
         lines = [Line(line, "head") for line in self._wrapped("", self._heads)]
@@ -177,9 +172,7 @@ def _consequences(trace: Trace, width: int) -> list[Line]:
         rule = f" ({finding.rule})" if finding.rule else ""
         lines += _tail("also", f"{finding.code} at step {finding.step}{rule}: {finding.message}", width)
     if len(found) > _CONSEQUENCES:
-        lines += _tail(
-            "also", f"{len(found) - _CONSEQUENCES} more findings that follow from what broke first", width
-        )
+        lines += _tail("also", f"{len(found) - _CONSEQUENCES} more findings that follow from what broke first", width)
     return lines
 
 

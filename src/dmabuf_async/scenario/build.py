@@ -48,9 +48,7 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         machine.mutex(name)
     for task in scenario.tasks:
         machine.task(task.name, _perform, machine, task, buffers, cpu=task.cpu, user=task.kind == "user")
-    reclaimed = {
-        step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, schema.Reclaim)
-    }
+    reclaimed = {step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, schema.Reclaim)}
     for name in sorted(reclaimed):
         _swapping(buffers[name], "reclaim").serve()
 

@@ -160,11 +160,7 @@ def _bare(wanted: inspect.Type) -> tuple[inspect.Type, str | None]:
 def _fits(value: object, wanted: inspect.Type) -> bool:
     match wanted:
         case inspect.IntType():
-            return (
-                isinstance(value, int)
-                and not isinstance(value, bool)
-                and _within(value, wanted.ge, wanted.le)
-            )
+            return isinstance(value, int) and not isinstance(value, bool) and _within(value, wanted.ge, wanted.le)
         case inspect.StrType():
             return (
                 isinstance(value, str)

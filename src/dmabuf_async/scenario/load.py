@@ -60,9 +60,7 @@ def load_scenario(path: Path, *, defects: Mapping[str, Collection[str]], codes: 
     return parse_scenario(_read(path), str(path), defects=defects, codes=codes)
 
 
-def parse_scenario(
-    text: str, name: str, *, defects: Mapping[str, Collection[str]], codes: Collection[str]
-) -> Scenario:
+def parse_scenario(text: str, name: str, *, defects: Mapping[str, Collection[str]], codes: Collection[str]) -> Scenario:
     """The scenario in ``text``; ``name`` is what messages call the file. The rest is as with ``load_scenario``."""
     document = _document(text, name)
     try:

@@ -69,9 +69,7 @@ def load_python(path: Path, function: str, codes: Collection[str]) -> Program:
         raise ScenarioError(
             f"{path}: cannot be read ({error.strerror}): name a Python file and one of its functions"
         ) from error
-    spec = util.spec_from_file_location(
-        f"dmabuf_async_scenario_{hashlib.sha256(source).hexdigest()[:8]}", path
-    )
+    spec = util.spec_from_file_location(f"dmabuf_async_scenario_{hashlib.sha256(source).hexdigest()[:8]}", path)
     if spec is None or spec.loader is None:
         raise ScenarioError(f"{path}: is not a Python file: name a file that ends in .py")
     module = util.module_from_spec(spec)
@@ -81,15 +79,11 @@ def load_python(path: Path, function: str, codes: Collection[str]) -> Program:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise ScenarioError(
-            f"{where(error, path)}: importing it raises {said(error)}: repair the file"
-        ) from error
+        raise ScenarioError(f"{where(error, path)}: importing it raises {said(error)}: repair the file") from error
     made = getattr(module, function, None)
     if not callable(made):
         names = ", ".join(
-            key
-            for key, value in vars(module).items()
-            if inspect.isfunction(value) and value.__module__ == spec.name
+            key for key, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == spec.name
         )
         raise ScenarioError(f"{path}: has no function {function!r}: it has {names or 'no function at all'}")
     program = from_function(made, name, hashlib.sha256(source + function.encode()).digest())
@@ -113,9 +107,7 @@ def _guarded(function: Callable[[Machine], Any], path: Path, name: str) -> Calla
         except ScenarioError as error:
             raise ScenarioError(f"{name}: {error}") from error
         except Exception as error:
-            raise ScenarioError(
-                f"{where(error, path)}: {name} raises {said(error)}: repair the function"
-            ) from error
+            raise ScenarioError(f"{where(error, path)}: {name} raises {said(error)}: repair the function") from error
         if not machine.actors:
             raise ScenarioError(f"{name}: declares no task: call machine.task(name, async_function) in it")
 
@@ -132,7 +124,5 @@ def where(error: BaseException, path: Path) -> str:
     """``file:line`` of the innermost frame of ``error`` that lies in ``path``."""
     if isinstance(error, SyntaxError) and error.lineno:
         return f"{path}:{error.lineno}"
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
-    ]
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f"{path}:{lines[-1]}" if lines else str(path)

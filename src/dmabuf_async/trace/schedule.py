@@ -250,11 +250,7 @@ def _no_schedule(pasted: str) -> ScheduleError:
     inside = re.search(r"dba[0-9]+:", pasted, re.IGNORECASE)
     return ScheduleError(
         f"{_shown(pasted)} is not a schedule: it does not begin with {_PREFIX!r}, as {_EXAMPLE!r} does. "
-        + (
-            f"Paste it from {inside[0]!r} on."
-            if inside
-            else "Copy the last word of a report's 'replay' line."
-        )
+        + (f"Paste it from {inside[0]!r} on." if inside else "Copy the last word of a report's 'replay' line.")
     )
 
 
