@@ -18,6 +18,7 @@ def fill(buffer: Buffer, zone: Zone) -> None:
         if place is None:
             raise ScenarioError(
                 f"buffer {buffer.name!r} needs {len(buffer.pages)} pages, and {zone.name} has only "
-                f"{len(zone.places)} places, {page.index} of them left for it: make the machine larger or the buffer smaller"
+                f"{len(zone.places)} places, {page.index} of them left for it: make the machine larger or the buffer "
+                "smaller"
             )
         page.fill(place)

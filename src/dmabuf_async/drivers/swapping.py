@@ -7,6 +7,7 @@ Everything shared lies under the buffer's lock. Its reclaim is a task of its own
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.drivers.mapping import KernelMaps
@@ -25,11 +26,14 @@ DEFECTS: Final = {
     "returns-before-resident": "get swaps in only the first page of the range (V1)",
     "leak-on-enomem": "a get that fails half way keeps the frames that it had allocated (V6)",
     "pins-on-enomem": "a get that fails leaves its pin count raised (V6)",
-    "free-before-copy": "swap-out frees the frame first and copies then",
-    "leak-slot": "swap-in does not free the swap slot",
+    "free-before-copy": "swap-out frees the frame first and copies then (V15)",
+    "leak-slot": "swap-in does not free the swap slot (V6)",
     "kmap-under-lock": "holds the buffer's lock while kmap waits for a slot (V11)",
+    "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the buffer's lock (V12)",
     "no-unlock-on-enomem": "a get that fails returns with the buffer's lock held (V6)",
+    "unlock-twice-on-enomem": "a get that fails unlocks where it fails and where it returns (V6)",
+    "free-twice-on-enomem": "a get that fails frees its frames where it fails and where it returns (V6)",
 }
 
 
@@ -67,10 +71,8 @@ class SwappingExporter(KernelMaps):
         while True:
             await self.wanted.wait("!=", 0, idle=True)
             await self.wanted.store(0)
-            try:
+            with suppress(KernelError):  # pinned, or no slot: reclaim gives up until it is asked again
                 await self.swap_out()
-            except KernelError:
-                pass  # pinned, or no slot: reclaim gives up, and comes again when it is asked again
 
     async def get_backing_storage(self, buffer: Buffer, first: int, end: int) -> None:
         """Wait for a move to end, swap in what is not there, and pin, in one hold of the lock (V7)."""
@@ -83,6 +85,8 @@ class SwappingExporter(KernelMaps):
             )
         except KernelError:
             if "no-unlock-on-enomem" not in self.defects:
+                await self.lock.unlock()
+            if "unlock-twice-on-enomem" in self.defects:
                 await self.lock.unlock()
             raise
         if "pin-count-after-unlock" in self.defects:
@@ -148,6 +152,8 @@ class SwappingExporter(KernelMaps):
             if "leak-on-enomem" not in self.defects:
                 for _, _, new in reversed(moves):
                     await zone.release(new)
+                    if "free-twice-on-enomem" in self.defects:
+                        await zone.release(new)
             raise
         return moves
 

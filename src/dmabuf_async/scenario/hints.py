@@ -110,6 +110,8 @@ def type_mistakes(value: object, wanted: inspect.Type, path: KeyPath = ()) -> It
             expected = f"expected {_expected(wanted, description)}, found {shown(value)}"
             cure = _cure(value, wanted, path)
             yield Mistake(path, f"{expected}; {cure}" if cure else expected)
+        case _:
+            pass
 
 
 def _table_mistakes(value: dict[str, Any], wanted: inspect.StructType, path: KeyPath) -> Iterator[Mistake]:
@@ -184,7 +186,7 @@ def _expected(wanted: inspect.Type, description: str | None) -> str:
         case inspect.IntType(ge=least, le=most):
             return f"an integer from {least} to {most}"
         case inspect.LiteralType(values=words):
-            return f"one of {listed(words)}" if len(words) > 1 else listed(words)
+            return f"one of {listed([str(word) for word in words])}" if len(words) > 1 else shown(words[0])
         case inspect.StrType():
             return "a text in quotes"
         case inspect.BoolType():
@@ -203,7 +205,7 @@ def _cure(value: object, wanted: inspect.Type, path: KeyPath) -> str:
         case inspect.BoolType(), str() if value.lower() in ("true", "false"):
             return f"write {value.lower()} without quotes"
         case inspect.LiteralType(values=words), str():
-            return did_you_mean(value, words, "")
+            return did_you_mean(value, [str(word) for word in words], "")
         case inspect.ListType(item_type=inspect.StructType()), dict():
             return f"write [[{_header(path)}]], in double brackets"
         case inspect.ListType(), _ if not isinstance(value, list):

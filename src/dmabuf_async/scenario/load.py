@@ -6,28 +6,39 @@ the parts of a scenario say about each other.
 
 from __future__ import annotations
 
+import codecs
+import os
 import re
+import stat
+import tomllib
 from collections.abc import Collection, Mapping
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from dmabuf_async.scenario.hints import (
-    Mistake,
-    clean,
-    type_mistakes,
-)
-from dmabuf_async.scenario.positions import position
-from dmabuf_async.scenario.schema import (
-    Scenario,
-)
+from dmabuf_async.errors import ScenarioError
+from dmabuf_async.scenario.contradictions import contradictions
+from dmabuf_async.scenario.hints import Mistake, clean, did_you_mean, dotted, shown, type_mistakes
+from dmabuf_async.scenario.positions import Position, position, position_at
+from dmabuf_async.scenario.schema import Scenario
 
 MAX_BYTES = 1 << 20
 """The largest scenario file that is read."""
 
-# tomllib takes memory in proportion to the square of the parts of one dotted key.
-_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
-_LONG_NUMBER = re.compile(r"[0-9][0-9_]{4299,}")  # int() refuses them, and tomllib doesn't say where
+_LONGEST_NAME = 4096
+
+_UNBOUNDED = (
+    (  # tomllib takes memory in proportion to the square of the parts of one dotted key
+        re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}"""),
+        "this key has more than 32 parts, and no key of a scenario has more than 3; shorten it",
+    ),
+    (  # int() refuses them, and tomllib doesn't say where
+        re.compile(r"(?<![0-9_])[0-9][0-9_]{4299,}+"),
+        "this number has thousands of digits, and no number of a scenario has more than 20; shorten it",
+    ),
+)
 _TOMLLIB = re.compile(
     r"(?P<reason>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
 )
@@ -69,6 +80,95 @@ def parse_scenario(text: str, name: str, *, defects: Mapping[str, Collection[str
         wanted = msgspec.inspect.type_info(Scenario)
         mistake = next(type_mistakes(document, wanted), Mistake((), clean(str(refusal))))
         raise _error(name, position(text, mistake.path), mistake) from None
-    for mistake in _contradictions(scenario, defects, codes):
+    for mistake in contradictions(scenario, defects, codes):
         raise _error(name, position(text, mistake.path), mistake)
     return scenario
+
+
+def _read(path: Path) -> str:
+    """The text of the file at ``path``. Never waits for a pipe or a device, and reads no more than it may."""
+    name = clean(str(path), _LONGEST_NAME)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ScenarioError(f"{name}: there is no such file; {_neighbour(path)}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ScenarioError(f"{name}: cannot be read ({reason}); name a scenario file that you may read") from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise ScenarioError(f"{name}: is a folder, and a file was expected; name a file in it, such as x.toml")
+        if not stat.S_ISREG(mode):
+            raise ScenarioError(f"{name}: is a pipe or a device, and a file was expected; save the scenario as a file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ScenarioError(f"{name}: cannot be read ({error.strerror}); copy it to another disk") from None
+    finally:
+        os.close(descriptor)
+    return _decoded(content, name)
+
+
+def _neighbour(path: Path) -> str:
+    """The hint after the name of a file that doesn't exist."""
+    try:
+        names = [one.name for one in islice(path.parent.iterdir(), 1000) if one.suffix in {".toml", ".py"}]
+    except OSError:
+        return f"nor is there a folder {shown(str(path.parent))}"
+    return did_you_mean(path.name, names, "name a scenario file, such as x.toml")
+
+
+def _decoded(content: bytes, name: str) -> str:
+    if len(content) > MAX_BYTES:
+        raise ScenarioError(f"{name}: is larger than {MAX_BYTES:,} bytes, which no scenario needs; split it")
+    if not content.strip():
+        raise ScenarioError(f'{name}: is empty; a scenario needs at least title = "..." and one [[tasks]] table')
+    if b"\0" in content:
+        raise ScenarioError(f"{name}: is a binary file (byte {content.index(0)} is NUL), and TOML text was expected")
+    content = content.removeprefix(codecs.BOM_UTF8)  # Windows editors write it
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode()
+        at = position_at(before, len(before))
+        found = f"expected text in UTF-8, found the byte 0x{content[error.start]:02x}; save the file as UTF-8"
+        raise _error(name, at, Mistake((), found)) from None
+
+
+def _document(text: str, name: str) -> dict[str, Any]:
+    """The document that TOML makes of ``text``."""
+    for pattern, told in _UNBOUNDED:
+        found = pattern.search(text)
+        if found:
+            raise _error(name, position_at(text, found.start()), Mistake((), told))
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _error(name, *_syntax_mistake(text, str(error))) from None
+    except RecursionError:
+        raise _error(name, Position(1, 1), Mistake((), "arrays or inline tables are nested too deeply")) from None
+    except ValueError as error:  # a number that this Python doesn't want to read
+        raise _error(name, Position(1, 1), Mistake((), f"is not valid TOML: {clean(str(error))}")) from None
+
+
+def _syntax_mistake(text: str, said: str) -> tuple[Position, Mistake]:
+    """Where tomllib stumbled, and what it says, in the words of somebody who writes scenarios."""
+    parts = _TOMLLIB.fullmatch(said)
+    if parts is None:
+        return Position(1, 1), Mistake((), f"is not valid TOML: {clean(said)}")
+    if parts["line"]:
+        at = Position(int(parts["line"]), int(parts["column"]))
+        rest = text.split("\n")[at.line - 1][at.column - 1 :].strip()
+    else:
+        at, rest = position_at(text, len(text.rstrip())), ""
+    reason = parts["reason"]
+    told = next((words for start, words in _SYNTAX.items() if reason.startswith(start)), clean(reason))
+    if told.startswith("expected"):
+        told = f"{told}; found {shown(rest) if rest else 'the end of the line' if parts['line'] else 'the end'}"
+    return at, Mistake((), told)
+
+
+def _error(name: str, at: Position, mistake: Mistake) -> ScenarioError:
+    where = f"{clean(name, _LONGEST_NAME)}:{at.line}:{at.column}"
+    return ScenarioError(": ".join(filter(None, (where, dotted(mistake.path), mistake.text))))

@@ -1,7 +1,7 @@
 """Where a key stands in the source of a TOML document.
 
-``tomllib`` forgets lines, so a mistake in a value is looked up here afterwards. The text has been accepted by ``tomllib``
-by then; the scanner relies on that and checks nothing.
+``tomllib`` forgets lines, so a mistake in a value is looked up here afterwards. The text has been accepted by
+``tomllib`` by then; the scanner relies on that and checks nothing.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def position_at(text: str, offset: int) -> Position:
 def position(text: str, path: KeyPath) -> Position:
     """Where the key or array element at ``path`` begins, or else the nearest thing around it that is written down.
 
-    The first mention counts: ``[tasks.a]`` mentions ``tasks``. An element of an array of tables begins at the name in its
-    ``[[header]]``.
+    The first mention counts: ``[tasks.a]`` mentions ``tasks``. An element of an array of tables begins at the name in
+    its ``[[header]]``.
     """
     return position_at(text, _Scanner(text, path).offset)
 

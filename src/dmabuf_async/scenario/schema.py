@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct, field
 
-# "$" alone also matches before a final newline; "(?!\n)" forbids that here and means nothing to an editor's JSON Schema.
+# "$" alone also matches before a final newline; "(?!\n)" forbids that here and means nothing to an editor.
 Name: TypeAlias = Annotated[
     str,
     Meta(

@@ -1,0 +1,232 @@
+"""What the parts of a scenario say about each other and cannot all be true: names that nothing has, a CPU too many."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from dmabuf_async.scenario import schema
+from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
+from dmabuf_async.scenario.positions import KeyPath
+from dmabuf_async.scenario.schema import Scenario, TaskSpec, Verb
+
+
+def contradictions(
+    scenario: Scenario, defects: Mapping[str, Collection[str]], codes: Collection[str]
+) -> Iterator[Mistake]:
+    """Every contradiction in a scenario whose types are right, by and large from top to bottom.
+
+    ``defects`` and ``codes`` are as of :func:`~dmabuf_async.scenario.load.load_scenario`.
+    """
+    yield from _buffers(scenario, defects)
+    yield from _room(scenario)
+    yield from _twice((("mutexes",), index, name) for index, name in enumerate(scenario.mutexes))
+    yield from _twice((("tasks", index), "name", task.name) for index, task in enumerate(scenario.tasks))
+    for index, task in enumerate(scenario.tasks):
+        yield from _task(scenario, ("tasks", index), task, defects["cpu"])
+    for index, code in enumerate(scenario.expect.findings):
+        if code not in codes:
+            hint = did_you_mean(code, codes, f"the codes are {listed(codes)}")
+            yield Mistake(("expect", "findings", index), f"there is no finding {shown(code)}; {hint}")
+    for index, witness in enumerate(scenario.expect.sometimes):
+        yield from _witness(scenario, ("expect", "sometimes", index), witness)
+
+
+def _twice(names: Iterator[tuple[KeyPath, str | int, str]]) -> Iterator[Mistake]:
+    seen = set()
+    for path, key, name in names:
+        if name in seen:
+            yield Mistake((*path, key), f"the name {shown(name)} is taken; give each a name of its own")
+        seen.add(name)
+
+
+# Buffers -----------------------------------------------------------------------
+
+
+def _buffers(scenario: Scenario, defects: Mapping[str, Collection[str]]) -> Iterator[Mistake]:
+    for name, spec in scenario.buffers.items():
+        path: KeyPath = ("buffers", name)
+        yield from _defects(path, spec.defects, defects[spec.exporter], f"the {spec.exporter} exporter")
+        if spec.exporter == "static" and not spec.resident:
+            yield Mistake(
+                (*path, "resident"),
+                'the static exporter never swaps, so its buffer must be resident; make it exporter = "swapping", or '
+                "drop this key",
+            )
+
+
+def _defects(path: KeyPath, named: list[str], known: Collection[str], whose: str) -> Iterator[Mistake]:
+    for index, defect in enumerate(named):
+        if defect not in known:
+            hint = did_you_mean(defect, known, f"it has {listed(known)}")
+            yield Mistake((*path, "defects", index), f"{whose} has no defect {shown(defect)}; {hint}")
+
+
+def _room(scenario: Scenario) -> Iterator[Mistake]:
+    """Storage that the buffers need before anything runs, and that the machine doesn't have."""
+    machine = scenario.machine
+    sizes = {"ram": machine.ram, "highmem": machine.highmem, "swap": machine.swap}
+    left = dict(sizes)
+    for name, spec in scenario.buffers.items():
+        key = "swap" if not spec.resident else "ram" if spec.zone_on(machine) == "lowmem" else "highmem"
+        if spec.pages > left[key]:
+            of = "slots of swap" if key == "swap" else f"frames of {'lowmem' if key == 'ram' else key}"
+            others = f", and other buffers have {sizes[key] - left[key]} of them" if left[key] < sizes[key] else ""
+            yield Mistake(
+                ("buffers", name),
+                f"its {spec.pages} pages need as many {of}; the machine has {sizes[key]}{others}; under [machine] set "
+                f"{key} = {sizes[key] - left[key] + spec.pages} or more, or make the buffer smaller",
+            )
+        left[key] -= min(spec.pages, left[key])
+
+
+# Tasks -------------------------------------------------------------------------
+
+
+class _Mapped(NamedTuple):
+    """A mapping of a task, as its steps are read in order."""
+
+    made: int
+    """The step that makes it."""
+    atomic: bool
+    ended: int | None = None
+    """The step that unmapped it."""
+
+
+def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[str]) -> Iterator[Mistake]:
+    if task.cpu >= scenario.machine.cpus:
+        cpus = scenario.machine.cpus
+        has = "only cpu 0" if cpus == 1 else f"cpus 0 to {cpus - 1}"
+        yield Mistake(
+            (*path, "cpu"),
+            f"the machine has {has}, found {task.cpu}; take one that it has, or set cpus = {task.cpu + 1} "
+            "under [machine]",
+        )
+    yield from _defects(path, task.defects, known, "a task, which is the CPU importer,")
+    daemons = {
+        f"reclaim-{step.buffer}" for one in scenario.tasks for step in one.steps if isinstance(step, schema.Reclaim)
+    }
+    if task.name in daemons:
+        yield Mistake((*path, "name"), f"{shown(task.name)} is the reclaim task of a buffer; call this task otherwise")
+    for index, step in enumerate(task.steps):
+        yield from _step(scenario, (*path, "steps", index), step)
+    yield from _mappings(path, task)
+
+
+def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
+    for key, kind, names in (
+        ("buffer", "buffer", scenario.buffers),
+        ("mutex", "mutex", scenario.mutexes),
+        ("cell", "cell", scenario.cells),
+    ):
+        name = getattr(step, key, None)
+        if name is not None and name not in names:
+            yield Mistake((*path, key), f"there is no {kind} {shown(name)}; {_declare(key, name, names)}")
+    if isinstance(step, schema.SwapOut | schema.Reclaim):
+        spec = scenario.buffers.get(step.buffer)
+        if spec is not None and spec.exporter == "static":
+            yield Mistake(
+                (*path, "buffer"),
+                f"the exporter of buffer {shown(step.buffer)} is static and never moves its storage; "
+                'make it exporter = "swapping", or drop the step',
+            )
+    if isinstance(step, schema.Load | schema.Store) and step.word >= scenario.machine.words:
+        words = scenario.machine.words
+        has = "only word 0" if words == 1 else f"words 0 to {words - 1}"
+        yield Mistake(
+            (*path, "word"),
+            f"a page has {has}, found {step.word}; take one that it has, or set words = {step.word + 1} "
+            "under [machine]",
+        )
+    for key in ("start", "len"):
+        value = getattr(step, key, None)
+        if value is not None and not schema.BYTES_MIN <= value <= schema.BYTES_MAX:
+            yield Mistake((*path, key), f"expected a number of bytes from -2**63 to 2**64, found {shown(value)}")
+
+
+def _declare(key: str, name: str, names: Collection[str]) -> str:
+    declaration = {"buffer": f"[buffers.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
+    otherwise = f"declare it with {declaration[key]}" + (f", or name one of {listed(names)}" if names else "")
+    return did_you_mean(name, names, otherwise)
+
+
+def _mappings(path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
+    """Mappings that steps name before they exist, after they have gone, or twice."""
+    mapped: dict[str, _Mapped] = {}
+    for index, step in enumerate(task.steps):
+        here = (*path, "steps", index)
+        if isinstance(step, schema.Kmap | schema.KmapAtomic):
+            old = mapped.get(step.as_)
+            if old is not None and old.ended is None:
+                yield Mistake(
+                    (*here, "as"),
+                    f"the mapping {shown(step.as_)} of steps[{old.made}] is still there; unmap it first, or give this "
+                    "one another name",
+                )
+            mapped[step.as_] = _Mapped(index, isinstance(step, schema.KmapAtomic))
+        for key, name in _uses(step):
+            found = mapped.get(name)
+            if found is None or found.ended is not None:
+                yield Mistake((*here, key), _missing(task, index, name, mapped))
+            elif isinstance(step, schema.Kunmap | schema.KunmapAtomic):
+                if found.atomic != isinstance(step, schema.KunmapAtomic):
+                    verbs = ("kmap_atomic", "kunmap_atomic") if found.atomic else ("kmap", "kunmap")
+                    yield Mistake(
+                        (*here, "do"),
+                        f"the mapping {shown(name)} was made by {verbs[0]} in steps[{found.made}]; "
+                        f'unmap it with do = "{verbs[1]}"',
+                    )
+                mapped[name] = found._replace(ended=index)
+    for name, left in mapped.items():
+        if left.ended is None and task.repeat > 1:
+            yield Mistake(
+                (*path, "steps", left.made, "as"),
+                f"the mapping {shown(name)} is still there when the steps are repeated, and is made again; unmap it in "
+                "the last step, or set repeat = 1",
+            )
+
+
+def _uses(step: Verb) -> Iterator[tuple[str, str]]:
+    """The keys under which a step names mappings that exist, with the names."""
+    match step:
+        case schema.Memcpy():
+            yield from (("from", step.from_), ("to", step.to))
+        case schema.Load() | schema.Store() | schema.Kunmap() | schema.KunmapAtomic():
+            yield "at", step.at
+        case _:
+            pass
+
+
+def _missing(task: TaskSpec, index: int, name: str, mapped: Mapping[str, _Mapped]) -> str:
+    gone = mapped.get(name)
+    if gone is not None:
+        return f"the mapping {shown(name)} was unmapped in steps[{gone.ended}]; map the page again, or drop the step"
+    for later, step in enumerate(task.steps[index:], index):
+        if isinstance(step, schema.Kmap | schema.KmapAtomic) and step.as_ == name:
+            return f"the mapping {shown(name)} is made only later, in steps[{later}]; map the page first"
+    live = [other for other, one in mapped.items() if one.ended is None]
+    hint = did_you_mean(name, live, f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}')
+    return f"the task {shown(task.name)} has no mapping {shown(name)}; {hint}"
+
+
+# Witnesses ---------------------------------------------------------------------
+
+
+def _witness(scenario: Scenario, path: KeyPath, witness: str) -> Iterator[Mistake]:
+    name, step = schema.split_witness(witness)
+    task = next((task for task in scenario.tasks if task.name == name), None)
+    if task is None:
+        names = [task.name for task in scenario.tasks]
+        yield Mistake(
+            path, f"there is no task {shown(name)}; {did_you_mean(name, names, f'there are {listed(names)}')}"
+        )
+    elif step.isdecimal():
+        if str(step) not in map(str, range(1, len(task.steps) + 1)):
+            yield Mistake(path, f"the task {shown(name)} has the steps 1 to {len(task.steps)}, found {step[:20]}")
+    else:
+        verbs = dict.fromkeys(str(one.__struct_config__.tag) for one in task.steps)
+        ways = {"error": True, "exit": task.kind == "user"}
+        words = [*verbs, *(word for word, has in ways.items() if has)]
+        if step not in words:
+            hint = did_you_mean(step, words, f"it has {listed(words)}, and numbers from 1")
+            yield Mistake(path, f"the task {shown(name)} has no step {shown(step)}; {hint}")
