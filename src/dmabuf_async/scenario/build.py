@@ -1,14 +1,21 @@
-"""From a scenario file to a program: buffers with their exporters, tasks with their steps."""
+"""From a scenario file to a program: buffers with their exporters, tasks with their steps.
+
+What a step does is looked up when the machine is furnished, so that performing it costs little more than its call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import singledispatch
+from typing import Any, NamedTuple, TypeAlias
 
 from dmabuf_async.drivers.cpu import CpuImporter
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
-from dmabuf_async.errors import KernelError, Killed, ScenarioError
+from dmabuf_async.errors import KernelError, Killed
+from dmabuf_async.machine.cells import Cell
+from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.machine.storage import Buffer
@@ -18,6 +25,19 @@ from dmabuf_async.scenario.program import Program
 from dmabuf_async.tasks import UserMode
 
 ZONES: Mapping[str, str] = {"lowmem": "ram", "highmem": "high"}
+"""What the machine calls the zones of a scenario."""
+
+Act: TypeAlias = Callable[[CpuImporter], Awaitable[Any]]
+"""Begins a step of a task, which holds what its importer holds."""
+
+
+class Objects(NamedTuple):
+    """What the steps of a scenario name, on one machine."""
+
+    machine: Machine
+    buffers: Mapping[str, Buffer]
+    cells: Mapping[str, Cell]
+    mutexes: Mapping[str, Mutex]
 
 
 def program(scenario: schema.Scenario, name: str) -> Program:
@@ -40,17 +60,24 @@ def program(scenario: schema.Scenario, name: str) -> Program:
 
 
 def furnish(machine: Machine, scenario: schema.Scenario) -> None:
-    """Make everything that the scenario names on a new machine."""
-    buffers = {name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()}
-    for name, value in scenario.cells.items():
-        machine.cell(name, value)
-    for name in scenario.mutexes:
-        machine.mutex(name)
+    """Make everything that the scenario names on a new machine. Raises ScenarioError if there is no room for it."""
+    objects = Objects(
+        machine,
+        buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},
+        cells={name: machine.cell(name, value) for name, value in scenario.cells.items()},
+        mutexes={name: machine.mutex(name) for name in scenario.mutexes},
+    )
     for task in scenario.tasks:
-        machine.task(task.name, _perform, machine, task, buffers, cpu=task.cpu, user=task.kind == "user")
+        steps = [(f"step {number} {verb_of(step)}", act(step, objects)) for number, step in enumerate(task.steps, 1)]
+        machine.task(task.name, perform, machine, task, steps, cpu=task.cpu, user=task.kind == "user")
     reclaimed = {step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, schema.Reclaim)}
     for name in sorted(reclaimed):
-        _swapping(buffers[name], "reclaim").serve()
+        _swapping(objects.buffers[name]).serve()
+
+
+def verb_of(step: schema.Verb) -> str:
+    """What a step does, in one word."""
+    return str(step.__struct_config__.tag)
 
 
 def _buffer(machine: Machine, name: str, spec: schema.BufferSpec, scenario: schema.Scenario) -> Buffer:
@@ -63,93 +90,182 @@ def _buffer(machine: Machine, name: str, spec: schema.BufferSpec, scenario: sche
     return buffer
 
 
-def _swapping(buffer: Buffer, verb: str) -> SwappingExporter:
+def _swapping(buffer: Buffer) -> SwappingExporter:
     exporter = buffer.exporter
-    if not isinstance(exporter, SwappingExporter):
-        raise ScenarioError(
-            f"a step does {verb} on buffer {buffer.name!r}, whose exporter is {exporter.name!r}, which never moves "
-            'its storage: give the buffer exporter = "swapping", or drop the step'
-        )
+    assert isinstance(exporter, SwappingExporter), "a valid scenario moves only what can be moved"
     return exporter
 
 
-async def _perform(machine: Machine, task: schema.TaskSpec, buffers: Mapping[str, Buffer]) -> None:
+# Tasks -------------------------------------------------------------------------
+
+
+async def perform(machine: Machine, task: schema.TaskSpec, steps: Sequence[tuple[str, Act]]) -> None:
+    """The life of a task: its steps, and then its way out.
+
+    A user process cleans up when it exits, however it ends; kernel code gives everything back only on its error path.
+    """
     importer = CpuImporter(machine, task.defects)
     user = task.kind == "user"
     try:
-        for turn in range(task.repeat):
-            for index, step in enumerate(task.steps):
-                verb = type(step).__struct_config__.tag
-                await settle((turn, index, importer.holds()), f"step {index + 1} {verb}")
-                if user:
-                    await UserMode()
-                await _step(step, machine, importer, buffers)
-        if user or "late-kunmap" in importer.defects:
-            await importer.unwind()
-    except KernelError:  # a driver's error path gives back everything
-        await settle(("unwind", importer.holds()), "error path")
-        await importer.unwind()
-    except Killed:
-        await settle(("killed", importer.holds()), "exit path")
-        await importer.unwind()
-
-
-async def _step(step: Any, machine: Machine, importer: CpuImporter, buffers: Mapping[str, Buffer]) -> None:
-    match step:
-        case schema.GetBackingStorage(buffer=name, start=start, len=length):
-            await _tolerate(step, importer.get(buffers[name], start, _length(buffers[name], start, length)))
-        case schema.PutBackingStorage(buffer=name, start=start, len=length):
-            await importer.put(buffers[name], start, _length(buffers[name], start, length))
-        case schema.Kmap(buffer=name, page=page, as_=called):
-            await importer.kmap(called, buffers[name], page)
-        case schema.Kunmap(at=called):
-            await importer.kunmap(called)
-        case schema.KmapAtomic(buffer=name, page=page, as_=called):
-            await importer.kmap_atomic(called, buffers[name], page)
-        case schema.KunmapAtomic(at=called):
-            await importer.kunmap_atomic(called)
-        case schema.Load(at=called, word=word):
-            await importer.mappings[called].load(word)
-        case schema.Store(at=called, word=word):
-            await importer.mappings[called].store(word)
-        case schema.Memcpy(from_=source, to=target):
-            await importer.copy(source, target)
-        case schema.Lock(mutex=name):
-            await _mutex(machine, name).lock()
-        case schema.Unlock(mutex=name):
-            await _mutex(machine, name).unlock()
-        case schema.Set(cell=name, value=value):
-            await _cell(machine, name).store(value)
-        case schema.Wait(cell=name, is_=relation, value=value, interruptible=interruptible):
-            wait = _cell(machine, name).wait(relation, value, interruptible=interruptible)
-            await _tolerate(step, wait)
-        case schema.Sleep(ticks=ticks):
-            await machine.clock.sleep(ticks)
-        case schema.DmaBufGet(buffer=name):
-            await importer.take(buffers[name])
-        case schema.DmaBufPut(buffer=name):
-            await importer.drop(buffers[name])
-        case schema.SwapOut(buffer=name):
-            await _tolerate(step, _swapping(buffers[name], "swap_out").swap_out())
-        case schema.Reclaim(buffer=name):
-            await _swapping(buffers[name], "reclaim").wanted.store(1)
-
-
-async def _tolerate(step: Any, call: Any) -> None:
-    try:
-        await call
+        await (user_steps if user else kernel_steps)(importer, task.repeat, steps)
     except KernelError:
-        if step.on_error == "unwind":
-            raise
+        way = "error path"
+    except Killed:
+        way = "exit path after kill"
+    else:
+        if not user and "late-kunmap" not in importer.defects:
+            return
+        way = "exit path" if user else "end"
+    # The steps' frame has gone: whichever of them failed, what is held says all.
+    await settle((way, importer.holds()), way)
+    await importer.unwind()
 
 
-def _length(buffer: Buffer, start: int, length: int | None) -> int:
-    return buffer.size - start if length is None else length
+async def kernel_steps(importer: CpuImporter, repeat: int, steps: Sequence[tuple[str, Act]]) -> None:
+    """The steps of a kernel task, over and over."""
+    for turn in range(repeat):
+        for index, (site, begin) in enumerate(steps):
+            await settle((turn, index, importer.holds()), site)
+            await begin(importer)
 
 
-def _mutex(machine: Machine, name: str) -> Any:
-    return machine.things[f"mutex {name}"]
+async def user_steps(importer: CpuImporter, repeat: int, steps: Sequence[tuple[str, Act]]) -> None:
+    """The same for a user process, which comes back to user mode between two of them."""
+    for turn in range(repeat):
+        for index, (site, begin) in enumerate(steps):
+            await settle((turn, index, importer.holds()), site)
+            await UserMode()  # where a kill takes effect
+            await begin(importer)
 
 
-def _cell(machine: Machine, name: str) -> Any:
-    return machine.things[f"cell {name}"]
+# Steps -------------------------------------------------------------------------
+
+
+@singledispatch
+def act(step: schema.Verb, on: Objects) -> Act:
+    """How a task performs ``step`` with the objects it names."""
+    raise NotImplementedError(f"no task can perform {verb_of(step)}")
+
+
+@act.register
+def _(step: schema.GetBackingStorage, on: Objects) -> Act:
+    buffer, start = on.buffers[step.buffer], step.start
+    length = _length(buffer, step)
+    return _or_error(step.on_error, lambda importer: importer.get(buffer, start, length))
+
+
+@act.register
+def _(step: schema.PutBackingStorage, on: Objects) -> Act:
+    buffer, start = on.buffers[step.buffer], step.start
+    length = _length(buffer, step)
+    return lambda importer: importer.put(buffer, start, length)
+
+
+@act.register
+def _(step: schema.Kmap, on: Objects) -> Act:
+    name, buffer, page = step.as_, on.buffers[step.buffer], step.page
+    return lambda importer: importer.kmap(name, buffer, page)
+
+
+@act.register
+def _(step: schema.Kunmap, _on: Objects) -> Act:
+    name = step.at
+    return lambda importer: importer.kunmap(name)
+
+
+@act.register
+def _(step: schema.KmapAtomic, on: Objects) -> Act:
+    name, buffer, page = step.as_, on.buffers[step.buffer], step.page
+    return lambda importer: importer.kmap_atomic(name, buffer, page)
+
+
+@act.register
+def _(step: schema.KunmapAtomic, _on: Objects) -> Act:
+    name = step.at
+    return lambda importer: importer.kunmap_atomic(name)
+
+
+@act.register
+def _(step: schema.Load, _on: Objects) -> Act:
+    name, word = step.at, step.word
+    return lambda importer: importer.mappings[name].load(word)
+
+
+@act.register
+def _(step: schema.Store, _on: Objects) -> Act:
+    name, word = step.at, step.word
+    return lambda importer: importer.mappings[name].store(word)
+
+
+@act.register
+def _(step: schema.Memcpy, _on: Objects) -> Act:
+    source, target = step.from_, step.to
+    return lambda importer: importer.copy(source, target)
+
+
+@act.register
+def _(step: schema.Lock, on: Objects) -> Act:
+    op = on.mutexes[step.mutex].lock()
+    return lambda _: op
+
+
+@act.register
+def _(step: schema.Unlock, on: Objects) -> Act:
+    op = on.mutexes[step.mutex].unlock()
+    return lambda _: op
+
+
+@act.register
+def _(step: schema.Set, on: Objects) -> Act:
+    op = on.cells[step.cell].store(step.value)
+    return lambda _: op
+
+
+@act.register
+def _(step: schema.Wait, on: Objects) -> Act:
+    op = on.cells[step.cell].wait(step.is_, step.value, interruptible=step.interruptible)
+    return _or_error(step.on_error, lambda _: op)
+
+
+@act.register
+def _(step: schema.Sleep, on: Objects) -> Act:
+    clock, ticks = on.machine.clock, step.ticks
+    return lambda _: clock.sleep(ticks)
+
+
+@act.register
+def _(step: schema.DmaBufGet, on: Objects) -> Act:
+    buffer = on.buffers[step.buffer]
+    return lambda importer: importer.take(buffer)
+
+
+@act.register
+def _(step: schema.DmaBufPut, on: Objects) -> Act:
+    buffer = on.buffers[step.buffer]
+    return lambda importer: importer.drop(buffer)
+
+
+@act.register
+def _(step: schema.SwapOut, on: Objects) -> Act:
+    exporter = _swapping(on.buffers[step.buffer])
+    return _or_error(step.on_error, lambda _: exporter.swap_out())
+
+
+@act.register
+def _(step: schema.Reclaim, on: Objects) -> Act:
+    op = _swapping(on.buffers[step.buffer]).wanted.store(1)
+    return lambda _: op
+
+
+def _or_error(on_error: schema.OnError, begin: Act) -> Act:
+    """The same step, which fails or goes on as ``on_error`` says."""
+
+    async def ignoring(importer: CpuImporter) -> None:
+        with suppress(KernelError):
+            await begin(importer)
+
+    return ignoring if on_error == "ignore" else begin
+
+
+def _length(buffer: Buffer, step: schema.GetBackingStorage | schema.PutBackingStorage) -> int:
+    return buffer.size - step.start if step.len is None else step.len

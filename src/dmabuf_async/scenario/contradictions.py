@@ -224,9 +224,16 @@ def _witness(scenario: Scenario, path: KeyPath, witness: str) -> Iterator[Mistak
         if str(step) not in map(str, range(1, len(task.steps) + 1)):
             yield Mistake(path, f"the task {shown(name)} has the steps 1 to {len(task.steps)}, found {step[:20]}")
     else:
-        verbs = dict.fromkeys(str(one.__struct_config__.tag) for one in task.steps)
-        ways = {"error": True, "exit": task.kind == "user"}
-        words = [*verbs, *(word for word, has in ways.items() if has)]
+        words = [*dict.fromkeys(str(one.__struct_config__.tag) for one in task.steps), *_ways_out(scenario, task)]
         if step not in words:
             hint = did_you_mean(step, words, f"it has {listed(words)}, and numbers from 1")
             yield Mistake(path, f"the task {shown(name)} has no step {shown(step)}; {hint}")
+
+
+def _ways_out(scenario: Scenario, task: TaskSpec) -> Iterator[str]:
+    if any(getattr(step, "on_error", "") == "unwind" for step in task.steps):
+        yield "error"
+    if task.kind == "user":
+        yield "exit"
+        if scenario.environment.kills:
+            yield "kill"

@@ -15,6 +15,7 @@ from dmabuf_async.scenario.schema import Environment, Expect, MachineSizes, Scen
 _NEAR = 0.6  # difflib's own idea of "close"
 _SHOWN_WORDS = 20
 _SHOWN_CHARACTERS = 60
+_LONGEST_PATH = 4096
 
 _HOME = dict.fromkeys(Scenario.__struct_encode_fields__, "at the top of the file, above the first [table]") | {
     key: f"under [{table}]"
@@ -34,6 +35,11 @@ def clean(text: str, longest: int = _SHOWN_CHARACTERS) -> str:
     """``text`` in one line, without control characters, and cut to ``longest`` characters before they are escaped."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:longest])
     return shown + "..." if len(text) > longest else shown
+
+
+def spelled(path: object) -> str:
+    """The name of a file or folder, whole, in one line without control characters."""
+    return clean(str(path), _LONGEST_PATH)
 
 
 def shown(value: object) -> str:

@@ -20,14 +20,12 @@ import msgspec
 
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.scenario.contradictions import contradictions
-from dmabuf_async.scenario.hints import Mistake, clean, did_you_mean, dotted, shown, type_mistakes
+from dmabuf_async.scenario.hints import Mistake, clean, did_you_mean, dotted, shown, spelled, type_mistakes
 from dmabuf_async.scenario.positions import Position, position, position_at
 from dmabuf_async.scenario.schema import Scenario
 
 MAX_BYTES = 1 << 20
 """The largest scenario file that is read."""
-
-_LONGEST_NAME = 4096
 
 _UNBOUNDED = (
     (  # tomllib takes memory in proportion to the square of the parts of one dotted key
@@ -68,7 +66,7 @@ def load_scenario(path: Path, *, defects: Mapping[str, Collection[str]], codes: 
     ``defects`` maps each exporter and importer ("static", "swapping", "cpu") to the names of its known defects, and
     ``codes`` are the known codes of findings. Raises ScenarioError, whose text is one paragraph.
     """
-    return parse_scenario(_read(path), str(path), defects=defects, codes=codes)
+    return parse_scenario(_decoded(contents(path), spelled(path)), str(path), defects=defects, codes=codes)
 
 
 def parse_scenario(text: str, name: str, *, defects: Mapping[str, Collection[str]], codes: Collection[str]) -> Scenario:
@@ -85,9 +83,12 @@ def parse_scenario(text: str, name: str, *, defects: Mapping[str, Collection[str
     return scenario
 
 
-def _read(path: Path) -> str:
-    """The text of the file at ``path``. Never waits for a pipe or a device, and reads no more than it may."""
-    name = clean(str(path), _LONGEST_NAME)
+def contents(path: Path) -> bytes:
+    """What is in the file at ``path``, at most a megabyte. Never waits for a pipe or a device.
+
+    Raises ScenarioError, whose text begins with the path.
+    """
+    name = spelled(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -107,7 +108,9 @@ def _read(path: Path) -> str:
         raise ScenarioError(f"{name}: cannot be read ({error.strerror}); copy it to another disk") from None
     finally:
         os.close(descriptor)
-    return _decoded(content, name)
+    if len(content) > MAX_BYTES:
+        raise ScenarioError(f"{name}: is larger than {MAX_BYTES:,} bytes, which no scenario needs; split it")
+    return content
 
 
 def _neighbour(path: Path) -> str:
@@ -120,8 +123,6 @@ def _neighbour(path: Path) -> str:
 
 
 def _decoded(content: bytes, name: str) -> str:
-    if len(content) > MAX_BYTES:
-        raise ScenarioError(f"{name}: is larger than {MAX_BYTES:,} bytes, which no scenario needs; split it")
     if not content.strip():
         raise ScenarioError(f'{name}: is empty; a scenario needs at least title = "..." and one [[tasks]] table')
     if b"\0" in content:
@@ -170,5 +171,5 @@ def _syntax_mistake(text: str, said: str) -> tuple[Position, Mistake]:
 
 
 def _error(name: str, at: Position, mistake: Mistake) -> ScenarioError:
-    where = f"{clean(name, _LONGEST_NAME)}:{at.line}:{at.column}"
+    where = f"{spelled(name)}:{at.line}:{at.column}"
     return ScenarioError(": ".join(filter(None, (where, dotted(mistake.path), mistake.text))))

@@ -6,123 +6,253 @@ import hashlib
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
 from importlib import util
+from importlib.abc import SourceLoader
 from pathlib import Path
-from typing import Any, TypeVar
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple, TypeVar, overload
 
 from dmabuf_async.errors import ScenarioError
+from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.scenario.hints import clean, did_you_mean, listed, shown, spelled
+from dmabuf_async.scenario.load import contents
 from dmabuf_async.scenario.program import Program
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_HOW = "write @scenario above a function that takes a machine"
+
+
+class Marked(NamedTuple):
+    """What the decorator says about a function."""
+
+    title: str = ""
+    sizes: Sizes = Sizes()
+    findings: tuple[str, ...] = ()
+    sometimes: tuple[str, ...] = ()
+
+
+@overload
+def scenario(function: Function, /) -> Function: ...
+
+
+@overload
+def scenario(
+    *, title: str = "", sizes: Sizes | None = None, findings: Sequence[str] = (), sometimes: Sequence[str] = ()
+) -> Callable[[Function], Function]: ...
+
 
 def scenario(
+    function: Callable[..., Any] | None = None,
+    /,
     *,
     title: str = "",
     sizes: Sizes | None = None,
     findings: Sequence[str] = (),
     sometimes: Sequence[str] = (),
-) -> Callable[[Function], Function]:
+) -> Any:
     """Decorate a function that furnishes a machine: say how large it is, and what is expected.
 
-    Without it, the machine has the default sizes and nothing may be found.
+    The function takes the machine, makes objects, and declares tasks. Left out, the machine has the default sizes, and
+    nothing may be found; the title is the first line of the docstring. Raises TypeError for a text in the place of
+    several.
     """
+    for name, texts in (("findings", findings), ("sometimes", sometimes)):
+        if isinstance(texts, str):
+            raise TypeError(f"{name} must be a list of texts, not {texts!r}: put it in brackets")
 
     def mark(function: Function) -> Function:
-        function.__dict__["dmabuf_async"] = (title, sizes or Sizes(), tuple(findings), tuple(sometimes))
+        function.__dict__["dmabuf_async"] = Marked(title, sizes or Sizes(), tuple(findings), tuple(sometimes))
         return function
 
-    return mark
+    return mark if function is None else mark(function)
 
 
 def from_function(function: Callable[[Machine], Any], name: str = "", digest: bytes = b"") -> Program:
     """A program from a function that takes a new machine and declares tasks on it.
 
-    It is called anew for each execution, so that nothing which it makes outlives one.
+    It is called anew for each execution, so that nothing which it makes outlives one. Left out, ``digest`` identifies
+    the code of the function, but not what that calls.
     """
-    title, sizes, findings, sometimes = getattr(function, "dmabuf_async", ("", Sizes(), (), ()))
+    marked: Marked = getattr(function, "dmabuf_async", Marked())
     called = getattr(function, "__name__", "program")
-    said = (inspect.getdoc(function) or "").strip().split("\n")[0]
-    if not digest:
-        code = getattr(function, "__code__", None)
-        digest = hashlib.sha256(repr((called, None if code is None else code.co_code)).encode()).digest()
+    said = (inspect.getdoc(function) or "").strip()
+    code = getattr(function, "__code__", None)
     return Program(
         name=name or called,
-        title=title or said or called,
+        title=marked.title or said.split("\n")[0] or called,
+        story=said,
         build=function,
-        digest=digest,
-        sizes=sizes,
-        findings=findings,
-        sometimes=sometimes,
+        digest=digest or hashlib.sha256(repr((called, code and _identity(code))).encode()).digest(),
+        sizes=marked.sizes,
+        findings=marked.findings,
+        sometimes=marked.sometimes,
     )
 
 
-def load_python(path: Path, function: str, codes: Collection[str]) -> Program:
-    """The program ``function`` of the file ``path``. Raises ScenarioError, whatever is wrong with it."""
-    name = f"{path}:{function}"
-    try:
-        source = path.read_bytes()
-    except OSError as error:
+def _identity(code: CodeType) -> tuple[object, ...]:
+    """What a function does, without where it stands."""
+    constants = (
+        _identity(one) if isinstance(one, CodeType) else sorted(map(repr, one)) if isinstance(one, frozenset) else one
+        for one in code.co_consts
+    )
+    return code.co_code, code.co_names, tuple(constants)
+
+
+# From files ----------------------------------------------------------------------
+
+
+def load_python(path: Path, function: str | None, codes: Collection[str]) -> Program:
+    """The program that ``function`` of the file ``path`` furnishes; None: the only one that there is.
+
+    Raises ScenarioError, whatever is wrong with it. What the file prints goes to stderr.
+    """
+    source = contents(path)
+    module = _imported(path, source)
+    made = _chosen(path, module, function)
+    line = f"{spelled(path)}:{_line(made)}"
+    called = f"the scenario function {shown(made.__name__)}"
+    if inspect.iscoroutinefunction(made) or inspect.isgeneratorfunction(made) or inspect.isasyncgenfunction(made):
         raise ScenarioError(
-            f"{path}: cannot be read ({error.strerror}): name a Python file and one of its functions"
-        ) from error
-    spec = util.spec_from_file_location(f"dmabuf_async_scenario_{hashlib.sha256(source).hexdigest()[:8]}", path)
-    if spec is None or spec.loader is None:
-        raise ScenarioError(f"{path}: is not a Python file: name a file that ends in .py")
+            f"{line}: {called} must be a plain one: drop async and yield, and give the async functions to machine.task"
+        )
+    try:
+        inspect.signature(made).bind(None)
+    except TypeError:
+        raise ScenarioError(
+            f"{line}: {called} is called with the machine and nothing else; it takes "
+            f"{clean(str(inspect.signature(made)))}"
+        ) from None
+    digest = hashlib.sha256(source + made.__name__.encode()).digest()
+    program = from_function(made, f"{path}:{made.__name__}", digest)
+    for code in program.findings:
+        if code not in codes:
+            hint = did_you_mean(str(code), codes, f"the codes are {listed(codes)}")
+            raise ScenarioError(f"{line}: {called} expects a finding {shown(code)} that does not exist; {hint}")
+    for witness in program.sometimes:
+        if not all(str(witness).partition(" reaches ")):
+            raise ScenarioError(
+                f"{line}: {called} has a witness {shown(witness)}; expected 'TASK reaches SITE', where the task says "
+                "await settle(..., 'SITE')"
+            )
+    return replace(program, title=clean(program.title, 200), build=_guarded(made, path))
+
+
+def scenarios(module: ModuleType) -> Mapping[str, Callable[[Machine], Any]]:
+    """The functions of a module that are decorated with :func:`scenario` in it."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(getattr(value, "__dict__", {}).get("dmabuf_async"), Marked)
+        and getattr(value, "__module__", "") == module.__name__
+    }
+
+
+class _Loader(SourceLoader):
+    """Imports what has been read, and leaves no ``__pycache__`` beside it."""
+
+    def __init__(self, path: Path, source: bytes) -> None:
+        self.path = path
+        self.source = source
+
+    def get_filename(self, fullname: str) -> str:
+        return str(self.path)
+
+    def get_data(self, path: str) -> bytes:
+        return self.source
+
+
+def _imported(path: Path, source: bytes) -> ModuleType:
+    name = f"dmabuf_async_scenario_{hashlib.sha256(bytes(path.absolute()) + source).hexdigest()[:16]}"
+    spec = util.spec_from_file_location(name, path, loader=_Loader(path, source))
+    assert spec is not None
+    assert spec.loader is not None
     module = util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses and pickle look
+    sys.modules[name] = module  # where dataclasses and pickle look
     try:
-        spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
     except BaseException as error:
-        raise ScenarioError(f"{where(error, path)}: importing it raises {said(error)}: repair the file") from error
-    made = getattr(module, function, None)
-    if not callable(made):
-        names = ", ".join(
-            key for key, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == spec.name
-        )
-        raise ScenarioError(f"{path}: has no function {function!r}: it has {names or 'no function at all'}")
-    program = from_function(made, name, hashlib.sha256(source + function.encode()).digest())
-    unknown = [code for code in program.findings if code not in codes]
-    if unknown:
-        raise ScenarioError(
-            f"{name}: expects the finding {unknown[0]!r}, which does not exist: see 'dmabuf-async explain'"
-        )
-    return Program(
-        **{
-            **{field: getattr(program, field) for field in Program.__slots__},
-            "build": _guarded(made, path, name),
-        }
-    )
+        del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise ScenarioError(f"{where(error, path)}: importing it raises {said(error)}; repair the file") from error
+    return module
 
 
-def _guarded(function: Callable[[Machine], Any], path: Path, name: str) -> Callable[[Machine], Any]:
+def _chosen(path: Path, module: ModuleType, function: str | None) -> Any:
+    """The function that is meant."""
+    known = scenarios(module)
+    if function is None:
+        if len(known) == 1:
+            return next(iter(known.values()))
+        has = (
+            f"has {len(known)} scenarios: {listed(known)}; name one, as in {path}:{next(iter(known))}" if known else ""
+        )
+        raise ScenarioError(f"{spelled(path)}: {has or f'has no scenario; {_HOW}'}")
+    if function in known:
+        return known[function]
+    found = getattr(module, function, None) if function.isidentifier() else None
+    if inspect.isfunction(found):
+        raise ScenarioError(f"{spelled(path)}:{_line(found)}: {shown(function)} is not a scenario; {_HOW}")
+    hint = did_you_mean(function, known, f"it has {listed(known)}") if known else _HOW
+    raise ScenarioError(f"{spelled(path)}: there is no scenario function {shown(function)}; {hint}")
+
+
+def _line(function: Any) -> int:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return 1 if code is None else int(code.co_firstlineno)
+
+
+def _guarded(function: Callable[[Machine], Any], path: Path) -> Callable[[Machine], Any]:
+    name = shown(function.__name__)
+
     def build(machine: Machine) -> None:
         try:
             function(machine)
+        except KeyboardInterrupt:
+            raise
         except ScenarioError as error:
-            raise ScenarioError(f"{name}: {error}") from error
-        except Exception as error:
-            raise ScenarioError(f"{where(error, path)}: {name} raises {said(error)}: repair the function") from error
+            raise ScenarioError(f"{where(error, path)}: in {name}: {error}") from error
+        except BaseException as error:
+            raise ScenarioError(f"{where(error, path)}: {name} raises {said(error)}; repair the function") from error
         if not machine.actors:
-            raise ScenarioError(f"{name}: declares no task: call machine.task(name, async_function) in it")
+            raise ScenarioError(
+                f"{spelled(path)}:{_line(function)}: {name} declares no task; call machine.task(NAME, FUNCTION) in it"
+            )
 
     return build
 
 
+def starts(actor: Actor) -> None:
+    """Raise ScenarioError unless ``actor`` runs an async function with the arguments that it takes."""
+    try:
+        coroutine = actor.function(*actor.arguments)
+        coroutine.close()  # nothing of it has run
+    except Exception as error:
+        raise ScenarioError(
+            f"the task {shown(actor.name)} cannot be started ({said(error)}); give machine.task an async function and "
+            "what that takes"
+        ) from error
+
+
 def said(error: BaseException) -> str:
     """An exception in one line of bounded length."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}{text and ': ' + text}"[:300]
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - it is somebody's class
+        text = ""
+    return clean(f"{type(error).__name__}{text and ': ' + text}", 300)
 
 
 def where(error: BaseException, path: Path) -> str:
     """``file:line`` of the innermost frame of ``error`` that lies in ``path``."""
-    if isinstance(error, SyntaxError) and error.lineno:
-        return f"{path}:{error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f"{path}:{lines[-1]}" if lines else str(path)
+    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
+        return f"{spelled(path)}:{error.lineno}"
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
+    return f"{spelled(path)}:{lines[-1]}" if lines else spelled(path)

@@ -33,7 +33,8 @@ Witness: TypeAlias = Annotated[
     str,
     Meta(
         pattern=r"^[A-Za-z][A-Za-z0-9_-]* reaches [A-Za-z0-9_]+$(?!\n)",
-        description='"TASK reaches STEP", where STEP is a verb of that task or the number of a step, 1 for the first',
+        description='"TASK reaches STEP", where STEP is a verb of that task, the number of a step, 1 for the first, '
+        'its "error" path, or for a user task its "exit" path, the latter after a "kill" too',
     ),
 ]
 Page: TypeAlias = Annotated[int, Meta(ge=0, le=4095)]
@@ -296,7 +297,8 @@ class Expect(Table, frozen=True, kw_only=True):
     """[expect]: what exploring the scenario is to show.
 
     findings: codes; at least one of them must be found as primary, and no other. None: nothing may be found.
-    sometimes: witnesses that some execution must show, each "TASK reaches STEP".
+    sometimes: witnesses that some execution must show, each "TASK reaches STEP"; beside its steps a task has an "error"
+    path, which a failed step with on_error = "unwind" leads to, and a user task an "exit" path, also after a "kill".
     """
 
     findings: list[str] = []
@@ -304,7 +306,7 @@ class Expect(Table, frozen=True, kw_only=True):
 
 
 def split_witness(witness: str) -> tuple[str, str]:
-    """The task and the step (a verb, or a number from 1) of a witness such as "display reaches kmap"."""
+    """The task and the step of a witness such as "display reaches kmap"."""
     task, _, step = witness.partition(" reaches ")
     return task, step
 
