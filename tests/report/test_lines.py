@@ -147,7 +147,7 @@ def test_lines_of_a_step_have_the_style_of_what_is_noted_there() -> None:
     assert (styles["1 mmap"], styles["6 lock"], styles["13 switch"]) == ("step", "note", "finding")
     assert styles["< preempted"] == "note", "a note below its step is styled as the step"
     assert styles["3 hidden"] == "dim"
-    assert {styles["also lost-write"], styles["verdict refuted;"], styles["replay dmabuf-async"]} == {"plain"}
+    assert {styles["then lost-write"], styles["verdict refuted;"], styles["replay dmabuf-async"]} == {"plain"}
 
 
 def test_what_is_wrapped_in_a_lane_hangs_below_its_first_word() -> None:
@@ -197,18 +197,18 @@ def test_hidden_steps_are_counted_and_only_mentioned_if_there_are_any() -> None:
 
 
 def test_only_findings_that_are_not_primary_are_told_as_consequences() -> None:
-    also = [line.text for line in report(width=200) if line.text.startswith("  also")]
-    assert also == [f"  also     lost-write at step 15 (V9): {LOST.message}"]
+    then = [line.text for line in report(width=200) if line.text.startswith("  then")]
+    assert then == [f"  then     lost-write at step 15 (V9): {LOST.message}"]
 
 
 def test_many_consequences_do_not_bury_the_finding() -> None:
-    also = [
+    then = [
         line.text
         for line in report(replace(RUN, findings=(MOVED, *[LOST] * 30)), width=200)
-        if line.text.startswith("  also")
+        if line.text.startswith("  then")
     ]
-    assert len(also) == 6
-    assert also[-1] == "  also     25 more findings that follow from what broke first"
+    assert len(then) == 6
+    assert then[-1] == "  then     25 more findings that follow from what broke first"
 
 
 def test_a_finding_without_a_rule_names_none() -> None:

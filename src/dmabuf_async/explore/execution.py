@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import inline
@@ -55,7 +55,7 @@ def perform(jobs: Jobs[Result], engine: str = "inline", pace: Callable[[], float
         try:
             job = jobs.send(core)
         except StopIteration as stop:
-            return _result(stop)
+            return cast("Result", stop.value)
         watch = job.watch
         if pace is not None and watch is not None:
             watch.on_step = _slowed(watch.on_step, pace)
@@ -80,7 +80,7 @@ async def perform_async(jobs: Jobs[Result], pace: Callable[[], float] | None = N
         try:
             job = jobs.send(core)
         except StopIteration as stop:
-            return _result(stop)
+            return cast("Result", stop.value)
         try:
             core = await on_anyio.execute(
                 job.machine,
@@ -98,12 +98,8 @@ def _told(jobs: Jobs[Result], error: BaseException) -> Result:
     try:
         jobs.throw(error)
     except StopIteration as stop:
-        return _result(stop)
+        return cast("Result", stop.value)
     raise RuntimeError("jobs must end when an execution raises")
-
-
-def _result(stop: StopIteration) -> Any:
-    return stop.value
 
 
 def _slowed(on_step: Callable[[], None] | None, pace: Callable[[], float]) -> Callable[[], None]:

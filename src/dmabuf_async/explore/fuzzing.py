@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 COLLECT_EVERY = 500
 """Executions between two collections of garbage: one for each would cost most of the time."""
 
+SHOW_EVERY = 0.1
+"""Seconds between two looks at the progress."""
+
 
 @dataclass(slots=True)
 class Progress:
@@ -50,7 +53,6 @@ def fuzz(
     checkers: Iterable[Checker] = CHECKERS,
     audit: Audit | None = None,
     show: Callable[[Progress], None] = lambda _: None,
-    stop_at_failure: bool = False,
 ) -> Jobs[Verdict]:
     """The jobs of a campaign: at most so many executions, and at most so many seconds.
 
@@ -61,6 +63,7 @@ def fuzz(
     checkers = tuple(checkers)
     progress = Progress()
     began = time.monotonic()
+    due = began + SHOW_EVERY
     interrupted = False
     with quiet_collector() as collect:
         try:
@@ -71,12 +74,12 @@ def fuzz(
                 if core is None:
                     break
                 _note(progress, program, watch, core)
-                if stop_at_failure and progress.failures:
-                    break
-                if progress.executions & 31 == 0:
+                now = time.monotonic()
+                if now >= due:
                     show(progress)
-                    if time.monotonic() - began > seconds:
-                        break
+                    due = now + SHOW_EVERY
+                if now - began >= seconds:
+                    break
                 if progress.executions % COLLECT_EVERY == 0:
                     collect()
         except BaseException as error:
@@ -102,7 +105,12 @@ def _note(progress: Progress, program: Program, watch: Watch, core: Core) -> Non
 
 
 def judge(
-    program: Program, strategy: Strategy, progress: Progress, seconds: float, *, interrupted: bool = False
+    program: Program,
+    strategy: Strategy,
+    progress: Progress,
+    seconds: float,
+    *,
+    interrupted: bool = False,
 ) -> Verdict:
     """What a campaign may claim, and the exit code that goes with it (DESIGN 10)."""
     failures = tuple(progress.failures.values())

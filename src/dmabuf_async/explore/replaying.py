@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.errors import ReplayDiverged
-from dmabuf_async.explore.execution import Execution, execute
+from dmabuf_async.explore.execution import Execution, perform
+from dmabuf_async.explore.single import single
 from dmabuf_async.strategies.replay import Replay
 from dmabuf_async.trace.schedule import decode, digest_text
 
@@ -30,18 +31,5 @@ def strategy_for(program: Program, schedule: str) -> Replay:
 
 
 def replay(program: Program, schedule: str, engine: str = "inline", **options: Any) -> Execution:
-    """Execute ``program`` as ``schedule`` says; raises ReplayDiverged if it doesn't fit."""
-    strategy = strategy_for(program, schedule)
-    execution = execute(program, strategy, engine, **options)
-    assert execution is not None  # a replay never has nothing left
-    fits(program, strategy, execution)
-    return execution
-
-
-def fits(program: Program, strategy: Replay, execution: Execution) -> None:
-    """Raise ReplayDiverged if the execution ended before the schedule did."""
-    if strategy.unused and execution.stopped != "cut":
-        raise ReplayDiverged(
-            f"the execution of {program.name} ended after {execution.steps} steps with {strategy.unused} answers of the "
-            "schedule unused: the scenario's steps or actors have changed since it was recorded"
-        )
+    """Execute ``program`` as ``schedule`` says; raises ReplayDiverged if it doesn't fit. Options as of `execution`."""
+    return perform(single(program, strategy_for(program, schedule), **options), engine).execution

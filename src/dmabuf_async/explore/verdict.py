@@ -42,6 +42,8 @@ class Verdict:
     """Expected codes, if not one of them was found; else empty."""
     unseen: tuple[str, ...] = ()
     """Witnesses that ``sometimes`` asks for and that never came."""
+    error: str = ""
+    """Why it could not be explored, in one paragraph; else empty."""
     interrupted: bool = False
     exit_code: int = 0
     """For this scenario alone (DESIGN 10)."""

@@ -8,10 +8,15 @@ break; sets are sorted lists.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from dmabuf_async.explore.verdict import Failure, Verdict
 from dmabuf_async.trace.events import Event, Finding, Signature
+from dmabuf_async.trace.schedule import digest_text
+
+if TYPE_CHECKING:
+    from dmabuf_async.scenario.program import Program
 
 SCHEMA: Final = 1
 
@@ -69,6 +74,7 @@ def verdict_line(verdict: Verdict) -> str:
     - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
+    - ``error``: why it could not be explored, or empty
     - ``interrupted``; ``exit_code``: for this scenario alone
     """
     return _line(
@@ -85,8 +91,59 @@ def verdict_line(verdict: Verdict) -> str:
         ],
         missing=list(verdict.missing),
         unseen=list(verdict.unseen),
+        error=verdict.error,
         interrupted=verdict.interrupted,
         exit_code=verdict.exit_code,
+    )
+
+
+def summary_line(verdicts: Sequence[Verdict], *, asked: int, seconds: float, exit_code: int) -> str:
+    """What a campaign over several scenarios came to, ``"type": "summary"``, the last line of ``fuzz``.
+
+    - ``scenarios``: how many were asked for; ``judged``: how many have a verdict
+    - ``as_expected``: how many of these are
+    - ``executions``, ``steps``; ``seconds``: of wall clock
+    - ``exit_code``: of the process
+    """
+    return _line(
+        "summary",
+        scenarios=asked,
+        judged=len(verdicts),
+        as_expected=sum(verdict.as_expected for verdict in verdicts),
+        executions=sum(verdict.executions for verdict in verdicts),
+        steps=sum(verdict.steps for verdict in verdicts),
+        seconds=seconds,
+        exit_code=exit_code,
+    )
+
+
+def error_line(message: str, exit_code: int) -> str:
+    """Why there is no result, ``"type": "error"``: ``message``, one paragraph, and ``exit_code``."""
+    return _line("error", message=message, exit_code=exit_code)
+
+
+def page_line(code: str, page: str) -> str:
+    """A page of ``explain``, ``"type": "page"``: ``code``, and ``page`` in Markdown."""
+    return _line("page", code=code, page=page)
+
+
+def scenario_line(program: Program, **more: Any) -> str:
+    """A scenario, ``"type": "scenario"``.
+
+    - ``scenario``: as it was named; ``title``; ``story``
+    - ``findings``: expected codes; ``sometimes``: expected witnesses
+    - ``digest``: the characters that stand for it in a schedule
+    - ``document``: from ``scenario show``, the file with all defaults; null for Python
+    """
+    return _line(
+        "scenario",
+        scenario=program.name,
+        title=program.title,
+        story=program.story,
+        findings=list(program.findings),
+        sometimes=list(program.sometimes),
+        digest=digest_text(program.digest),
+        **more,
     )
 
 

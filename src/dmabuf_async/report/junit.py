@@ -5,7 +5,7 @@ what all readers of the format understand; the body tells all reasons.
 
 ========  =====================================================================
 failure   an unexpected finding, none of the expected ones, or a witness unseen
-error     interrupted, unfinished, or any other end that is not what was expected
+error     not valid, interrupted, unfinished, or any other end that is not what was expected
 ========  =====================================================================
 
 A verdict that is as expected passes: the file and the exit code say the same.
@@ -103,7 +103,9 @@ def _failures(verdict: Verdict, replay: Callable[[Verdict, Failure], str]) -> It
 
 
 def _errors(verdict: Verdict) -> Iterator[_Reason]:
-    if verdict.interrupted:
+    if verdict.error:
+        yield _Reason("error", "scenario", verdict.error)
+    elif verdict.interrupted:
         yield _Reason("error", "interrupted", f"interrupted: {_effort(verdict)}")
     elif verdict.strength.startswith("unfinished"):
         yield _Reason("error", "unfinished", f"stopped before anything was proved: {_effort(verdict)}")

@@ -1,6 +1,6 @@
 """The report of one execution as lines of text (the picture in DESIGN 7).
 
-From top to bottom: what broke, the lanes, what followed from it, and the commands
+From top to bottom: what broke, the lanes, what else broke or followed, and the commands
 to type next. ASCII only, as far as the names in the scenario are; no colour: each
 line says in which style it may be shown.
 """
@@ -26,8 +26,8 @@ _LEAST_COLUMN: Final = 12
 _GAP: Final = 3
 _HANG: Final = 2
 """What is wrapped goes on so much further in, to be told from the next step."""
-_CONSEQUENCES: Final = 5
-"""So many are told one by one; more would bury the finding."""
+_TOLD: Final = 5
+"""So many of a kind are told one by one; more would bury the finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def text(
     width: int = 100,
     every: bool = False,
 ) -> list[Line]:
-    """The report: headline, lanes, consequences, and what to type next.
+    """The report: headline, lanes, other findings, and what to type next.
 
     ``verdict`` is what may be claimed, in words; ``replay`` the complete command
     line. ``width`` is in characters, 60 to 300, or else the nearer of these; no
@@ -60,7 +60,7 @@ def text(
     report = [*_headline(finding, prose), Line("", "plain")] if finding is not None else []
     if trace.events:
         report += [*_lanes(table, width), Line("", "plain")]
-    report += _consequences(trace, prose)
+    report += _others(trace, finding, prose)
     report += _tail("verdict", verdict, prose)
     report.append(Line(f"  replay   {replay}", "plain"))
     if finding is not None:
@@ -165,15 +165,16 @@ class _Grid:
         return [line, *(" " * start + part for part in _wrap(note, self._width - start))]
 
 
-def _consequences(trace: Trace, width: int) -> list[Line]:
-    found = [finding for finding in trace.findings if not finding.primary]
-    lines: list[Line] = []
-    for finding in found[:_CONSEQUENCES]:
-        rule = f" ({finding.rule})" if finding.rule else ""
-        lines += _tail("also", f"{finding.code} at step {finding.step}{rule}: {finding.message}", width)
-    if len(found) > _CONSEQUENCES:
-        lines += _tail("also", f"{len(found) - _CONSEQUENCES} more findings that follow from what broke first", width)
-    return lines
+def _others(trace: Trace, finding: Finding | None, width: int) -> Iterator[Line]:
+    """What else broke by itself, and what followed."""
+    for key, primary in (("also", True), ("then", False)):
+        found = [other for other in trace.findings if other.primary is primary and other != finding]
+        for other in found[:_TOLD]:
+            rule = f" ({other.rule})" if other.rule else ""
+            yield from _tail(key, f"{other.code} at step {other.step}{rule}: {other.message}", width)
+        if len(found) > _TOLD:
+            why = "that broke by themselves" if primary else "that follow from what broke first"
+            yield from _tail(key, f"{len(found) - _TOLD} more findings {why}", width)
 
 
 def _tail(key: str, value: str, width: int) -> list[Line]:

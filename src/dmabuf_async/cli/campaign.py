@@ -1,0 +1,187 @@
+"""A campaign over several scenarios: each is sampled and judged, and a bad one doesn't stop the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from dmabuf_async.cli import commands, exits
+from dmabuf_async.cli.main import bug
+from dmabuf_async.cli.options import loaded
+from dmabuf_async.cli.progress import Progress
+from dmabuf_async.cli.table import Table
+from dmabuf_async.errors import DmabufAsyncError, ReplayDiverged
+from dmabuf_async.explore.execution import perform
+from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.explore.replaying import strategy_for
+from dmabuf_async.explore.single import Shown, single
+from dmabuf_async.explore.verdict import Failure, Verdict
+from dmabuf_async.strategies.random_walk import RandomWalk
+
+if TYPE_CHECKING:
+    from dmabuf_async.cli.console import Console
+    from dmabuf_async.scenario.program import Program
+
+
+class Budget(NamedTuple):
+    """How much, and how."""
+
+    executions: int | None
+    """Of each scenario; None: as many as there is time for."""
+    seconds: float | None
+    """For all scenarios together; None: no limit."""
+    seed: int
+    engine: str
+    max_steps: int
+
+
+class Campaign:
+    """Explores scenarios one after another, and prints what came of each as soon as it is known."""
+
+    def __init__(self, console: Console, budget: Budget, *, lanes: bool = False) -> None:
+        self.console = console
+        self.budget = budget
+        self.lanes = lanes
+        self.verdicts: list[Verdict] = []
+
+    def explore(self, paths: Sequence[str]) -> int:
+        """Everything that the paths name; returns the exit code of all."""
+        began = time.monotonic()
+        each = {one if isinstance(one, str) else one.scenario: one for one in self._found(paths)}
+        names, found = list(each), list(each.values())
+        table = Table(self.console, names, self.budget.executions)
+        interrupted = False
+        try:
+            with Progress(self.console, len(names)) as progress:
+                for index, one in enumerate(found):
+                    left = self._share(began, len(found) - index)
+                    program, verdict = (None, one) if isinstance(one, Verdict) else self._explored(one, left, progress)
+                    progress.clear()
+                    self.verdicts.append(verdict)
+                    self._tell(table, program, verdict)
+                    if verdict.interrupted:
+                        break
+        except KeyboardInterrupt:
+            interrupted = True
+        seconds = time.monotonic() - began
+        codes = [verdict.exit_code for verdict in self.verdicts]
+        code = exits.first_that_applies([*codes, exits.INTERRUPTED] if interrupted else codes)
+        if self.console.as_json:
+            from dmabuf_async.report.jsonl import summary_line
+
+            line = summary_line(self.verdicts, asked=len(names), seconds=seconds, exit_code=code)
+            self.console.line(line)
+        else:
+            table.summary(self.verdicts, seconds)
+        self.console.flush()
+        return code
+
+    def junit(self) -> str:
+        """All verdicts as JUnit XML."""
+        from dmabuf_async.report.junit import junit
+
+        return junit(self.verdicts, self._replay)
+
+    def _found(self, paths: Sequence[str]) -> Iterator[str | Verdict]:
+        """The scenarios of each path, or why it has none."""
+        from dmabuf_async.scenario import catalogue
+
+        for path in paths:
+            try:
+                yield from catalogue.find([path])
+            except DmabufAsyncError as error:
+                yield _failed(path, error)
+
+    def _share(self, began: float, left: int) -> float:
+        """Seconds for the next scenario: an equal part of what is left."""
+        if self.budget.seconds is None:
+            return float("inf")
+        return max(0.0, self.budget.seconds - (time.monotonic() - began)) / left
+
+    def _explored(self, name: str, seconds: float, progress: Progress) -> tuple[Program | None, Verdict]:
+        budget = self.budget
+        program = None
+        try:
+            program = loaded(name)
+            jobs = fuzz(
+                program,
+                RandomWalk(budget.seed),
+                executions=budget.executions or _NO_END,
+                seconds=seconds,
+                max_steps=budget.max_steps,
+                show=progress.of(name, budget.executions, seconds),
+            )
+            return program, perform(jobs, budget.engine)
+        except KeyboardInterrupt:
+            return program, _interrupted(name)
+        except Exception as error:  # noqa: BLE001 - the other scenarios are still to be explored
+            return program, _failed(name, error)
+
+    def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
+        shown = None
+        failure = self._to_show(verdict)
+        if failure is not None and program is not None:
+            try:
+                shown = self._shown(program, failure)
+            except ReplayDiverged as error:
+                verdict = self.verdicts[-1] = _failed(verdict.scenario, error)
+        if self.console.as_json:
+            from dmabuf_async.report.jsonl import verdict_line
+
+            self.console.line(verdict_line(verdict))
+        else:
+            table.row(verdict)
+            if shown is not None and failure is not None:
+                table.lanes(shown, verdict, failure, partial(self._replay, verdict))
+        self.console.flush()
+        if verdict.error:
+            self.console.complain(verdict.error)
+
+    def _to_show(self, verdict: Verdict) -> Failure | None:
+        """The failure whose execution is shown: the first unexpected one."""
+        unexpected = (failure for failure in verdict.failures if not failure.expected)
+        return next(unexpected, verdict.failures[0] if self.lanes and verdict.failures else None)
+
+    def _shown(self, program: Program, failure: Failure) -> Shown:
+        """The execution of a failure, once more. Raises ReplayDiverged if it is another one."""
+        strategy = strategy_for(program, failure.schedule)
+        shown = perform(single(program, strategy, max_steps=self.budget.max_steps), self.budget.engine)
+        if all(finding.signature != failure.finding.signature for finding in shown.execution.primary):
+            raise ReplayDiverged(
+                f"{program.name} is not deterministic: it showed {failure.finding.code} in execution "
+                f"{failure.execution}, and the schedule of that, {failure.schedule}, doesn't show it again: look for "
+                "chance, time or state that outlives an execution in the scenario's code"
+            )
+        return shown
+
+    def _replay(self, verdict: Verdict, failure: Failure) -> str:
+        return commands.replay(verdict.scenario, failure.schedule, max_steps=self.budget.max_steps)
+
+
+_NO_END = 1 << 62
+
+
+def _failed(name: str, error: Exception) -> Verdict:
+    known = isinstance(error, DmabufAsyncError)
+    return _empty(name, "not explored", error=str(error) if known else bug(error), exit_code=exits.of(error))
+
+
+def _interrupted(name: str) -> Verdict:
+    return _empty(name, "unfinished", interrupted=True, exit_code=exits.INTERRUPTED)
+
+
+def _empty(name: str, strength: str, *, exit_code: int, error: str = "", interrupted: bool = False) -> Verdict:
+    return Verdict(
+        scenario=name,
+        strength=strength,
+        executions=0,
+        steps=0,
+        seconds=0.0,
+        cut=0,
+        failures=(),
+        error=error,
+        interrupted=interrupted,
+        exit_code=exit_code,
+    )

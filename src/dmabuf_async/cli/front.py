@@ -1,0 +1,38 @@
+"""What ``dmabuf-async --help`` says, kept apart: it is printed without loading anything, click included."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERBS: Final = {
+    "run": "show one execution of a scenario, step by step",
+    "fuzz": "sample many executions of files and folders, and judge them",
+    "watch": "look at an execution live: actors, buffers, pins and maps",
+    "replay": "show again the execution that a schedule stands for",
+    "explain": "tell what a finding means, which rule it breaks, and the cure",
+    "scenario": "list scenarios, show one, print the JSON Schema of the files",
+    "completion": "print the completion script of a shell",
+}
+"""Verb to what it does, in one line that fits into 80 columns."""
+
+PAGE: Final = f"""\
+Usage: dmabuf-async [--version] [--help] VERB ...
+
+Runs the dma-buf sharing protocol as tasks, decides every interleaving, and
+says precisely what broke.
+
+Verbs:
+{"".join(f"  {verb:<12}{does}{chr(10)}" for verb, does in VERBS.items())}
+Options:
+  --version   print the version
+  --help      print this; after a verb: what can be said to it
+
+To begin with:
+  dmabuf-async fuzz scenarios/
+  dmabuf-async scenario list
+  dmabuf-async explain moved-while-pinned
+
+Exit codes: 0 as expected, 1 an unexpected finding or none of the expected
+ones, 2 usage, 3 not a valid scenario, 4 a replay diverged, 5 a witness never
+seen, 70 internal error, 130 interrupted.
+"""

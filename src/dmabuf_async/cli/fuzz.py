@@ -1,0 +1,75 @@
+"""``dmabuf-async fuzz``: many executions of many scenarios, and a verdict on each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dmabuf_async.cli import options
+from dmabuf_async.cli.verbs import Verb
+
+EXECUTIONS = 500
+"""Of each scenario, where neither --executions nor --time says something else."""
+
+
+@click.command("fuzz", cls=Verb, short_help="sample many executions of files and folders, and judge them")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
+@click.option(
+    "--executions",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"Executions of each scenario, at most.  [default: {EXECUTIONS:,}, or without end if --time is given]",
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Time for all of it, shared fairly among the scenarios.",
+)
+@options.seed
+@options.engine
+@options.max_steps
+@click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML.")
+@options.as_json
+@click.pass_context
+def command(  # noqa: PLR0913 - click hands over each option as an argument
+    context: click.Context,
+    *,
+    paths: tuple[str, ...],
+    executions: int | None,
+    seconds: float | None,
+    seed: int,
+    engine: str,
+    max_steps: int,
+    lanes: bool,
+    junit: Path | None,
+) -> int:
+    """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
+
+    What is found is the same each time for the same seed and number of executions. A file that is not valid doesn't
+    stop the others.
+    """
+    from dmabuf_async.cli.campaign import Budget, Campaign
+    from dmabuf_async.cli.sink import Sink
+
+    if executions is None and seconds is None:
+        executions = EXECUTIONS
+    budget = Budget(executions, seconds, seed, engine, max_steps)
+    console = options.console(context)
+    if junit is None:
+        return Campaign(console, budget, lanes=lanes).explore(paths)
+    try:
+        sink = Sink(junit)
+    except OSError as error:
+        raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
+    with sink:
+        campaign = Campaign(console, budget, lanes=lanes)
+        code = campaign.explore(paths)
+        try:
+            sink.write(campaign.junit())
+        except OSError as error:
+            raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
+    return code

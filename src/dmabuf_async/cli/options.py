@@ -1,0 +1,90 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dmabuf_async.engine.core import MAX_STEPS
+from dmabuf_async.explore.execution import ENGINES
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from dmabuf_async.cli.console import Console
+    from dmabuf_async.scenario.program import Program
+    from dmabuf_async.strategies.base import Strategy
+
+MOST_STEPS = 1_000_000
+
+
+def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completion of a scenario: the shell knows files best."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    context.obj.as_json = wanted
+
+
+scenario = click.argument("scenario", shell_complete=files)
+schedule = click.option("--schedule", metavar="dba1:...", help="Give the answers of this schedule, then be calm.")
+engine = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="inline",
+    show_default=True,
+    help="What resumes the tasks; the trace is the same on each.",
+)
+seed = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random strategy.")
+strategy = click.option(
+    "--strategy",
+    type=click.Choice(["calm", "random"]),
+    default="random",
+    show_default=True,
+    help="Who decides: nobody is preempted and nothing fails, or dice.",
+)
+max_steps = click.option(
+    "--max-steps",
+    type=click.IntRange(1, MOST_STEPS),
+    default=MAX_STEPS,
+    show_default=True,
+    metavar="N",
+    help="Cut an execution after so many steps.",
+)
+every = click.option("--all", "every", is_flag=True, help="Show all steps, not only those that matter.")
+as_json = click.option(
+    "--json",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_json,
+    help="One JSON object a line, for programs.",
+)
+
+
+def chosen(strategy: str, seed: int) -> Strategy:
+    """The strategy that the options name."""
+    if strategy == "calm":
+        from dmabuf_async.strategies.calm import Calm
+
+        return Calm()
+    from dmabuf_async.strategies.random_walk import RandomWalk
+
+    return RandomWalk(seed)
+
+
+def loaded(name: str) -> Program:
+    """The scenario that an argument names. Raises ScenarioError."""
+    from dmabuf_async.scenario import catalogue
+
+    return catalogue.load(name)
+
+
+def console(context: click.Context) -> Console:
+    """The console of this command line."""
+    found: Any = context.find_root().obj
+    return found  # type: ignore[no-any-return]  # what main put there

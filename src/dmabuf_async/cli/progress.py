@@ -1,0 +1,92 @@
+"""How far a campaign is, on stderr, if that is a terminal; else nothing, so that logs stay readable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from rich.live import Live
+
+    from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.fuzzing import Progress as Counts
+
+_BAR: Final = 24
+
+
+class Progress:
+    """One line that is drawn over and over, and gone before a result is printed."""
+
+    def __init__(self, console: Console, scenarios: int) -> None:
+        self._shows = console.has_progress
+        self._scenarios = scenarios
+        self._at = 0
+        self._live: Live | None = None
+
+    def of(self, name: str, executions: int | None, seconds: float) -> Callable[[Counts], None]:
+        """What is to be called now and then with the counts of the scenario ``name``, the next one."""
+        self._at += 1
+        began = time.monotonic()
+
+        def show(counts: Counts) -> None:
+            if not self._shows:
+                return
+            spent = time.monotonic() - began
+            done = max(spent / seconds, 0.0 if executions is None else counts.executions / executions)
+            self._draw(name, min(1.0, done), counts.executions, counts.executions / spent if spent else 0.0)
+
+        return show
+
+    def _draw(self, name: str, done: float, executions: int, rate: float) -> None:
+        from rich.console import Console as RichConsole
+        from rich.live import Live
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        if self._live is None:
+            console = RichConsole(stderr=True, highlight=False)
+            # Redirected, what goes to stdout would end on stderr.
+            self._live = Live(
+                console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+            )
+            self._live.start()
+        line = Table.grid(padding=(0, 1))
+        line.add_column(no_wrap=True)
+        line.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
+        line.add_column(no_wrap=True)
+        line.add_column(no_wrap=True)
+        line.expand = True
+        line.add_row(
+            Text(f"{self._at}/{self._scenarios}", "bold"),
+            Text(_tail(name)),
+            ProgressBar(total=1.0, completed=done, width=_BAR),
+            Text(f"{executions:,} executions, {rate:,.0f}/s", "dim"),
+        )
+        self._live.update(line, refresh=True)
+
+    def clear(self) -> None:
+        """Take it off the screen."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.clear()
+
+
+def _tail(name: str) -> str:
+    """The end of a path tells more than its beginning."""
+    from dmabuf_async.report.lanes import printable
+
+    name = printable(name)
+    return name if len(name) <= 40 else f"...{name[-37:]}"

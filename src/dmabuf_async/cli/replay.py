@@ -1,0 +1,34 @@
+"""``dmabuf-async replay``: the execution that a schedule stands for."""
+
+from __future__ import annotations
+
+import click
+
+from dmabuf_async.cli import options
+from dmabuf_async.cli.verbs import Verb
+
+
+@click.command("replay", cls=Verb, short_help="show again the execution that a schedule stands for")
+@options.scenario
+@click.argument("schedule", metavar="dba1:...")
+@options.engine
+@options.max_steps
+@options.every
+@options.as_json
+@click.pass_context
+def command(context: click.Context, scenario: str, schedule: str, engine: str, max_steps: int, every: bool) -> int:
+    """Show again what the schedule dba1:... stands for: the same execution of SCENARIO, on every engine.
+
+    If the scenario has changed since it was recorded, it is said what doesn't fit, and the exit code is 4.
+    """
+    from dmabuf_async.cli.execution import report
+    from dmabuf_async.explore.execution import perform
+    from dmabuf_async.explore.replaying import strategy_for
+    from dmabuf_async.explore.single import single
+    from dmabuf_async.trace.schedule import decode
+
+    decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
+    program = options.loaded(scenario)
+    shown = perform(single(program, strategy_for(program, schedule), max_steps=max_steps), engine)
+    report(options.console(context), program, shown, how="replayed", max_steps=max_steps, every=every)
+    return shown.verdict.exit_code

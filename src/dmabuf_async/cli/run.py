@@ -1,0 +1,47 @@
+"""``dmabuf-async run``: one execution, step by step."""
+
+from __future__ import annotations
+
+import click
+
+from dmabuf_async.cli import options
+from dmabuf_async.cli.verbs import Verb
+
+
+@click.command("run", cls=Verb, short_help="show one execution of a scenario, step by step")
+@options.scenario
+@options.engine
+@options.strategy
+@options.seed
+@options.schedule
+@options.max_steps
+@options.every
+@options.as_json
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    scenario: str,
+    engine: str,
+    strategy: str,
+    seed: int,
+    schedule: str | None,
+    max_steps: int,
+    every: bool,
+) -> int:
+    """Show one execution of SCENARIO, a file or FILE.py:FUNCTION, in columns.
+
+    Shown are the steps that the finding depends on, or all of them if nothing was found. One execution proves little:
+    that an expected finding doesn't come is no failure.
+    """
+    from dmabuf_async.cli.execution import described, report
+    from dmabuf_async.explore.execution import perform
+    from dmabuf_async.explore.replaying import strategy_for
+    from dmabuf_async.explore.single import single
+
+    program = options.loaded(scenario)
+    chosen = options.chosen(strategy, seed) if schedule is None else strategy_for(program, schedule)
+    shown = perform(single(program, chosen, max_steps=max_steps), engine)
+    how = described(chosen, seed)
+    report(options.console(context), program, shown, how=how, max_steps=max_steps, every=every)
+    return shown.verdict.exit_code

@@ -1,0 +1,146 @@
+"""The verdicts of a campaign as a table: a line a scenario, and below it what broke."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from dmabuf_async.cli import exits
+from dmabuf_async.report.lanes import printable
+from dmabuf_async.report.lines import text
+
+if TYPE_CHECKING:
+    from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.single import Shown
+    from dmabuf_async.explore.verdict import Failure, Verdict
+
+_INDENT: Final = 5
+_OTHERS: Final = 4
+"""So many other findings are told with their replay lines."""
+_MARKS: Final = {exits.AS_EXPECTED: "ok", exits.FOUND: "x", exits.VACUOUS: "?"}
+_STYLES: Final = {exits.AS_EXPECTED: "plain", exits.FOUND: "finding", exits.VACUOUS: "note"}
+_KINDS: Final = {
+    exits.AS_EXPECTED: "as expected",
+    exits.FOUND: "not as expected",
+    exits.VACUOUS: "with a witness never seen",
+    exits.INVALID: "not valid",
+    exits.DIVERGED: "not deterministic",
+    exits.INTERRUPTED: "interrupted",
+    exits.INTERNAL: "ended by an internal error",
+}
+_WORDS: Final = {
+    exits.INVALID: "is not a valid scenario",
+    exits.DIVERGED: "is not deterministic",
+    exits.INTERNAL: "internal error",
+    exits.INTERRUPTED: "interrupted",
+}
+
+
+class Table:
+    """Prints rows as they come, under the folder that they lie in."""
+
+    def __init__(self, console: Console, names: Sequence[str], executions: int | None) -> None:
+        self._console = console
+        self._asked = len(names)
+        self._executions = executions
+        self._usual = f"sampled {executions:,} (random)" if executions else ""
+        self._folder = ""
+        longest = max((len(_split(name)[1]) for name in names), default=0)
+        self._column = min(longest, max(20, console.width // 2))
+
+    def row(self, verdict: Verdict) -> None:
+        """One scenario; what its verdict rests on is told here only if it differs from the others'."""
+        folder, name = _split(verdict.scenario)
+        if folder != self._folder:
+            self._folder = folder
+            self._console.line(folder, "head")
+        mark = f"{_MARKS.get(verdict.exit_code, '!'):{_INDENT}}"
+        style = _STYLES.get(verdict.exit_code, "finding")
+        usual = effort(verdict) == self._usual or (verdict.failures and verdict.executions == self._executions)
+        said = "; ".join(filter(None, (outcome(verdict), "" if usual else effort(verdict))))
+        if len(name) <= self._column and _INDENT + self._column + 2 + len(said) <= self._console.width:
+            self._console.line(f"{mark}{name:{self._column}}  {said}", style)
+        else:
+            self._console.line(f"{mark}{name}", style)
+            self._console.line(f"{'':{_INDENT}}{'':4}{said}", style)
+
+    def lanes(self, shown: Shown, verdict: Verdict, failure: Failure, replay: Callable[[Failure], str]) -> None:
+        """The execution that shows what broke, and how to see the others."""
+        others = [other for other in verdict.failures if other is not failure and not other.expected]
+        self._console.line()
+        self._console.lines(
+            text(
+                shown.execution.trace,
+                failure.finding,
+                verdict=f"{verdict.strength}; {_often(verdict, failure)}",
+                replay=replay(failure),
+                width=self._console.width,
+            )
+        )
+        for other in others[:_OTHERS]:
+            self._console.line()
+            self._console.line(f"x {other.finding.code}   {printable(other.finding.message)}", "finding")
+            self._console.line(f"  verdict  {_often(verdict, other)}")
+            self._console.line(f"  replay   {replay(other)}")
+        if len(others) > _OTHERS:
+            self._console.line(
+                f"  {len(others) - _OTHERS} more findings of other signatures: --json tells them all", "dim"
+            )
+        self._console.line()
+
+    def summary(self, verdicts: Sequence[Verdict], seconds: float) -> None:
+        """The last line: how many scenarios came out how, and how fast it went."""
+        kinds = Counter(verdict.exit_code for verdict in verdicts)
+        parts = [f"{kinds[code]} {words}" for code, words in _KINDS.items() if kinds[code]]
+        left = self._asked - len(verdicts)
+        if left:
+            parts.append(f"{left} not explored")
+        executions = sum(verdict.executions for verdict in verdicts)
+        steps = sum(verdict.steps for verdict in verdicts)
+        rate = f", {executions / seconds:,.0f} executions/s" if seconds > 0 and executions else ""
+        scenarios = f"{self._asked:,} scenario{'s' * (self._asked != 1)}"
+        style = "good" if not left and set(kinds) <= {exits.AS_EXPECTED} else "head"
+        if self._asked > 1:
+            self._console.line()
+        self._console.line(f"{scenarios}: {', '.join(parts) or 'nothing to explore'}", style)
+        each = f"{self._usual} each: " if self._usual and verdicts else ""
+        self._console.line(f"{each}{executions:,} executions, {steps:,} steps in {seconds:.1f} s{rate}", "dim")
+
+
+def _split(name: str) -> tuple[str, str]:
+    """The folder of a scenario with its slash, or nothing; and the rest of its name."""
+    folder, slash, rest = printable(name).rpartition("/")
+    return folder + slash, rest
+
+
+def outcome(verdict: Verdict) -> str:
+    """What came of a scenario, in a few words."""
+    if verdict.exit_code in _WORDS:
+        return _WORDS[verdict.exit_code]
+    unexpected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if not failure.expected))
+    expected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.expected))
+    if unexpected:
+        return f"{_listed(unexpected)}, not expected"
+    if verdict.missing:
+        return f"{_listed(verdict.missing, 'or')} never found"
+    if verdict.unseen:
+        return f"never witnessed: {_listed(verdict.unseen)}"
+    return f"{_listed(expected)}, as expected" if expected else "nothing found"
+
+
+def effort(verdict: Verdict) -> str:
+    """The strength of a verdict, and what it rests on."""
+    strength = verdict.strength if not verdict.error else ""
+    if verdict.executions and f"{verdict.executions:,}" not in strength:
+        strength = f"{strength}, {verdict.executions:,} execution{'s' * (verdict.executions != 1)}"
+    return f"{strength}, {verdict.cut:,} of them cut at the step limit" if verdict.cut else strength
+
+
+def _often(verdict: Verdict, failure: Failure) -> str:
+    count = verdict.counts.get(failure.finding.signature, 1)
+    return f"found by {count:,} of {verdict.executions:,} executions, first by number {failure.execution:,}"
+
+
+def _listed(words: Sequence[str], last: str = "and") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
