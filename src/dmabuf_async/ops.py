@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CALM = 0
 """The outcome that is not a fault; option 0 of every choice is the calm one."""
 
+WAKES, PARKS, COMMON, CONDITIONAL, STRUCTURAL, FALLIBLE = 1, 2, 4, 8, 16, 32
+"""What the core has to do about an op beside performing it: the bits of ``Op.needs``."""
+
 
 class Footprint(NamedTuple):
     """The objects that a step reads, and those that it writes."""
@@ -48,6 +51,8 @@ class Op:
     """The core has to look at it when it is announced: it may be disabled, or may sleep."""
     conditional: ClassVar[bool] = False
     """It may be disabled; then ``thing`` is the object whose changes decide."""
+    common: ClassVar[bool] = False
+    """It is conditional, and enabled for all actors or for none."""
     wakes: ClassVar[bool] = False
     """It may enable or disable others: those that are parked on ``thing``."""
     sleeps: ClassVar[bool] = False
@@ -56,8 +61,15 @@ class Op:
     """It may have more than one outcome."""
     structural: ClassVar[bool] = False
     """It also changes the tree of actors: the core calls ``commit`` after ``apply``."""
+    needs: ClassVar[int] = 0
+    """All of these in one number, which is all that the core reads for most ops."""
 
     thing: Thing
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        special = COMMON * cls.common | CONDITIONAL * cls.conditional | STRUCTURAL * cls.structural | FALLIBLE * cls.fallible
+        cls.needs = WAKES * cls.wakes | PARKS * bool(cls.parks or special) | special
 
     def __await__(self) -> Generator[Op, Any, Any]:
         return (yield self)

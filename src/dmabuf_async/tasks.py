@@ -277,7 +277,7 @@ class Kill(Op):
     def commit(self, actor: Actor) -> None:
         target = self.thing
         if target.run is not None and target.op is not None and target.op.conditional:
-            target.run.recheck(target.op.thing)
+            target.run.recheck(target.op.thing.pending)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing, self.faults)
@@ -288,6 +288,7 @@ class UserMode(Op):
 
     __slots__ = ()
     kind = "user mode"
+    thing = Thing("user mode")  # it acts on the caller alone, who is known only when it is performed
 
     def __await__(self) -> Any:
         if (yield self):

@@ -6,10 +6,11 @@ actors are *hosted* by tasks of an event loop, until one of them has to be resum
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.engine.parking import Parking
-from dmabuf_async.ops import CALM
+from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES
 from dmabuf_async.strategies.base import STOP, RunInfo
 
 if TYPE_CHECKING:
@@ -41,69 +42,72 @@ class Core(Parking):
     ) -> None:
         super().__init__(machine, watch)
         self.strategy = strategy
-        self.max_steps = max_steps
+        self.roll: Callable[[], float] | None = getattr(strategy, "roll", None)
+        self.limit = self.max_steps = max_steps
         self.hosted = hosted
         self.steps = 0
         self.choices: list[int] = []
 
     def begin(self, index: int = 0) -> bool:
         """Make the actors; False if the strategy has nothing left to explore."""
-        names = tuple(actor.name for actor in self.machine.actors)
+        names = tuple([actor.name for actor in self.machine.actors])
         if not self.strategy.start(RunInfo(index, names, self.max_steps)):
             return False
         self.populate()
         return True
 
-    def advance(self) -> Actor | None:
+    def advance(self) -> Actor | None:  # noqa: C901 - the hot loop: calls would cost more than they tidy
         """Make steps. Returns a hosted actor to be resumed, or None when the run is over."""
-        ready, faults, todo = self.ready, self.faults, self.todo
-        choices, point = self.choices, self.point
-        choose, watch, hosted = self.strategy.choose, self.watch, self.hosted
-        current, steps, max_steps = self.current, self.steps, self.max_steps
+        ready, started = self.ready, self.started
+        chosen, point = self.choices.append, self.point
+        choose, roll = self.strategy.choose, self.roll
+        watch, hosted = self.watch, self.hosted
+        current, steps, limit = self.current, self.steps, self.limit
         result: Any
         while True:
-            if todo:
-                actor = todo.pop()
+            if started:  # born, or settled: it is resumed before anything else happens
+                actor = started.pop()
                 result = None
             else:
                 # Who ---------------------------------------------------------
                 count = len(ready)
-                if faults is not None:
-                    self.list_faults()
-                    if self.is_over():
-                        break
-                    count += len(faults)
-                elif not count or not self.live:
-                    if self.is_over():
-                        break
-                    count = len(ready)
-                if steps >= max_steps:
-                    self.stopped = "cut"
-                    break
-                if count > 1:
-                    point.n = count
-                    picked = choose(point)
-                    if not 0 <= picked < count:
-                        if picked != STOP:
-                            raise IndexError(f"{type(self.strategy).__name__} chose {picked} of {count} options")
-                        self.stopped = "stopped"
-                        break
-                    choices.append(picked)
-                    actor = self.option(picked)
-                else:
+                if count > 1 and steps < limit:
+                    if roll is not None:
+                        picked = int(roll() * count)
+                    else:
+                        self.current = current
+                        point.n = count
+                        picked = choose(point)
+                        if not 0 <= picked < count:
+                            self.refuse(picked, count)
+                            break
+                    chosen(picked)
+                    # Canonical order is the current actor, then the others: `ready` without it
+                    if not current.ready:
+                        actor = ready[picked]
+                    elif picked:
+                        actor = ready[picked - 1]
+                        if actor.path >= current.path:
+                            actor = ready[picked]
+                    else:
+                        actor = current
+                elif count and steps < limit:
                     actor = ready[0]
-                # What becomes of it, and what it does ------------------------
-                steps += 1
-                op = actor.op
-                assert op is not None
-                outcome = CALM
-                if op.fallible or not actor.ready:
-                    self.steps = steps
-                    outcome = self.choose_outcome(actor, op)
-                    if outcome == STOP:
-                        self.stopped = "stopped"
-                        steps -= 1
+                else:
+                    self.steps, self.current = steps, current
+                    picked_actor = self.who()
+                    if picked_actor is None:
                         break
+                    actor = picked_actor
+                # What becomes of it, and what it does ------------------------
+                op: Any = actor.op
+                needs = actor.needs
+                outcome = CALM
+                if needs >= FALLIBLE:
+                    outcome = self.what(actor, op)
+                    if outcome == STOP:
+                        break
+                steps += 1
                 if watch is None:
                     result = op.apply(actor, outcome)
                 else:
@@ -111,41 +115,48 @@ class Core(Parking):
                     written = watch.before(actor, op, outcome)
                     result = op.apply(actor, outcome)
                     watch.after(actor, op, outcome, result, written)
-                if op.parks:
-                    result = self.unpark(actor, op, result)
-                if op.wakes and op.thing.pending:
-                    self.recheck(op.thing)
-                if actor.resume is None:  # the environment
-                    self.repark(actor, op)
-                    continue
-                self.current = current = actor
+                if needs:
+                    pending = op.thing.pending
+                    if needs >= CONDITIONAL:
+                        if needs & CONDITIONAL:
+                            pending.remove(actor)
+                        if needs >= STRUCTURAL:
+                            result = self.after(actor, op, result)
+                            limit = self.limit
+                    if pending:
+                        self.recheck(pending)
+                    if needs >= CONDITIONAL and actor.resume is None:  # of the environment, or it has ended
+                        self.repark(actor)
+                        continue
+                current = actor
             if hosted:
                 actor.inbox = result
-                self.steps = steps
-                return actor
-            # Resume: up to the next op, the actor runs alone --------------------
+                break
+            # Resume: up to its next op, an actor runs alone --------------------
             try:
-                actor.op = op = actor.resume(result)  # type: ignore[misc]  # todo holds real actors only
-                parks = op.parks
-            except BaseException as error:  # noqa: BLE001 - an actor's exception never leaves its host
-                self.steps = steps
-                self.raised(actor, error)
+                actor.op = op = actor.resume(result)  # type: ignore[misc]
+                actor.needs = needs = op.needs
+            except StopIteration:
+                self.leave(actor)
+                limit = self.limit
                 continue
-            if parks:
-                self.steps = steps
+            except BaseException as error:  # noqa: BLE001 - an actor's exception never leaves its host
+                self.raised(actor, error)
+                limit = self.limit
+                continue
+            if needs > WAKES:
                 self.park(actor, op)
-        self.current = current
-        self.steps = steps
-        return None
+        self.steps, self.current = steps, current
+        return actor if hosted and not self.stopped else None
 
     def resume(self, actor: Actor) -> None:
         """Resume a hosted actor with what is in its inbox, up to its next op. For its host."""
         try:
             assert actor.resume is not None
             actor.op = op = actor.resume(actor.inbox)
-            parks = op.parks
+            actor.needs = needs = op.needs
         except BaseException as error:  # noqa: BLE001 - an actor's exception never leaves its host
             self.raised(actor, error)
             return
-        if parks:
+        if needs > WAKES:
             self.park(actor, op)

@@ -7,14 +7,13 @@ that object changes. So a choice costs nothing for actors that are not affected.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.errors import ForeignAwait, RunOver, ScenarioError, Unwind
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.clock import Fire
-from dmabuf_async.ops import CALM, Op, Settle
+from dmabuf_async.ops import CALM, COMMON, CONDITIONAL, STRUCTURAL, Op, Settle
 from dmabuf_async.strategies.base import STOP, ChoicePoint, Option
 from dmabuf_async.tasks import Deliver, Fail, Group, Kill
 
@@ -28,8 +27,8 @@ ENVIRONMENT = 1 << 30
 """First number in the paths of the environment's actors, so that they come last."""
 
 
-def by_path(actor: Actor) -> tuple[int, ...]:
-    return actor.path
+NOBODY = Actor("nobody", (), None, RunOver, ())
+"""Who made the latest step before the first: never ready."""
 
 
 class Parking:
@@ -38,6 +37,9 @@ class Parking:
     strategy: Strategy
     choices: list[int]
     steps: int
+    max_steps: int
+    limit: int
+    """Below so many steps, a choice among several that are ready needs no further look."""
 
     def __init__(self, machine: Machine, watch: Watch | None) -> None:
         self.machine = machine
@@ -45,9 +47,9 @@ class Parking:
         self.actors: list[Actor] = []  # all that ever lived, in the order of their birth
         self.ready: list[Actor] = []  # enabled without a fault, by path; the clock among them
         self.faults: list[Actor] | None = None  # what the environment may do; None: never anything
-        self.todo: list[Actor] = []  # to be resumed before the next choice, last first
+        self.started: list[Actor] = []  # to be resumed before the next choice, last first
         self.live = 0  # actors that have not ended, daemons aside
-        self.current = Actor("nobody", (), None, RunOver, ())
+        self.current = NOBODY
         self.point = ChoicePoint(self)
         self.stopped = ""
         self.stubborn: list[str] = []  # actors that did not end when they were told to
@@ -60,18 +62,21 @@ class Parking:
         """Start the tasks that the program declared; each runs up to its first op."""
         machine = self.machine
         for actor in machine.actors:
-            actor.reset()
             self._admit(actor)
-        self.todo.reverse()
+            actor.ready = True
+        self.ready += machine.actors  # in the order of their paths
+        self.started.reverse()
         sizes = machine.sizes
         if sizes.eintr or sizes.kills:
             self.faults = []
+            self.limit = -1  # whatever may be interrupted or killed is looked for before each choice
         if sizes.kills:
             for target in machine.actors:
                 if target.user:
                     target.context = (*target.context, target)
                     killer = self._environment(f"killer of {target.name}")
                     killer.op = Kill(target, machine.faults)
+                    killer.needs = Kill.needs
                     self._killers.append(killer)
 
     def _environment(self, name: str) -> Actor:
@@ -92,12 +97,10 @@ class Parking:
         actor.coroutine = coroutine
         actor.run = self
         self.actors.append(actor)
-        self.live += not actor.daemon
-        self.todo.append(actor)
-        cpu = actor.cpu
-        assert cpu is not None
-        cpu.pending.append(actor)
-        self.set_ready(actor)
+        if not actor.daemon:
+            self.live += 1
+        self.started.append(actor)
+        actor.cpu.pending.append(actor)  # type: ignore[union-attr]
 
     def start(self, parent: Actor, name: str, group: Group, function: Callable[..., Any], arguments: Any) -> Actor:
         """Make a child of ``parent``. Its identity is the path of spawns."""
@@ -111,6 +114,8 @@ class Parking:
         child.initial = child.state()
         child.rescope()
         self._admit(child)
+        if child.cpu is None or not child.cpu.closed_to(child):
+            self.set_ready(child)
         return child
 
     def tick(self) -> None:
@@ -119,35 +124,65 @@ class Parking:
             clock = self._environment("clock")
             clock.path = (ENVIRONMENT * 2,)
             self._clock = clock
-            self.repark(clock, Fire(self.machine.clock))
+            clock.op = fire = Fire(self.machine.clock)
+            clock.needs = fire.needs
+            self.repark(clock)
 
     # Ready or not ------------------------------------------------------------
 
     def set_ready(self, actor: Actor) -> None:
+        """``actor`` can go on; it takes its place by path."""
         actor.ready = True
-        insort(self.ready, actor, key=by_path)
+        path, at = actor.path, 0
+        for other in self.ready:
+            if other.path > path:
+                break
+            at += 1
+        self.ready.insert(at, actor)
 
     def unset_ready(self, actor: Actor) -> None:
+        """``actor`` cannot go on."""
         actor.ready = False
         self.ready.remove(actor)
 
-    def recheck(self, thing: Thing) -> None:
-        """``thing`` has changed: ask again whether the ops parked on it are enabled."""
-        enabled = self.machine.enabled
-        for actor in thing.pending:
+    def recheck(self, pending: list[Actor]) -> None:
+        """What these actors are parked on has changed: ask again whether they can go on."""
+        ready = self.ready
+        asked: Any = None  # those who wait for a mutex share one op, and the answer
+        answer = True
+        for actor in pending:
             op = actor.op
-            if op is not None and enabled(actor, op) != actor.ready:
-                (self.unset_ready if actor.ready else self.set_ready)(actor)
+            if op is not asked:
+                if op is None:
+                    continue
+                needs = actor.needs
+                answer = not needs & CONDITIONAL or op.enabled(actor)
+                asked = op if needs & COMMON else None
+            cpu = actor.cpu
+            can = answer if cpu is None or not cpu.atomic else answer and not cpu.closed_to(actor)
+            if can == actor.ready:
+                continue
+            actor.ready = can
+            if can:
+                path, at = actor.path, 0
+                for other in ready:
+                    if other.path > path:
+                        break
+                    at += 1
+                ready.insert(at, actor)
+            else:
+                ready.remove(actor)
 
     def park(self, actor: Actor, op: Op) -> None:
         """``actor`` stands before an op that needs a look: it may be disabled, or may sleep."""
-        if op.__class__ is Settle:
+        if actor.needs & CONDITIONAL:
+            op.thing.pending.append(actor)
+            if not op.enabled(actor) and actor.ready:
+                actor.ready = False
+                self.ready.remove(actor)
+        elif op.__class__ is Settle:
             self._settle(actor, op)  # type: ignore[arg-type]
             return
-        if op.conditional:
-            op.thing.pending.append(actor)
-        if not self.machine.enabled(actor, op):
-            self.unset_ready(actor)
         if self.watch is not None:
             self.watch.parked(actor, op)
 
@@ -157,36 +192,57 @@ class Parking:
         actor.site = op.site
         if self.watch is not None:
             self.watch.settled(actor, op)
-        actor.inbox = None
-        self.resume(actor)
+        self.started.append(actor)
 
-    def resume(self, actor: Actor) -> None:
-        raise NotImplementedError
-
-    def repark(self, actor: Actor, op: Op) -> None:
-        """An actor of the environment stands before its op again."""
-        actor.op = op
-        if op.conditional:
+    def repark(self, actor: Actor) -> None:
+        """An actor of the environment stands before its op again; one that has ended does not."""
+        op = actor.op
+        if op is not None and actor.needs & CONDITIONAL:
             op.thing.pending.append(actor)
             enabled = op.enabled(actor)
             if enabled != actor.ready:
                 (self.set_ready if enabled else self.unset_ready)(actor)
 
-    def unpark(self, actor: Actor, op: Op, result: Any) -> Any:
-        """The op that ``actor`` was parked before has been performed."""
-        if op.conditional:
-            op.thing.pending.remove(actor)
+    def after(self, actor: Actor, op: Op, result: Any) -> Any:
+        """An op that may fail, or changes the tree of actors, has been performed; its true result."""
         if not actor.ready and actor.resume is not None:  # the environment interrupted its wait
             self.set_ready(actor)
-        if op.structural:
+        if actor.needs & STRUCTURAL:
             committed = op.commit(actor)
             if committed is not None:
                 return committed
             if op.__class__ is Fail:
-                self._leave(actor)
+                self.leave(actor)
         return result
 
-    # Options -----------------------------------------------------------------
+    # Choices -----------------------------------------------------------------
+
+    def who(self) -> Actor | None:
+        """Who goes next, when it takes more than a look; None if the run is over."""
+        ready, faults = self.ready, self.faults
+        if faults is not None:
+            self.list_faults()
+        if (faults is not None or not ready or not self.live) and self.is_over():
+            return None
+        if self.steps >= self.max_steps:
+            self.stopped = "cut"
+            return None
+        count = len(ready) + (0 if faults is None else len(faults))
+        if count == 1:
+            return self.option(0)
+        self.point.n = count
+        picked = self.strategy.choose(self.point)
+        if not 0 <= picked < count:
+            self.refuse(picked, count)
+            return None
+        self.choices.append(picked)
+        return self.option(picked)
+
+    def refuse(self, picked: int, count: int) -> None:
+        """The answer to a choice point is not one of its options: STOP, or a mistake of the strategy."""
+        if picked != STOP:
+            raise IndexError(f"{type(self.strategy).__name__} chose {picked} of {count} options")
+        self.stopped = "stopped"
 
     def option(self, index: int) -> Actor:
         """The actor that is option ``index`` in canonical order."""
@@ -228,23 +284,24 @@ class Parking:
             self.faults += [
                 actor
                 for actor in self.actors
-                if not actor.ready and actor.op is not None and len(actor.op.outcomes(actor)) > 1
+                if not actor.ready
+                and actor.op is not None
+                and len(actor.op.outcomes(actor)) > 1
+                and not (actor.cpu is not None and actor.cpu.closed_to(actor))
             ]
 
-    def choose_outcome(self, actor: Actor, op: Op) -> int:
+    def what(self, actor: Actor, op: Op) -> int:
         """What becomes of the op just picked: calm, unless it may fail and the strategy says so."""
-        if actor.resume is None:
-            return CALM
         names = op.outcomes(actor)
         if not actor.ready:
             return 1  # it is blocked: only a fault lets it go on
         if len(names) == 1:
             return CALM
         picked = self.point.ask(self.strategy, [Option(actor, op, name) for name in names])
-        if picked != STOP:
-            if not 0 <= picked < len(names):
-                raise IndexError(f"{type(self.strategy).__name__} chose {picked} of {len(names)} outcomes")
-            self.choices.append(picked)
+        if not 0 <= picked < len(names):
+            self.refuse(picked, len(names))
+            return STOP
+        self.choices.append(picked)
         return picked
 
     def is_over(self) -> bool:
@@ -272,36 +329,41 @@ class Parking:
             self.throw(actor, foreign)
             error = foreign
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            self._leave(actor)
+            self.leave(actor)
             raise error
         if isinstance(error, StopIteration | Unwind):
-            self._leave(actor)
+            self.leave(actor)
         elif actor.group is not None and isinstance(error, Exception):
             actor.resume = None
             self._fail(actor, actor.group, error)
         else:
             actor.failure = error
-            self._leave(actor)
+            self.leave(actor)
             if self.watch is not None:
                 self.watch.failed(actor, error)
 
     def _fail(self, actor: Actor, group: Group, error: Exception) -> None:
         actor.failure = error
         actor.op = Fail(group, error)
+        actor.needs = Fail.needs
         if not actor.ready:
             self.set_ready(actor)
 
-    def _leave(self, actor: Actor) -> None:
+    def leave(self, actor: Actor) -> None:
         """The actor has ended; who joins it may go on."""
         actor.ended = True
         actor.op = actor.resume = None
-        self.live -= not actor.daemon
+        if not actor.daemon:
+            self.live -= 1
+            if not self.live:
+                self.limit = -1  # only daemons are left: the end has to be looked for
         if actor.ready:
-            self.unset_ready(actor)
+            actor.ready = False
+            self.ready.remove(actor)
         if actor.cpu is not None and actor in actor.cpu.pending:
             actor.cpu.pending.remove(actor)
         if actor.group is not None:
-            self.recheck(actor.group)
+            self.recheck(actor.group.pending)
 
     def deliver(self, actor: Actor, unwind: BaseException) -> None:
         """Replace the op that ``actor`` stands before by the throwing of ``unwind``."""
@@ -319,6 +381,7 @@ class Parking:
         actor.resume = throw
         if op is not None:
             actor.op = Deliver(actor, unwind)
+            actor.needs = Deliver.needs
             if not actor.ready and self.machine.enabled(actor, actor.op):
                 self.set_ready(actor)
 
@@ -339,5 +402,5 @@ class Parking:
 
     def wind_down(self) -> list[Actor]:
         """Who has to be thrown ``RunOver`` at the end of the run, youngest first."""
-        self.todo.clear()
+        self.started.clear()
         return [actor for actor in reversed(self.actors) if not actor.ended and actor.coroutine is not None]

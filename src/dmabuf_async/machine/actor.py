@@ -22,8 +22,8 @@ class Run(Protocol):
     def deliver(self, actor: Actor, unwind: BaseException) -> None:
         """Replace the op that ``actor`` stands before by the throwing of ``unwind``."""
 
-    def recheck(self, thing: Thing) -> None:
-        """Ask again whether the ops parked on ``thing`` are enabled."""
+    def recheck(self, pending: list[Actor]) -> None:
+        """What these actors are parked on has changed: ask again whether they can go on."""
 
     def tick(self) -> None:
         """A timer has been set: the clock is an actor from now on."""
@@ -38,7 +38,7 @@ class Actor(Thing):
 
     __slots__ = (
         "arguments", "body", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "failure",
-        "function", "group", "groups", "held", "inbox", "killed", "last", "local", "names", "op",
+        "function", "group", "groups", "held", "inbox", "killed", "last", "local", "names", "needs", "op",
         "parent", "path", "ready", "resume", "run", "settled", "site", "spawned", "stuck", "user",
     )  # fmt: skip
     STATE = ("killed", "held", "names")
@@ -66,6 +66,7 @@ class Actor(Thing):
         self.resume: Callable[[Any], Any] | None = None
         self.inbox: Any = None
         self.op: Op | None = None
+        self.needs = 0  # the op's, as of when it was announced
         self.run: Run | None = None
         self.ready = False
         self.ended = False

@@ -23,6 +23,10 @@ class Cpu(Thing):
         self.number = number
         self.atomic: tuple[Mapping, ...] = ()
 
+    def closed_to(self, actor: Actor) -> bool:
+        """Whether another actor keeps this CPU in atomic context."""
+        return bool(self.atomic) and self.atomic[-1].actor is not actor
+
     def owner(self) -> Actor | None:
         """The actor that keeps this CPU in atomic context."""
         return self.atomic[-1].actor if self.atomic else None

@@ -56,7 +56,7 @@ class _MutexOp(Op):
 class Lock(_MutexOp):
     __slots__ = ()
     kind = "lock"
-    parks = conditional = sleeps = True
+    parks = conditional = common = sleeps = True
 
     def enabled(self, actor: Actor) -> bool:
         return self.thing.owner is None

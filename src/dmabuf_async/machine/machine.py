@@ -18,7 +18,7 @@ from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.marks import Marks
-from dmabuf_async.machine.memory import Zone
+from dmabuf_async.machine.memory import Place, Zone
 from dmabuf_async.machine.sizes import Faults, Sizes
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.ops import CALM
@@ -64,6 +64,8 @@ class Machine:
         self.actors: list[Actor] = []
         self.fingerprint = 0
         self.taken: dict[tuple[Buffer, Actor], References] = {}
+        self._initial: list[tuple[Thing, str, Any]] = []  # what to reset: the fields of all that can change
+        self._waited: list[Thing] = []
 
     def _add(self, thing: AnyThing) -> AnyThing:
         name = f"{thing.KIND} {thing.name}"
@@ -139,16 +141,26 @@ class Machine:
 
     def seal(self) -> None:
         """The program is complete: this is the state that :meth:`reset` goes back to."""
+        self._initial.clear()
+        self._waited.clear()
         for thing in self.things.values():
             thing.initial = thing.state()
+            # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
+            if self.buffers or not isinstance(thing, Zone | Place):
+                values = thing.initial if len(thing.STATE) > 1 else (thing.initial,)
+                self._initial += [(thing, field, value) for field, value in zip(thing.STATE, values, strict=False)]
+                self._waited.append(thing)
 
     def reset(self) -> None:
         """Back to the state at :meth:`seal`, as if nothing had ever run."""
-        for thing in self.things.values():
-            thing.restore(thing.initial)
+        for actor in self.actors:
+            actor.reset()
+        for thing, field, value in self._initial:
+            setattr(thing, field, value)
+        for thing in self._waited:
+            thing.fingerprint = 0
             if thing.pending:
                 thing.pending.clear()
-            thing.fingerprint = 0
         for buffer in self.buffers.values():
             buffer.pins.of.clear()
         self.kmaps.mappings.clear()
@@ -182,7 +194,7 @@ class Machine:
         Nobody runs on a CPU that another actor keeps in atomic context.
         """
         cpu = actor.cpu
-        if cpu is not None and cpu.atomic and cpu.atomic[-1].actor is not actor:
+        if cpu is not None and cpu.closed_to(actor):
             return False
         return not op.conditional or op.enabled(actor)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -14,8 +13,7 @@ STOP = -1
 """An answer to a choice point: end this execution here."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(NamedTuple):
     """What is known of an execution before it begins."""
 
     index: int
@@ -62,9 +60,10 @@ class ChoicePoint:
 
     @property
     def options(self) -> Sequence[Option]:
-        """In canonical order: the current actor if it is enabled, other enabled actors by
-        path, then the environment; or, if an op was picked that may fail, its outcomes,
-        the calm one first.
+        """All answers in canonical order.
+
+        The current actor if it is enabled, other enabled actors by path, then the
+        environment; or, if an op was picked that may fail, its outcomes, the calm one first.
         """
         return self._source.options() if self._outcomes is None else self._outcomes
 
@@ -98,7 +97,12 @@ class ChoicePoint:
 
 
 class Strategy(Protocol):
-    """Decides who goes next and which outcome."""
+    """Decides who goes next and which outcome.
+
+    One that gives every option the same probability may say so by an attribute ``roll``,
+    a function that returns numbers in [0, 1). Then the core may take option ``int(roll() * n)`` itself
+    where :meth:`choose` would have answered just that: asking costs more than all else in a step.
+    """
 
     def start(self, run: RunInfo) -> bool:
         """A new execution begins; False: nothing is left to explore."""

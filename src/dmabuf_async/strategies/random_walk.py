@@ -12,10 +12,10 @@ class RandomWalk:
     name = "random"
 
     def __init__(self, seed: int = 0) -> None:
-        self._roll = dice(seed)
+        self.roll = dice(seed)
 
     def start(self, run: RunInfo) -> bool:
         return True
 
     def choose(self, point: ChoicePoint) -> int:
-        return int(self._roll() * point.n)
+        return int(self.roll() * point.n)
