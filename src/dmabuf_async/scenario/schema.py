@@ -103,9 +103,9 @@ class Verb(Table, frozen=True, kw_only=True, tag_field="do"):
 class GetBackingStorage(Verb, frozen=True, kw_only=True, tag="get_backing_storage"):
     """Pin a range of a buffer in memory (rules V1 to V7); may fail.
 
-    start and len are bytes from -2**63 to 2**64, and deliberately not checked against the page size or the buffer: a
-    bad range is a thing to simulate. len left out: to the end of the buffer. on_error: "unwind" ends the task in good
-    order, "ignore" goes on with the next step.
+    Neither end is checked against the page size or the buffer, for a bad range is a thing to simulate. start: where it
+    begins. len: how long it is; left out, it goes on to the end of the buffer. on_error: "unwind" ends the task in
+    good order, "ignore" goes on with the next step.
     """
 
     buffer: Name
@@ -115,7 +115,10 @@ class GetBackingStorage(Verb, frozen=True, kw_only=True, tag="get_backing_storag
 
 
 class PutBackingStorage(Verb, frozen=True, kw_only=True, tag="put_backing_storage"):
-    """Unpin a range of a buffer; start and len as in get_backing_storage."""
+    """Unpin a range of a buffer, as it was pinned.
+
+    start: where it begins. len: how long it is; left out, it goes on to the end of the buffer.
+    """
 
     buffer: Name
     start: Bytes = 0
@@ -125,7 +128,8 @@ class PutBackingStorage(Verb, frozen=True, kw_only=True, tag="put_backing_storag
 class Kmap(Verb, frozen=True, kw_only=True, tag="kmap"):
     """Map one page of a buffer for the kernel (rules V8 to V11); waits for a slot, never fails.
 
-    page: 0 to 4095, deliberately not checked against the buffer. as: the name of the mapping in later steps.
+    page: from 0; whether the buffer has it is not checked, for that is a thing to simulate. as: what later steps call
+    the mapping.
     """
 
     buffer: Name
@@ -134,13 +138,19 @@ class Kmap(Verb, frozen=True, kw_only=True, tag="kmap"):
 
 
 class Kunmap(Verb, frozen=True, kw_only=True, tag="kunmap"):
-    """Unmap what kmap mapped; at: the name of the mapping."""
+    """Unmap what kmap mapped.
+
+    at: what kmap called the mapping.
+    """
 
     at: Name
 
 
 class KmapAtomic(Verb, frozen=True, kw_only=True, tag="kmap_atomic"):
-    """Map one page of a buffer without a slot; until kunmap_atomic the task must not sleep (rule V12)."""
+    """Map one page of a buffer without a slot; until kunmap_atomic the task must not sleep (rule V12).
+
+    page: from 0, as of kmap. as: what later steps call the mapping.
+    """
 
     buffer: Name
     page: Page = 0
@@ -148,27 +158,39 @@ class KmapAtomic(Verb, frozen=True, kw_only=True, tag="kmap_atomic"):
 
 
 class KunmapAtomic(Verb, frozen=True, kw_only=True, tag="kunmap_atomic"):
-    """Unmap what kmap_atomic mapped; at: the name of the mapping."""
+    """Unmap what kmap_atomic mapped.
+
+    at: what kmap_atomic called the mapping.
+    """
 
     at: Name
 
 
 class Load(Verb, frozen=True, kw_only=True, tag="load"):
-    """Read one word through a mapping; word: 0 to one less than the words of a page."""
+    """Read one word through a mapping.
+
+    at: what kmap called the mapping. word: below the words of a page.
+    """
 
     at: Name
     word: WordIndex = 0
 
 
 class Store(Verb, frozen=True, kw_only=True, tag="store"):
-    """Write one word through a mapping; word: 0 to one less than the words of a page."""
+    """Write one word through a mapping.
+
+    at: what kmap called the mapping. word: below the words of a page.
+    """
 
     at: Name
     word: WordIndex = 0
 
 
 class Memcpy(Verb, frozen=True, kw_only=True, tag="memcpy"):
-    """Copy a page, word by word; from and to: the names of two mappings."""
+    """Copy a page, word by word, between two mappings.
+
+    from: what kmap called the one that is read. to: what kmap called the one that is written.
+    """
 
     from_: Name = field(name="from")
     to: Name
@@ -187,16 +209,20 @@ class Unlock(Verb, frozen=True, kw_only=True, tag="unlock"):
 
 
 class Set(Verb, frozen=True, kw_only=True, tag="set"):
-    """Store a value in a cell; value: an integer of 64 bits."""
+    """Store a value in a cell.
+
+    value: an integer of 64 bits.
+    """
 
     cell: Name
     value: CellValue
 
 
 class Wait(Verb, frozen=True, kw_only=True, tag="wait"):
-    """Sleep until a cell stands in a relation to a value; value: an integer of 64 bits.
+    """Sleep until a cell stands in a relation to a value.
 
-    interruptible: a signal may end the wait with EINTR; then on_error says what follows.
+    is: the relation. value: an integer of 64 bits. interruptible: a signal may end the wait with EINTR; then on_error
+    says what follows. on_error: "unwind" ends the task in good order, "ignore" goes on with the next step.
     """
 
     cell: Name
@@ -207,7 +233,10 @@ class Wait(Verb, frozen=True, kw_only=True, tag="wait"):
 
 
 class Sleep(Verb, frozen=True, kw_only=True, tag="sleep"):
-    """Sleep for 1 to 1000000 ticks of virtual time."""
+    """Sleep for some virtual time.
+
+    ticks: how long, 1 to 1000000.
+    """
 
     ticks: Annotated[int, Meta(ge=1, le=1_000_000)]
 
@@ -225,7 +254,10 @@ class DmaBufPut(Verb, frozen=True, kw_only=True, tag="dma_buf_put"):
 
 
 class SwapOut(Verb, frozen=True, kw_only=True, tag="swap_out"):
-    """Ask the exporter to swap the whole buffer out; fails with EBUSY if it is pinned, which is no reason to stop."""
+    """Ask the exporter to swap the whole buffer out; fails with EBUSY if it is pinned.
+
+    on_error: "ignore" goes on with the next step, "unwind" ends the task in good order.
+    """
 
     buffer: Name
     on_error: OnError = "ignore"
@@ -264,7 +296,7 @@ class TaskSpec(Table, frozen=True, kw_only=True):
 
     name: its own among the tasks. cpu: where it stands, below the cpus of the machine. kind: a kernel task answers for
     what it leaves behind, the exit path of a user task cleans up. repeat: rounds of the steps, 1 to 1000. defects:
-    deliberate mistakes of the importer, by name. steps: 1 to 1000.
+    deliberate mistakes of the importer, by name.
     """
 
     name: Name
@@ -314,8 +346,8 @@ def split_witness(witness: str) -> tuple[str, str]:
 class Scenario(Table, frozen=True, kw_only=True):
     """A scenario file: a machine, buffers, and tasks that share them.
 
-    title: one line. story: any text, for people. rules: the profile of the protocol. cells: shared integers of 64 bits
-    and their first values, for set and wait. mutexes: names of locks. tasks: 1 to 64.
+    story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. cells: shared
+    integers of 64 bits and their first values, for set and wait. mutexes: names of locks.
     """
 
     title: Title
