@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dmabuf_async.engine.core import MAX_STEPS, Core
@@ -20,17 +21,22 @@ def execute(
     watch: Watch | None = None,
     max_steps: int = MAX_STEPS,
     index: int = 0,
+    pause: Callable[[], None] | None = None,
 ) -> Core | None:
     """Run the program on a fresh machine to its end; None if the strategy has nothing left.
 
+    ``pause`` is called after each step, when whoever made it stands before the next op.
     Whatever happens, no coroutine is left suspended: what remains at the end, or
     when an interrupt comes, is thrown ``RunOver``.
     """
-    core = Core(machine, strategy, watch=watch, max_steps=max_steps)
+    core = Core(machine, strategy, watch=watch, max_steps=max_steps, hosted=pause is not None)
     try:
         if not core.begin(index):
             return None
-        core.advance()
+        while (actor := core.advance()) is not None:  # only if there is a pause
+            core.resume(actor)
+            if pause is not None:
+                pause()
         if watch is not None:
             watch.over(core)
     finally:

@@ -43,24 +43,29 @@ Jobs: TypeAlias = Generator[Job, Core | None, Result]
 def perform(jobs: Jobs[Result], engine: str = "inline", pace: Callable[[], float] | None = None) -> Result:
     """Perform the jobs on an engine: ``inline``, ``asyncio`` or ``trio``.
 
-    ``pace`` says, after each step, how many seconds to wait. What an execution
+    ``pace`` is called after each step, when whoever made it stands before the next op,
+    and says how many seconds to wait. What an execution
     raises, an interrupt among it, is thrown into the jobs, which then end.
     """
     if engine != "inline":
         from dmabuf_async.engine import on_anyio
 
-        return on_anyio.run(engine, perform_async, jobs, pace)
+        return cast("Result", on_anyio.run(engine, perform_async, jobs, pace))
     core: Core | None = None
     while True:
         try:
             job = jobs.send(core)
         except StopIteration as stop:
             return cast("Result", stop.value)
-        watch = job.watch
-        if pace is not None and watch is not None:
-            watch.on_step = _slowed(watch.on_step, pace)
         try:
-            core = inline.execute(job.machine, job.strategy, watch=watch, max_steps=job.max_steps, index=job.index)
+            core = inline.execute(
+                job.machine,
+                job.strategy,
+                watch=job.watch,
+                max_steps=job.max_steps,
+                index=job.index,
+                pause=None if pace is None else lambda: time.sleep(pace()),
+            )
         except BaseException as error:  # noqa: BLE001 - it is for the jobs to say what it means
             return _told(jobs, error)
 
@@ -100,15 +105,6 @@ def _told(jobs: Jobs[Result], error: BaseException) -> Result:
     except StopIteration as stop:
         return cast("Result", stop.value)
     raise RuntimeError("jobs must end when an execution raises")
-
-
-def _slowed(on_step: Callable[[], None] | None, pace: Callable[[], float]) -> Callable[[], None]:
-    def step() -> None:
-        if on_step is not None:
-            on_step()
-        time.sleep(pace())
-
-    return step
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ break; sets are sorted lists.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dmabuf_async.explore.verdict import Failure, Verdict
@@ -125,6 +125,16 @@ def error_line(message: str, exit_code: int) -> str:
 def page_line(code: str, page: str) -> str:
     """A page of ``explain``, ``"type": "page"``: ``code``, and ``page`` in Markdown."""
     return _line("page", code=code, page=page)
+
+
+def completion_line(shell: str, script: str) -> str:
+    """What ``completion`` prints, ``"type": "completion"``: ``shell``, and ``script``."""
+    return _line("completion", shell=shell, script=script)
+
+
+def schema_line(schema: Mapping[str, Any]) -> str:
+    """What ``scenario schema`` prints, ``"type": "schema"``: ``json_schema``, a JSON Schema of scenario files."""
+    return _line("schema", json_schema=schema)
 
 
 def scenario_line(program: Program, **more: Any) -> str:

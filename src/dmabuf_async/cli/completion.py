@@ -1,0 +1,35 @@
+"""``dmabuf-async completion``: the script by which a shell completes verbs, options, codes and files."""
+
+from __future__ import annotations
+
+import click
+
+from dmabuf_async.cli import options
+from dmabuf_async.cli.main import COMPLETE, PROGRAM
+from dmabuf_async.cli.verbs import Verb, verbs
+
+
+@click.command("completion", cls=Verb, short_help="print the completion script of a shell")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@options.as_json
+@click.pass_context
+def command(context: click.Context, shell: str) -> int:
+    """Print the completion script for SHELL.
+
+    \b
+    bash: dmabuf-async completion bash > ~/.local/share/bash-completion/completions/dmabuf-async
+    zsh:  dmabuf-async completion zsh > "${fpath[1]}/_dmabuf-async"
+    fish: dmabuf-async completion fish > ~/.config/fish/completions/dmabuf-async.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # click knows these three
+    script = kind(verbs, {}, PROGRAM, COMPLETE).source()
+    console = options.console(context)
+    if console.as_json:
+        from dmabuf_async.report.jsonl import completion_line
+
+        script = completion_line(shell, script)
+    console.line(script.rstrip("\n"))
+    return 0

@@ -1,0 +1,165 @@
+"""Who looks at an execution while it runs: a dashboard, or a writer of lines."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
+
+from dmabuf_async.cli.execution import report
+from dmabuf_async.dashboard import plain
+from dmabuf_async.explore.execution import perform
+from dmabuf_async.explore.single import Shown, single
+from dmabuf_async.report import jsonl
+
+if TYPE_CHECKING:
+    from dmabuf_async.cli.console import Console
+    from dmabuf_async.dashboard.live import Dashboard
+    from dmabuf_async.engine.core import Core
+    from dmabuf_async.engine.watch import Watch
+    from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.scenario.program import Program
+    from dmabuf_async.strategies.base import Strategy
+    from dmabuf_async.trace.events import Event
+
+SPEED: Final = 4.0
+"""Steps a second that people can follow."""
+_KEPT: Final = 200
+"""The latest steps, for a dashboard: more than any screen has lines."""
+
+
+class Viewer:
+    """Sees each step of one execution, once."""
+
+    def __init__(self, console: Console, program: Program, speed: float | None) -> None:
+        self.console = console
+        self.program = program
+        self.delay = 0.0 if speed is None else 1.0 / speed
+        self.machine: Machine | None = None
+        self.watch: Watch | None = None
+        self._seen = 0
+        self._told = 0
+
+    def see(self, machine: Machine, watch: Watch) -> Callable[[], None]:
+        """An execution is about to begin."""
+        self.machine, self.watch = machine, watch
+        return lambda: None
+
+    def pace(self) -> float:
+        """An actor has gone on; returns how many seconds to wait."""
+        return self.delay if self.look() else 0.0
+
+    def look(self) -> bool:
+        """Take in what is new; whether there is a new step."""
+        watch = self.watch
+        assert watch is not None
+        steps = watch.steps or []
+        new = [step.event(number) for number, step in enumerate(steps[self._seen :], self._seen + 1)]
+        self._seen = len(steps)
+        if new or len(watch.findings) > self._told:
+            self.tell(new, self._told)
+            self._told = len(watch.findings)
+        return bool(new)
+
+    def tell(self, events: list[Event], told: int) -> None:
+        """Show new events, and findings from number ``told`` on."""
+        raise NotImplementedError
+
+    def rest(self) -> None:
+        """The execution is over: take in what is left."""
+        self.look()
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """The time in which the execution runs."""
+        yield
+
+    def end(self, shown: Shown, how: str, max_steps: int) -> None:
+        """It is over: say what is left to say."""
+        raise NotImplementedError
+
+
+class OnLines(Viewer):
+    """A line a step, as it is made; or a JSON object."""
+
+    def tell(self, events: list[Event], told: int) -> None:
+        assert self.watch is not None
+        found = self.watch.findings[told:]
+        if self.console.as_json:
+            for event in events:
+                self.console.line(jsonl.event_line(event))
+        else:
+            for line in plain.lines(events, found):
+                self.console.line(line)
+        self.console.flush()
+
+    def end(self, shown: Shown, how: str, max_steps: int) -> None:
+        execution = shown.execution
+        if self.console.as_json:
+            for finding in execution.findings:
+                self.console.line(jsonl.finding_line(finding, execution.schedule))
+            self.console.line(jsonl.verdict_line(shown.verdict))
+            return
+        self.console.line()
+        brief = Shown(replace(execution, trace=replace(execution.trace, events=())), shown.verdict)
+        report(self.console, self.program, brief, how=how, max_steps=max_steps)
+
+
+class OnDashboard(Viewer):
+    """The alternate screen of a terminal. What user code prints is held back until it is gone."""
+
+    def __init__(self, console: Console, program: Program, speed: float | None) -> None:
+        super().__init__(console, program, SPEED if speed is None else speed)
+        self._dashboard: Dashboard | None = None
+        self._events: list[Event] = []
+
+    def tell(self, events: list[Event], told: int) -> None:
+        from dmabuf_async.engine.view import snapshot
+
+        assert self._dashboard is not None
+        assert self.machine is not None
+        assert self.watch is not None
+        self._events = [*self._events, *events][-_KEPT:]
+        core = cast("Core", self.machine.actors[0].run)
+        self._dashboard.update(snapshot(core), self._events, tuple(self.watch.findings))
+
+    def rest(self) -> None:
+        """Leave the last state on the screen for as long as every other one."""
+        self.look()
+        self.tell([], self._told)
+        with suppress(KeyboardInterrupt):
+            time.sleep(self.delay)
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        from dmabuf_async.dashboard.live import Dashboard
+
+        said = io.StringIO()
+        title = f"{self.program.title}  ({self.program.name})"
+        try:
+            with Dashboard(self.console.rich, title=title) as self._dashboard, _held_back(said):
+                yield
+        finally:
+            sys.stderr.write(said.getvalue())
+
+    def end(self, shown: Shown, how: str, max_steps: int) -> None:
+        report(self.console, self.program, shown, how=how, max_steps=max_steps)
+
+
+@contextmanager
+def _held_back(said: io.StringIO) -> Iterator[None]:
+    with redirect_stdout(said), redirect_stderr(said):
+        yield
+
+
+def show(viewer: Viewer, strategy: Strategy, engine: str, max_steps: int, how: str) -> int:
+    """Execute before the eyes of the viewer; returns the exit code. Raises ReplayDiverged."""
+    with viewer.showing():
+        shown = perform(single(viewer.program, strategy, see=viewer.see, max_steps=max_steps), engine, viewer.pace)
+        viewer.rest()
+    viewer.end(shown, how, max_steps)
+    return shown.verdict.exit_code

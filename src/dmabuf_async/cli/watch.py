@@ -1,0 +1,51 @@
+"""``dmabuf-async watch``: an execution live, on a dashboard; in a pipe, line by line."""
+
+from __future__ import annotations
+
+import click
+
+from dmabuf_async.cli import options
+from dmabuf_async.cli.verbs import Verb
+
+
+@click.command("watch", cls=Verb, short_help="look at an execution live: actors, buffers, pins and maps")
+@options.scenario
+@options.engine
+@options.strategy
+@options.seed
+@options.schedule
+@options.max_steps
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Steps a second.  [default: 4 on a terminal; in a pipe as fast as it goes]",
+)
+@options.as_json
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    scenario: str,
+    engine: str,
+    strategy: str,
+    seed: int,
+    schedule: str | None,
+    max_steps: int,
+    speed: float | None,
+) -> int:
+    """Look at one execution of SCENARIO while it runs; Ctrl-C ends it with the report so far.
+
+    Actors and what they stand before, buffers with residence, pins and maps, the last steps, findings. The report
+    follows on the normal screen.
+    """
+    from dmabuf_async.cli.execution import described
+    from dmabuf_async.cli.live import OnDashboard, OnLines, show
+    from dmabuf_async.explore.replaying import strategy_for
+
+    console = options.console(context)
+    program = options.loaded(scenario)
+    chosen = options.chosen(strategy, seed) if schedule is None else strategy_for(program, schedule)
+    on_screen = console.is_terminal and not console.as_json
+    viewer = OnDashboard(console, program, speed) if on_screen else OnLines(console, program, speed)
+    return show(viewer, chosen, engine, max_steps, described(chosen, seed))
