@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dmabuf_async.checkers.base import Checker, Found
@@ -47,18 +48,14 @@ class Watch:
         self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
         self._deep = footprints or audit is not None
-        self._checkers = tuple(checkers)
-        self._after: dict[type[Op], list[Callable[..., Found | None]]] = {}
-        self._marks: dict[str, Checker] = {}
-        self._called = [checker.called for checker in self._checkers if type(checker).called is not Checker.called]
-        for checker in self._checkers:
-            for op in checker.ops:
-                self._after.setdefault(op, []).append(checker.performed)
-            for code in checker.codes:
-                self._marks[code] = checker
+        if audit is not None:
+            audit.adopt(machine)
+        self._duties = duties = _duties(tuple(checkers))
+        self._performed = duties.performed
+        self._called = duties.called
         self._latest: tuple[Actor, Op, tuple[Thing, ...]] | None = None
         self._footprint: Footprint | None = None
-        self._taint = Taint()
+        self._taint: Taint | None = None  # from the first finding on
 
     # Steps ---------------------------------------------------------------------
 
@@ -72,19 +69,19 @@ class Watch:
 
     def after(self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]) -> None:
         """The step has been made, and the actor not yet resumed."""
-        self.step += 1
+        self.step = actor.last = self.step + 1
         machine = self.machine
-        machine.rehash(written)
+        if written:
+            machine.rehash(written)
         actor.local = hash((actor.local, -7 if result is None else result))
-        actor.last = self.step
-        if self._taint:
+        if self._taint is not None:
             self._taint.spread(actor, Footprint(frozenset(op.reads(actor)), frozenset(written)))
         if self.steps is not None:
             last = None if self._latest is None else self._latest[0]
             preempted = last if last is not actor and last is not None and last.ready else None
             self.steps.append(Step(actor, op, outcome, result, preempted, actor.site, self._footprint))
         self._latest = (actor, op, written)
-        checks = self._after.get(op.__class__)
+        checks = self._performed.get(op.__class__)
         if checks is not None:
             for check in checks:
                 found = check(machine, actor, op, result)
@@ -92,7 +89,7 @@ class Watch:
                     self.state(found)
         if machine.marks:
             for mark in machine.marks:
-                checker = self._marks.get(mark.code)
+                checker = self._duties.marked.get(mark.code)
                 found = None if checker is None else checker.marked(mark)
                 if found is not None:
                     self.state(found)
@@ -117,35 +114,37 @@ class Watch:
 
     def failed(self, actor: Actor, error: BaseException) -> None:
         """``actor`` ended by an exception."""
-        for checker in self._checkers:
-            found = checker.failed(actor, error)
+        for failed in self._duties.failed:
+            found = failed(actor, error)
             if found is not None:
                 self.state(found)
 
     def over(self, core: Parking) -> None:
         """The run is over; what remains is not yet unwound."""
-        stuck = [actor for actor in core.actors if not actor.ended and not actor.stuck and not core.idles(actor)]
-        for checker in self._checkers:
-            if core.stopped == "ended":
-                found: Iterable[Found] = checker.over(self.machine, core.actors)
-            elif core.stopped == "deadlock" and stuck and isinstance(checker, Deadlock):
-                found = [checker.stated(stuck)]
-            else:
-                found = ()
-            for one in found:
-                self.state(one, one.actor.last if core.stopped == "ended" else self.step)
+        if self._audit is not None:
+            self._audit.check()
+        if core.stopped == "ended":
+            for judge in self._duties.over:
+                for found in judge(self.machine, core.actors):
+                    self.state(found, found.actor.last)
+        elif core.stopped == "deadlock" and self._duties.deadlock is not None:
+            stuck = [actor for actor in core.actors if not actor.ended and not actor.stuck and not core.idles(actor)]
+            if stuck:
+                self.state(self._duties.deadlock.stated(stuck), self.step)
 
     # Findings --------------------------------------------------------------------
 
     def state(self, found: Found, step: int | None = None) -> None:
         """Turn what a checker said into a finding of this step."""
         actor = found.actor
-        primary = not self._taint.has(actor, *found.others)
+        primary = self._taint is None or not self._taint.has(actor, *found.others)
         kind = found.things[0].KIND if found.things else "program"
         signature = Signature(found.code, found.rule, role(actor.name), site(actor), kind)
         names = tuple(dict.fromkeys(thing.name for thing in found.things))
         at = self.step if step is None else step
         self.findings.append(Finding(found.code, found.rule, found.message, at, actor.name, names, signature, primary))
+        if self._taint is None:
+            self._taint = Taint()
         if self._latest is not None:
             latest, op, written = self._latest
             self._taint.add(latest, Footprint(frozenset(op.reads(latest)), frozenset(written)))
@@ -156,6 +155,33 @@ class Watch:
         names = tuple(actor.name for actor in sorted(core.actors, key=lambda actor: actor.path))
         others = tuple(dict.fromkeys(event.actor for event in events if event.actor not in names))
         return Trace(names + others, events, tuple(self.findings))
+
+
+class _Duties(NamedTuple):
+    """Which checker looks at which moment."""
+
+    performed: Mapping[type[Op], list[Callable[..., Found | None]]]
+    marked: Mapping[str, Checker]
+    called: list[Callable[..., Found | None]]
+    failed: list[Callable[..., Found | None]]
+    over: list[Callable[..., Iterable[Found]]]
+    deadlock: Deadlock | None
+
+
+@lru_cache(maxsize=16)  # the same checkers watch every execution of a campaign
+def _duties(checkers: tuple[Checker, ...]) -> _Duties:
+    performed: dict[type[Op], list[Callable[..., Found | None]]] = {}
+    for checker in checkers:
+        for op in checker.ops:
+            performed.setdefault(op, []).append(checker.performed)
+    return _Duties(
+        performed,
+        marked={code: checker for checker in checkers for code in checker.codes},
+        called=[checker.called for checker in checkers if type(checker).called is not Checker.called],
+        failed=[checker.failed for checker in checkers if type(checker).failed is not Checker.failed],
+        over=[checker.over for checker in checkers if type(checker).over is not Checker.over],
+        deadlock=next((checker for checker in checkers if isinstance(checker, Deadlock)), None),
+    )
 
 
 class Step(NamedTuple):
@@ -209,9 +235,6 @@ class Taint:
         self._reads: set[Thing] = set()
         self._writes: set[Thing] = set()
         self._fresh: list[tuple[Actor, Footprint]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._fresh or self._actors)
 
     def has(self, *actors: Actor) -> bool:
         """Whether the latest step of one of them is a consequence of an earlier finding."""

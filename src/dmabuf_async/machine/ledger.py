@@ -6,15 +6,13 @@ stand at those moments; exporters cannot forget them, as they don't write them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.machine.sizes import PAGE_SIZE
 from dmabuf_async.ops import EINVAL, FallibleOp, Op
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.storage import Buffer
 
@@ -34,7 +32,8 @@ class PinTable(Thing):
         super().__init__(name)
         self.of: dict[Actor, Pins] = {}
 
-    def state(self) -> None:
+    @staticmethod
+    def state_of(table: Any) -> None:
         """Nothing: see :class:`Pins`."""
 
     def restore(self, state: object) -> None:

@@ -179,7 +179,7 @@ class Machine:
         fingerprint = self.fingerprint
         for thing in written:
             old = thing.fingerprint
-            state = thing.state()
+            state = thing.state_of(thing)
             new = 0 if state == thing.initial else hash((thing.key, state))
             if new != old:
                 fingerprint ^= old ^ new
