@@ -10,11 +10,11 @@ from dmabuf_async.cli.verbs import Verb, verbs
 
 
 @click.command("completion", cls=Verb, short_help="print the completion script of a shell")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 @options.as_json
 @click.pass_context
 def command(context: click.Context, shell: str) -> int:
-    """Print the completion script for SHELL.
+    r"""Print the completion script for SHELL.
 
     \b
     bash: dmabuf-async completion bash > ~/.local/share/bash-completion/completions/dmabuf-async

@@ -151,8 +151,12 @@ class Console:
         """One paragraph on stderr; nothing of it moves a cursor."""
         from dmabuf_async.report.lanes import printable
 
+        self.aside(f"dmabuf-async: {printable(' '.join(paragraph.split()))}\n")
+
+    def aside(self, text: str) -> None:
+        """Write to stderr, as it is."""
         try:
-            self._err.write(f"dmabuf-async: {printable(' '.join(paragraph.split()))}\n")
+            self._err.write(text)
             self._err.flush()
         except (OSError, ValueError, AttributeError):  # there is nobody to complain to
             pass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
@@ -144,7 +143,7 @@ class OnDashboard(Viewer):
             with Dashboard(self.console.rich, title=title) as self._dashboard, _held_back(said):
                 yield
         finally:
-            sys.stderr.write(said.getvalue())
+            self.console.aside(said.getvalue())
 
     def end(self, shown: Shown, how: str, max_steps: int) -> None:
         report(self.console, self.program, shown, how=how, max_steps=max_steps)

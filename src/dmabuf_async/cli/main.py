@@ -65,8 +65,10 @@ def _performed(args: list[str], console: Console) -> int:
     if args in ([], ["--help"]) and COMPLETE not in os.environ:
         from dmabuf_async.cli.front import PAGE
 
+        if not args:
+            return _helped(console, PAGE)
         console.line(PAGE.rstrip("\n"))
-        return exits.AS_EXPECTED if args else exits.USAGE
+        return exits.AS_EXPECTED
     if args == ["--version"]:
         from dmabuf_async._version import __version__
 
@@ -86,9 +88,17 @@ def _performed(args: list[str], console: Console) -> int:
             return int(code)
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        return _helped(console, f"{error.format_message()}\n")
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx is not None else PROGRAM
         return _told(console, f"{error.format_message().rstrip('.')}: see '{where} --help'", exits.USAGE)
+
+
+def _helped(console: Console, page: str) -> int:
+    """Something is missing, and nothing else says what could be meant."""
+    console.aside(page)
+    return exits.USAGE
 
 
 def _told(console: Console, paragraph: str, code: int) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from dmabuf_async.cli.console import Console
     from dmabuf_async.scenario.program import Program
+    from dmabuf_async.scenario.schema import Scenario
     from dmabuf_async.strategies.base import Strategy
 
 MOST_STEPS = 1_000_000
@@ -82,6 +83,19 @@ def loaded(name: str) -> Program:
     from dmabuf_async.scenario import catalogue
 
     return catalogue.load(name)
+
+
+def document(name: str) -> Scenario | None:
+    """What a scenario file says, every default spelled out; None for one written in Python. Raises ScenarioError."""
+    from pathlib import Path
+
+    from dmabuf_async.checkers.catalogue import CODES
+    from dmabuf_async.drivers.catalogue import DEFECTS
+    from dmabuf_async.scenario.load import load_scenario
+
+    if name.endswith(".py") or name.rpartition(":")[0].endswith(".py"):
+        return None
+    return load_scenario(Path(name), defects=DEFECTS, codes=CODES)
 
 
 def console(context: click.Context) -> Console:

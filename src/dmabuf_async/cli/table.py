@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.cli import exits
+from dmabuf_async.cli.shelf import split
 from dmabuf_async.report.lanes import printable
 from dmabuf_async.report.lines import text
 
@@ -46,12 +47,12 @@ class Table:
         self._executions = executions
         self._usual = f"sampled {executions:,} (random)" if executions else ""
         self._folder = ""
-        longest = max((len(_split(name)[1]) for name in names), default=0)
+        longest = max((len(split(name)[1]) for name in names), default=0)
         self._column = min(longest, max(20, console.width // 2))
 
     def row(self, verdict: Verdict) -> None:
         """One scenario; what its verdict rests on is told here only if it differs from the others'."""
-        folder, name = _split(verdict.scenario)
+        folder, name = split(verdict.scenario)
         if folder != self._folder:
             self._folder = folder
             self._console.line(folder, "head")
@@ -106,12 +107,6 @@ class Table:
         self._console.line(f"{scenarios}: {', '.join(parts) or 'nothing to explore'}", style)
         each = f"{self._usual} each: " if self._usual and verdicts else ""
         self._console.line(f"{each}{executions:,} executions, {steps:,} steps in {seconds:.1f} s{rate}", "dim")
-
-
-def _split(name: str) -> tuple[str, str]:
-    """The folder of a scenario with its slash, or nothing; and the rest of its name."""
-    folder, slash, rest = printable(name).rpartition("/")
-    return folder + slash, rest
 
 
 def outcome(verdict: Verdict) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from importlib import import_module
 from typing import Any
@@ -28,7 +29,18 @@ class Verb(click.Command):
             return super().invoke(ctx)
 
 
-class Verbs(click.Group):
+class Nouns(click.Group):
+    """A verb that has verbs of its own."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(unknown("verb", args[0], self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
+
+
+class Verbs(Nouns):
     """The group of all verbs; its help is the front page."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -43,15 +55,8 @@ class Verbs(click.Group):
     def get_help(self, ctx: click.Context) -> str:
         return front.PAGE.rstrip("\n")
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in front.VERBS and not args[0].startswith("-"):
-            ctx.fail(unknown("verb", args[0], front.VERBS))
-        return super().resolve_command(ctx, args)
 
-
-def unknown(kind: str, word: str, known: Any) -> str:
+def unknown(kind: str, word: str, known: Iterable[str]) -> str:
     """There is no such word; the nearest one, if one is near."""
     from difflib import get_close_matches
 

@@ -1,0 +1,92 @@
+"""``dmabuf-async scenario``: list scenarios, show one, print the JSON Schema of their files."""
+
+from __future__ import annotations
+
+import click
+
+from dmabuf_async.cli import exits, options
+from dmabuf_async.cli.verbs import Nouns, Verb
+
+FOLDER = "scenarios"
+"""Where scenarios are looked for if nothing is said."""
+
+
+@click.group("scenario", cls=Nouns, no_args_is_help=True, short_help="list scenarios, show one, print the JSON Schema")
+def command() -> None:
+    """List scenarios, show one, print the JSON Schema of scenario files."""
+
+
+@command.command("list", cls=Verb)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=options.files)
+@options.as_json
+@click.pass_context
+def listed(context: click.Context, paths: tuple[str, ...]) -> int:
+    """List the scenarios in the files and folders PATH, by default in the folder "scenarios"."""
+    from dmabuf_async.cli.shelf import Shelf
+    from dmabuf_async.errors import ScenarioError
+    from dmabuf_async.report.jsonl import scenario_line
+    from dmabuf_async.scenario import catalogue
+
+    console = options.console(context)
+    shelf = Shelf(console)
+    codes = [exits.AS_EXPECTED]
+    for path in paths or (FOLDER,):
+        try:
+            names = catalogue.find([path])
+        except ScenarioError as error:
+            console.complain(str(error))
+            codes.append(exits.INVALID)
+            continue
+        for name in names:
+            try:
+                program = catalogue.load(name)
+            except ScenarioError as error:
+                console.flush()
+                console.complain(str(error))
+                codes.append(exits.INVALID)
+                continue
+            if console.as_json:
+                console.line(scenario_line(program))
+            else:
+                shelf.add(program)
+    return exits.first_that_applies(codes)
+
+
+@command.command("show", cls=Verb)
+@options.scenario
+@options.as_json
+@click.pass_context
+def show(context: click.Context, scenario: str) -> int:
+    """Show what SCENARIO says, with the defaults that it leaves out: machine, buffers, tasks, what is expected."""
+    import msgspec
+
+    from dmabuf_async.cli.scroll import of_file, of_python
+    from dmabuf_async.report.jsonl import scenario_line
+
+    console = options.console(context)
+    program = options.loaded(scenario)
+    document = options.document(scenario)
+    if console.as_json:
+        plain = None if document is None else msgspec.to_builtins(document)
+        console.line(scenario_line(program, document=plain))
+    else:
+        console.lines(
+            of_python(program, console.width) if document is None else of_file(program, document, console.width)
+        )
+    return exits.AS_EXPECTED
+
+
+@command.command("schema", cls=Verb)
+@options.as_json
+@click.pass_context
+def schema(context: click.Context) -> int:
+    """Print the JSON Schema of scenario files, for editors; with --json on one line, as a report."""
+    import json
+
+    from dmabuf_async.report.jsonl import schema_line
+    from dmabuf_async.scenario.json_schema import json_schema
+
+    console = options.console(context)
+    found = json_schema()
+    console.line(schema_line(found) if console.as_json else json.dumps(found, indent=2))
+    return exits.AS_EXPECTED

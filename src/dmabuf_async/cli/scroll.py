@@ -1,0 +1,158 @@
+"""A scenario written out for people, what it leaves to defaults too."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from dmabuf_async.drivers.catalogue import DEFECTS
+from dmabuf_async.machine.cells import Cell
+from dmabuf_async.machine.locks import Mutex
+from dmabuf_async.report.lanes import printable
+from dmabuf_async.report.lines import Line, Style
+from dmabuf_async.trace.schedule import digest_text
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.sizes import Sizes
+    from dmabuf_async.scenario.program import Program
+    from dmabuf_async.scenario.schema import BufferSpec, MachineSizes, Scenario, TaskSpec
+
+_KEY: Final = 13
+_WIDEST: Final = 100
+_QUIET: Final = {"start": 0, "len": None, "interruptible": False}
+"""Keys of steps that are not worth a word with these values."""
+
+
+def of_file(program: Program, scenario: Scenario, width: int) -> list[Line]:
+    """A scenario file."""
+    page = _Page(width)
+    page.head(program, f"rules {scenario.rules}")
+    page.add("machine", _machine(program.sizes))
+    page.add("buffers", *(_buffer(name, spec, scenario.machine) for name, spec in scenario.buffers.items()))
+    for name, spec in scenario.buffers.items():
+        page.add("", *_defects(name, spec.exporter, spec.defects))
+    page.add("cells", *(f"{name} = {value}" for name, value in scenario.cells.items()))
+    page.add("mutexes", *scenario.mutexes)
+    for key, task in zip(_keys("tasks"), scenario.tasks, strict=False):
+        page.add(key, _task(task))
+        page.add("", *(f"  {number:>3}  {_step(step)}" for number, step in enumerate(task.steps, 1)))
+        page.add("", *_defects(task.name, "cpu", task.defects))
+    page.foot(program)
+    return page.lines
+
+
+def of_python(program: Program, width: int) -> list[Line]:
+    """A scenario written in Python: what it makes; what its tasks do, only the file can tell."""
+    page = _Page(width)
+    page.head(program, "written in Python")
+    machine = program.machines()()
+    page.add("machine", _machine(program.sizes))
+    for key, buffer in zip(_keys("buffers"), machine.buffers.values(), strict=False):
+        exporter = getattr(buffer.exporter, "name", None)
+        page.add(key, f"{buffer.name}: {_many(len(buffer.pages), 'page')}, {exporter or 'no'} exporter")
+    shared = machine.things.values()
+    page.add("cells", *(f"{cell.name} = {cell.value!r}" for cell in shared if isinstance(cell, Cell)))
+    page.add("mutexes", *(mutex.name for mutex in shared if isinstance(mutex, Mutex)))
+    for key, actor in zip(_keys("tasks"), machine.actors, strict=False):
+        kind = "a daemon" if actor.daemon else "a user process" if actor.user else "a kernel task"
+        page.add(key, f"{actor.name}: {kind} on cpu {actor.cpu.number if actor.cpu else '?'}")
+    page.foot(program)
+    return page.lines
+
+
+class _Page:
+    def __init__(self, width: int) -> None:
+        self.lines: list[Line] = []
+        self._width = max(50, min(width, _WIDEST))
+
+    def head(self, program: Program, kind: str) -> None:
+        self._wrap(program.title, "head")
+        self._wrap(f"{program.name}, {kind}, digest {digest_text(program.digest)}", "dim")
+        for paragraph in program.story.strip().split("\n\n"):
+            if paragraph.strip():
+                self.lines.append(Line("", "plain"))
+                self._wrap(paragraph, "plain", "  ")
+        self.lines.append(Line("", "plain"))
+
+    def foot(self, program: Program) -> None:
+        sizes = program.sizes
+        faults = [
+            _many(count, kind)
+            for count, kind in (
+                (sizes.enomem, "failed allocation"),
+                (sizes.eintr, "interrupted wait"),
+                (sizes.kills, "killed process"),
+            )
+            if count
+        ]
+        self.add("environment", *([f"in one execution at most {', '.join(faults)}"] if faults else []))
+        wanted = " or ".join(program.findings)
+        self.add("expects", f"{wanted}, and no other finding" if wanted else "that nothing is found")
+        self.add("", *(f"that some execution shows: {witness}" for witness in program.sometimes))
+
+    def add(self, key: str, *values: str) -> None:
+        """One entry a value; the key before the first."""
+        for value in values:
+            text = printable(value)
+            hang = " " * (_KEY + len(text) - len(text.lstrip()) + 2)
+            wrapped = textwrap.wrap(
+                text, self._width, initial_indent=f"{key:{_KEY}}", subsequent_indent=hang, break_on_hyphens=False
+            )
+            self.lines += [Line(line, "plain") for line in wrapped]
+            key = ""
+
+    def _wrap(self, text: str, style: Style, indent: str = "") -> None:
+        told = printable(" ".join(text.split()))
+        lines = textwrap.wrap(
+            told, self._width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        )
+        self.lines += [Line(line, style) for line in lines]
+
+
+def _keys(first: str) -> Iterator[str]:
+    yield first
+    while True:
+        yield ""
+
+
+def _machine(sizes: Sizes) -> str:
+    frames = f"{sizes.ram} frames of lowmem, {sizes.highmem or 'no'} of highmem"
+    return (
+        f"{_many(sizes.cpus, 'cpu')}, {frames}, {_many(sizes.swap, 'swap slot')}, "
+        f"{_many(sizes.kmap_slots, 'kmap slot')}, {_many(sizes.words, 'word')} a page"
+    )
+
+
+def _buffer(name: str, spec: BufferSpec, machine: MachineSizes) -> str:
+    where = f"in {spec.zone_on(machine)}" if spec.resident else f"of {spec.zone_on(machine)}, swapped out"
+    return f"{name}: {_many(spec.pages, 'page')} {where}, {spec.exporter} exporter"
+
+
+def _defects(owner: str, driver: str, names: list[str]) -> list[str]:
+    return [f"  {owner} has the defect {name}: {DEFECTS[driver][name]}" for name in names]
+
+
+def _task(task: TaskSpec) -> str:
+    rounds = "" if task.repeat == 1 else f", {task.repeat} rounds of"
+    kind = "a kernel task" if task.kind == "kernel" else "a user process"
+    return f"{task.name}: {kind} on cpu {task.cpu}{rounds}"
+
+
+def _step(step: Any) -> str:
+    told: dict[str, Any] = msgspec.to_builtins(step)
+    verb = told.pop("do")
+    usual = {field.encode_name: field.default for field in msgspec.structs.fields(step)}
+    words = (
+        f"{key} {str(value).lower() if isinstance(value, bool) else value}"
+        for key, value in told.items()
+        if not (key in _QUIET and value == _QUIET[key]) and not (key == "on_error" and value == usual[key])
+    )
+    return f"{verb:20} {', '.join(words)}".rstrip()
+
+
+def _many(count: int, thing: str) -> str:
+    plural = thing if count == 1 else f"{thing}es" if thing.endswith("ss") else f"{thing}s"
+    return f"{count or 'no'} {plural}"
