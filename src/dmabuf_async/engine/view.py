@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.locking import blockers
-from dmabuf_async.engine.parking import by_path
 from dmabuf_async.engine.site import site
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.locks import Mutex
@@ -44,7 +43,7 @@ def snapshot(core: Core) -> Snapshot:
     return Snapshot(
         step=core.steps,
         now=machine.clock.now,
-        actors=tuple(_actor(core, actor) for actor in sorted(core.actors, key=by_path)),
+        actors=tuple(_actor(core, actor) for actor in sorted(core.actors, key=lambda actor: actor.path)),
         buffers=tuple(_buffer(buffer, taken) for buffer in machine.buffers.values()),
         zones=(*_zones(machine), _slots(machine)),
         shared=tuple(_shared(machine)),
