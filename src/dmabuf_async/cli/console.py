@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TextIO
@@ -151,14 +152,18 @@ class Console:
         """One paragraph on stderr; nothing of it moves a cursor."""
         from dmabuf_async.report.lanes import printable
 
-        self.aside(f"dmabuf-async: {printable(' '.join(paragraph.split()))}\n")
+        told = f"dmabuf-async: {printable(' '.join(paragraph.split()))}"
+        if self._err is not None and self._err.isatty():
+            columns = shutil.get_terminal_size().columns
+            told = textwrap.fill(told, columns - 1, break_long_words=False, break_on_hyphens=False)
+        self.aside(f"{told}\n")
 
     def aside(self, text: str) -> None:
         """Write to stderr, as it is."""
         try:
             self._err.write(text)
             self._err.flush()
-        except (OSError, ValueError, AttributeError):  # there is nobody to complain to
+        except (OSError, ValueError, AttributeError):  # nobody is there to be told
             pass
 
     @property

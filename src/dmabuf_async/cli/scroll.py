@@ -112,6 +112,10 @@ class _Page:
         self.lines += [Line(line, style) for line in lines]
 
 
+def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+
+
 def _keys(first: str) -> Iterator[str]:
     yield first
     while True:
