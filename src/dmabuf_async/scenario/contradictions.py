@@ -70,12 +70,14 @@ def _room(scenario: Scenario) -> Iterator[Mistake]:
     for name, spec in scenario.buffers.items():
         key = "swap" if not spec.resident else "ram" if spec.zone_on(machine) == "lowmem" else "highmem"
         if spec.pages > left[key]:
-            of = "slots of swap" if key == "swap" else f"frames of {'lowmem' if key == 'ram' else key}"
-            others = f", and other buffers have {sizes[key] - left[key]} of them" if left[key] < sizes[key] else ""
+            unit, of = ("slot", "swap") if key == "swap" else ("frame", "lowmem" if key == "ram" else key)
+            others = f", of which other buffers have {sizes[key] - left[key]}" if left[key] < sizes[key] else ""
+            needs = f"{spec.pages} {unit}{'s' * (spec.pages > 1)} of {of}"
+            enough = sizes[key] - left[key] + spec.pages
             yield Mistake(
                 ("buffers", name),
-                f"its {spec.pages} pages need as many {of}; the machine has {sizes[key]}{others}; under [machine] set "
-                f"{key} = {sizes[key] - left[key] + spec.pages} or more, or make the buffer smaller",
+                f"it needs {needs}, and the machine has {sizes[key]}{others}; under [machine] set {key} = {enough} or "
+                "more, or make the buffer smaller",
             )
         left[key] -= min(spec.pages, left[key])
 
@@ -146,7 +148,7 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
 
 def _declare(key: str, name: str, names: Collection[str]) -> str:
     declaration = {"buffer": f"[buffers.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
-    otherwise = f"declare it with {declaration[key]}" + (f", or name one of {listed(names)}" if names else "")
+    otherwise = f"declare it with {declaration[key]}" + (f", or take {listed(names)}" if names else "")
     return did_you_mean(name, names, otherwise)
 
 

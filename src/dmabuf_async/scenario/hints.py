@@ -72,10 +72,10 @@ def nearest(word: str, words: Collection[str]) -> str | None:
     """The one of ``words`` that was probably meant by ``word``, or None if none of them is close.
 
     Case doesn't count, nor does "-" for "_". A word that holds the other as whole parts is close: "dma_buf_kmap" and
-    "kmap". Of several that are equally close, the first in alphabetical order.
+    "kmap". Of several that are equally close, one that begins alike, or the first in alphabetical order.
     """
     meant = _folded(word[:_SHOWN_CHARACTERS])
-    best = max(sorted(words), key=lambda known: _likeness(meant, _folded(known)), default=None)
+    best = max(sorted(words), key=lambda known: (_likeness(meant, _folded(known)), known[0] == word[:1]), default=None)
     return best if best is not None and _likeness(meant, _folded(best)) >= _NEAR else None
 
 
@@ -216,6 +216,8 @@ def _cure(value: object, wanted: inspect.Type, path: KeyPath) -> str:
             return f"write [[{_header(path)}]], in double brackets"
         case inspect.ListType(), _ if not isinstance(value, list):
             return "put it in brackets: [ ... ]"
+        case inspect.DictType(value_type=inspect.StructType()), list():
+            return f"write [{_header(path)}.NAME], in single brackets"
         case ((inspect.StructType() | inspect.DictType()), list()):
             return f"write [{_header(path)}], in single brackets"
         case ((inspect.StrType() | inspect.LiteralType()), _) if not isinstance(value, str | list | dict):

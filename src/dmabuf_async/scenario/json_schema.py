@@ -57,7 +57,7 @@ def _tidy(node: Any) -> None:
 def _describe(table: dict[str, Any]) -> None:
     """Give each key the sentence that the docstring of its struct says of it, ``key: ...``, and the table the rest."""
     keys = table["properties"]
-    said = " ".join(inspect.cleandoc(table["description"]).split())
+    said = " ".join(inspect.cleandoc(table.get("description", "")).split())
     words = re.split(rf"(?<=[.] )({'|'.join(map(re.escape, keys))}): ", said)
     table["description"] = words[0].strip()
     for key, text in zip(words[1::2], words[2::2], strict=True):

@@ -20,7 +20,7 @@ import msgspec
 
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.scenario.contradictions import contradictions
-from dmabuf_async.scenario.hints import Mistake, clean, did_you_mean, dotted, shown, spelled, type_mistakes
+from dmabuf_async.scenario.hints import Mistake, clean, did_you_mean, dotted, spelled, type_mistakes
 from dmabuf_async.scenario.positions import Position, position, position_at
 from dmabuf_async.scenario.schema import Scenario
 
@@ -52,8 +52,17 @@ _SYNTAX = {
     ' comma before its "}"',
     "Unterminated string": "a text is not closed by a quote",
     "Illegal character '\\n'": "a text is not closed by a quote on its line",
+    "Illegal character": r"a control character is written as \u and four digits, in a text in double quotes",
+    "Found invalid character '\\n'": "a text is not closed by a quote on its line",
+    "Found invalid character": "a control character stands here; take it out",
+    "Expected \"'": "a text is not closed by a quote",
+    "Invalid hex value": r"\u in a text stands before 4 hexadecimal digits, \U before 8; write a backslash twice",
+    "Escaped character is not": "there is no such character; write a backslash twice, or put the text in single quotes",
+    "Invalid date": "this is no date; text stands in quotes",
     "Unescaped '\\' in a string": "a backslash in a text is written twice, or the text stands in single quotes",
     "Expected ']'": "expected the closing bracket of a [table] or [[table]]",
+    "Cannot mutate": "this table has been written as { ... }; write all its keys there, or none",
+    "Cannot redefine": "this table has been written before; write each [table] once, and tasks as [[tasks]]",
     "Cannot declare": "this table has been written before; write each [table] once, and tasks as [[tasks]]",
     "Cannot overwrite a value": "this key has a value already; write each key once",
     "Duplicate inline table key": "this inline table has the same key twice",
@@ -118,7 +127,7 @@ def _neighbour(path: Path) -> str:
     try:
         names = [one.name for one in islice(path.parent.iterdir(), 1000) if one.suffix in {".toml", ".py"}]
     except OSError:
-        return f"nor is there a folder {shown(str(path.parent))}"
+        return f"nor is there a folder {spelled(path.parent)}"
     return did_you_mean(path.name, names, "name a scenario file, such as x.toml")
 
 
@@ -166,7 +175,7 @@ def _syntax_mistake(text: str, said: str) -> tuple[Position, Mistake]:
     reason = parts["reason"]
     told = next((words for start, words in _SYNTAX.items() if reason.startswith(start)), clean(reason))
     if told.startswith("expected"):
-        told = f"{told}; found {shown(rest) if rest else 'the end of the line' if parts['line'] else 'the end'}"
+        told = f"{told}; found {clean(rest) if rest else 'the end of the line' if parts['line'] else 'the end'}"
     return at, Mistake((), told)
 
 

@@ -26,7 +26,10 @@ class Program:
     sometimes: tuple[str, ...] = ()
     """Witnesses that some execution must show: ``TASK reaches STEP``."""
     reusable: bool = False
-    """All that changes lies in the machine, so one machine can be reset instead of made anew."""
+    """All that changes lies in the machine, and nothing but results decides what a task does.
+
+    Then one machine is reset instead of made anew, and tasks that did a thing before need not be resumed to
+    know what they do next (DESIGN 2, State)."""
     story: str = ""
 
     def machines(self) -> Callable[[], Machine]:
@@ -42,6 +45,7 @@ class Program:
             self.build(machine)
             machine.seal()
             if self.reusable:
+                machine.tabled = True
                 kept = machine
             return machine
 
