@@ -46,10 +46,14 @@ class SleepInAtomic(Checker):
         cpu = actor.cpu
         if not op.sleeps or cpu is None or not cpu.atomic or cpu.atomic[-1].actor is not actor:
             return None
-        page = cpu.atomic[-1].page
-        held = "an atomic mapping" if page is None else f"an atomic mapping of {page.name}"
+        mapping = cpu.atomic[-1]
+        page = "a page beyond the end" if mapping.page is None else mapping.page.name
+        if mapping.atomic:
+            rule, held = "V12", f"an atomic mapping of {page}"
+        else:
+            rule, held = "V10", f"a mapping of {page} that kmap made atomic"
         message = f"{actor.name} calls what may sleep ({op.describe()}) while it holds {held}"
-        return Found("sleep-in-atomic", "V12", message, actor, (cpu,))
+        return Found("sleep-in-atomic", rule, message, actor, (cpu,))
 
 
 class KmapLeak(Checker):

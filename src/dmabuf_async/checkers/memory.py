@@ -47,8 +47,11 @@ class FrameLeak(Checker):
                 if page is None or (page.where is place and page.buffer.references):
                     continue
                 kind = "frame" if zone.resident else "slot"
-                message = f"{kind} {place.name} was taken for {page.name}, is not its storage, and is never freed"
-                yield Found("frame-leak", "V6", message, place.taker or actors[0], (place,))
+                if page.where is place:
+                    rule, why = "V15", f"is still the storage of {page.name}, though {page.buffer.name} was released"
+                else:
+                    rule, why = "V6", f"was taken for {page.name}, is not its storage, and is never freed"
+                yield Found("frame-leak", rule, f"{kind} {place.name} {why}", place.taker or actors[0], (place,))
 
 
 class LeakAtExit(Checker):

@@ -23,15 +23,17 @@ DEFECTS: Final = {
     "put-after-failed-get": "its error path puts what it did not get (V6)",
     "double-put": "puts twice (V6)",
     "forget-put": "ends without put_backing_storage (V7)",
-    "put-before-kunmap": "puts as soon as it has mapped, and uses the mapping then (V7)",
+    "put-before-kunmap": "puts as soon as it has mapped, and uses the mapping then (V1)",
     "length-in-words": "passes a length that is not a multiple of the page size, and ignores EINVAL (V2)",
     "off-by-one-page": "maps the page after the one that it means (V2, V3)",
     "late-kunmap": "unmaps nothing before its end (V9)",
     "forget-kunmap": "ends without kunmap (V8)",
+    "use-after-kunmap": "reads one word more through a mapping that it has unmapped (V8)",
     "atomic-in-order": "releases atomic mappings in the order in which it made them (V12)",
     "sleep-in-atomic": "sleeps while it holds an atomic mapping (V12)",
     "get-in-atomic": "calls get and put once more inside an atomic mapping (V5)",
     "forget-dma-buf-put": "keeps the reference that it took (V15)",
+    "double-dma-buf-put": "drops its reference twice (V15)",
 }
 
 
@@ -92,8 +94,12 @@ class CpuImporter:
 
     async def kunmap(self, name: str) -> None:
         """kunmap."""
-        if not {"forget-kunmap", "late-kunmap"} & self.defects:
-            await rfc2012.kunmap(self.mappings.pop(name))
+        if {"forget-kunmap", "late-kunmap"} & self.defects:
+            return
+        mapping = self.mappings.pop(name)
+        await rfc2012.kunmap(mapping)
+        if "use-after-kunmap" in self.defects:
+            await mapping.load(0)
 
     async def kmap_atomic(self, name: str, buffer: Buffer, page: int) -> None:
         """kmap_atomic."""
@@ -130,6 +136,8 @@ class CpuImporter:
         if buffer in self.taken:
             self.taken.remove(buffer)
         await rfc2012.dma_buf_put(buffer)
+        if "double-dma-buf-put" in self.defects:
+            await rfc2012.dma_buf_put(buffer)
 
     async def unwind(self) -> None:
         """Give back whatever is held, last taken first: after an error, or on the exit of a user process."""

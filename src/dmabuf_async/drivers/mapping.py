@@ -30,6 +30,8 @@ class KernelMaps:
             await self.lock.lock()
             await Map(mapping, await self._look(mapping))
             await self.lock.unlock()
+        elif "kmap-as-atomic" in self.defects:
+            await self.kmap_atomic(mapping)
         else:
             await Map(mapping, await self._look(mapping))
 
@@ -39,6 +41,8 @@ class KernelMaps:
             await self.lock.lock()
             await Unmap(mapping)
             await self.lock.unlock()
+        elif "kmap-as-atomic" in self.defects:
+            await self.kunmap_atomic(mapping)
         else:
             await Unmap(mapping)
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 DEFECTS: Final = {
     "frees-on-put": "frees the storage when a user puts it, as if get had allocated it (V4)",
     "kmap-under-lock": "holds its lock while kmap waits for a slot (V11)",
-    "atomic-takes-mutex": "kmap_atomic takes the sleeping lock of kmap (V12)",
+    "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
+    "atomic-takes-mutex": "kunmap_atomic takes the sleeping lock of the buffer (V12)",
     "release-forgets-frames": "does not free the storage when the last reference goes (V15)",
 }
 
