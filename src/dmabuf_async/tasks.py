@@ -30,7 +30,7 @@ class Group(Thing):
     not come out.
     """
 
-    __slots__ = ("cancelled", "children", "failures", "owner")
+    __slots__ = ("cancelled", "children", "failures", "owner", "told")
     STATE = ("cancelled",)
     KIND = "group"
 
@@ -41,6 +41,7 @@ class Group(Thing):
         self.owner: Actor | None = None
         self.children: list[Actor] = []
         self.failures: list[Exception] = []
+        self.told = False  # its cancellation has been delivered; nobody gets it twice
 
     async def spawn(self, function: Callable[..., Any], *arguments: Any, name: str = "") -> Actor:
         """Start ``await function(*arguments)`` as a child on the same CPU and return it."""
@@ -64,7 +65,7 @@ class Group(Thing):
     ) -> bool:
         if isinstance(error, RunOver):
             return False
-        if error is not None and not self.cancelled:
+        if error is not None:
             await Cancel(self)
         while True:
             try:
@@ -73,18 +74,13 @@ class Group(Thing):
             except Cancelled as cancelled:  # an outer group: it reaches the children through this one
                 error = error or cancelled
                 await Cancel(self)
-        await Close(self)
+        stops = await Close(self)
         failures = list(self.failures)
         if isinstance(error, Exception):
             failures.append(error)
         if failures:
             raise ExceptionGroup("actors of a group failed", failures) from None
-        return isinstance(error, Cancelled) and self.cancelled and not self._from_outside()
-
-    def _from_outside(self) -> bool:
-        owner = self.owner
-        assert owner is not None
-        return any(outer.cancelled for outer in (*owner.groups, *filter(None, [owner.group])))
+        return isinstance(error, Cancelled) and bool(stops)
 
 
 class _GroupOp(Op):
@@ -117,10 +113,15 @@ class Open(_GroupOp):
 
 
 class Close(_GroupOp):
-    """All children have ended, and the body too."""
+    """All children have ended, and the body too. The result is True if a ``Cancelled`` of this group stops here."""
 
     __slots__ = ()
     kind = "close group"
+
+    def apply(self, actor: Actor, outcome: int) -> bool | None:
+        group = self.thing
+        outer = (*actor.groups, *(() if actor.group is None else (actor.group,)))
+        return (group.cancelled and not any(other.cancelled for other in outer if other is not group)) or None
 
     def commit(self, actor: Actor) -> None:
         actor.groups = tuple(group for group in actor.groups if group is not self.thing)
@@ -155,6 +156,10 @@ class Spawn(_GroupOp):
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        # A member is waited for anyway; a stranger makes whoever joins wait once more.
+        return () if self.thing in actor.context else (self.thing,)
 
     def describe(self) -> str:
         return f"spawn {self.name or self.function.__name__}"
@@ -199,8 +204,11 @@ class Cancel(_GroupOp):
 
 
 def spread(group: Group, by: Actor) -> None:
-    """Deliver the cancellation of ``group`` to all that it reaches but ``by``."""
+    """Deliver the cancellation of ``group``, once, to all that it reaches but ``by``."""
     assert by.run is not None
+    if group.told:
+        return
+    group.told = True
     owner = group.owner
     reached = (*group.children, *(() if owner is None else (owner,)))
     for actor in reached:

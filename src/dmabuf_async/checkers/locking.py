@@ -46,7 +46,8 @@ class Deadlock(Checker):
                 if giver not in members:
                     members[giver] = None
                     queue.append(giver)
-        return self.stated([member for member in members if not member.ended])
+        # Whoever closed the circle, it is the same deadlock.
+        return self.stated(sorted((member for member in members if not member.ended), key=lambda member: member.path))
 
     def stated(self, members: Sequence[Actor]) -> Found:
         """The finding for a set of actors none of which can ever go on."""

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Audit:
     """Compares what is touched with what is declared; raises AuditError.
 
-    One audit may be shared by many executions of one program, one after the other:
-    ``audit.adopt(machine)`` for each machine. It remembers the frames of settled values.
+    A Watch that is given one uses it. It may be shared by many executions of one
+    program, one after the other: it remembers the frames of settled values.
     """
 
     def __init__(self) -> None:
@@ -189,15 +189,20 @@ def _audited(cls: type[Thing], audit: Audit) -> type[Thing]:
     return cast("type[Thing]", audited)
 
 
+RESUMING = ("dmabuf_async.engine.core", "dmabuf_async.engine.parking")
+"""The modules that resume actors."""
+
+
 def _own_code(frame: FrameType | None) -> str:
     """The name of the actor's async function that the core is running now, or ``""``.
 
-    Code of the core looks as it likes; what a coroutine calls is the coroutine's doing.
+    Code of engines looks as it likes; what a coroutine calls is the coroutine's doing.
     """
     name = ""
     while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("dmabuf_async.engine"):
-            return name
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("dmabuf_async.engine"):
+            return name if module in RESUMING else ""
         if frame.f_code.co_flags & CO_COROUTINE and not name:
             name = frame.f_code.co_qualname
         frame = frame.f_back

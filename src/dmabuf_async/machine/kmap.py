@@ -39,8 +39,8 @@ class Pool(Thing):
 class Mapping(Thing):
     """One kernel mapping: where it leads, and whether it still does."""
 
-    __slots__ = ("actor", "alive", "atomic", "buffer", "cpu", "number", "page", "place")
-    STATE = ("alive", "place")
+    __slots__ = ("actor", "alive", "atomic", "buffer", "cpu", "led", "number", "page", "place")
+    STATE = ("alive", "place", "cpu")
     KIND = "kmap"
 
     def __init__(self, actor: Actor, number: int, buffer: Buffer, page: Page | None, atomic: bool) -> None:
@@ -52,6 +52,7 @@ class Mapping(Thing):
         self.atomic = atomic
         self.alive = False
         self.place: Place | None = None
+        self.led: Place | None = None  # where it was made to lead to, once and for all: for reports
         self.cpu: Cpu | None = None  # of an atomic one: the CPU that it was made on
         self.initial = self.state()
 
@@ -143,7 +144,7 @@ class Map(Op):
     def apply(self, actor: Actor, outcome: int) -> Mapping:
         mapping, place, pool = self.mapping, self.place, self.thing
         mapping.alive = True
-        mapping.place = place
+        mapping.place = mapping.led = place
         actor.held += 1
         pool.mappings[mapping] = None
         if place is not None and place.zone.highmem:
@@ -221,7 +222,7 @@ class MapAtomic(Op):
         mapping, cpu = self.mapping, actor.cpu
         assert cpu is not None
         mapping.alive = True
-        mapping.place = self.place
+        mapping.place = mapping.led = self.place
         mapping.cpu = self.thing = cpu
         cpu.atomic = (*cpu.atomic, mapping)
         actor.held += 1
@@ -293,13 +294,12 @@ def _name(mapping: Mapping) -> str:
 
 
 class _Access(Op):
-    __slots__ = ("place", "thing", "word")
+    __slots__ = ("thing", "word")
     thing: Mapping
 
     def __init__(self, mapping: Mapping, word: int) -> None:
         self.thing = mapping
         self.word = word
-        self.place = mapping.place  # where it led when it was made, for reports
 
     def _touch(self, actor: Actor) -> bool:
         mapping = self.thing
@@ -318,7 +318,7 @@ class _Access(Op):
 
     def describe(self) -> str:
         mapping = self.thing
-        place = "" if self.place is None else f" ({self.place.name})"
+        place = "" if mapping.led is None else f" ({mapping.led.name})"
         return f"{self.kind} word {self.word} of {_name(mapping)}{place}"
 
 

@@ -1,0 +1,166 @@
+"""Two enabled steps of different actors that don't conflict commute (DESIGN 2, Op).
+
+On this every search rests: an order that footprints call equivalent is never tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from hypothesis import HealthCheck, given, settings
+from tests.programs import Spec, answers, specs
+
+from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.engine import inline
+from dmabuf_async.engine.core import Core
+from dmabuf_async.engine.watch import Watch
+from dmabuf_async.machine.actor import Actor
+from dmabuf_async.ops import CALM, Footprint, conflicts
+from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
+from dmabuf_async.thing import Thing
+from dmabuf_async.trace.events import Finding
+
+Path = tuple[int, ...]
+
+
+class Move(NamedTuple):
+    """One thing that can happen, the same in every execution of a program."""
+
+    path: Path
+    outcome: str
+
+
+class Seen(NamedTuple):
+    """What is known of a move before it is made: it may not depend on a move that it doesn't conflict with."""
+
+    op: str
+    outcomes: tuple[str, ...]
+    footprint: tuple[frozenset[str], frozenset[str]]
+
+
+def named(things: frozenset[Thing]) -> frozenset[str]:
+    return frozenset(f"{thing.KIND} {thing.name}" for thing in things)
+
+
+def offered(options: Sequence[Option]) -> dict[Move, tuple[Seen, Footprint]]:
+    """All moves that the options allow, the outcomes of ops among them."""
+    found = {}
+    for option in options:
+        actor, op = option.actor, option.op
+        footprint = op.footprint(actor)
+        names = op.outcomes(actor)
+        seen = Seen(op.describe(), names, (named(footprint.reads), named(footprint.writes)))
+        environment = actor.coroutine is None
+        for name in (option.outcome,) if environment or not actor.ready else names:
+            found[Move(actor.path, name)] = seen, footprint
+    return found
+
+
+@dataclass
+class Guided:
+    """Answers modulo the number of options, or as they are; then moves by name; then STOP."""
+
+    answers: list[int]
+    moves: Sequence[Move] = ()
+    answered: int = 0
+    at: int = 0
+    offers: list[dict[Move, tuple[Seen, Footprint]]] = field(default_factory=list)
+    """Before each of the moves, and at the end."""
+
+    def start(self, run: RunInfo) -> bool:
+        return True
+
+    def choose(self, point: ChoicePoint) -> int:
+        options = point.options
+        if point.is_outcome and self.at:
+            return [option.outcome for option in options].index(self.moves[self.at - 1].outcome)
+        if self.answered < len(self.answers):
+            self.answered += 1
+            picked = self.answers[self.answered - 1] % point.n
+            if not self.moves and options[picked].actor.name == "spinner":  # it leads nowhere
+                picked = (picked + 1) % point.n
+            return picked
+        if point.is_outcome:
+            return CALM
+        self.offers.append(offered(options))
+        if self.at == len(self.moves) or self.moves[self.at] not in self.offers[-1]:
+            return STOP
+        move = self.moves[self.at]
+        self.at += 1
+        return next(
+            index
+            for index, option in enumerate(options)
+            if option.actor.path == move.path and (option.outcome in {"", move.outcome})
+        )
+
+
+def guided(spec: Spec, answers: Sequence[int], moves: Sequence[Move] = (), max_steps: int = 80) -> tuple[Guided, Core]:
+    machine = spec.machine()
+    watch = Watch(machine, CHECKERS, trace=True)
+    strategy = Guided(list(answers), moves)
+    core = inline.execute(machine, strategy, watch=watch, max_steps=max_steps)
+    assert core is not None
+    return strategy, core
+
+
+def stand(core: Core) -> dict[str, Any]:
+    """All that an execution is, but for the numbers of its steps."""
+    watch, machine = core.watch, core.machine
+    assert watch is not None
+    return {
+        "fingerprint": machine.fingerprint,
+        "local": {actor.path: actor.local for actor in core.actors},
+        "ended": {actor.path for actor in core.actors if actor.ended},
+        "ready": {actor.path for actor in core.actors if actor.ready},
+        "findings": sorted(str(finding_key(finding)) for finding in watch.findings if not late(finding)),
+    }
+
+
+def late(finding: Finding) -> bool:
+    """See test_who_waits_for_a_lock_whose_holder_ends_is_in_a_deadlock_at_once."""
+    return finding.code == "deadlock" and "(it has ended)" in finding.message
+
+
+def finding_key(finding: Finding) -> tuple[Any, ...]:
+    return (*(getattr(finding, name) for name in type(finding).__slots__ if name != "step"),)
+
+
+def results(core: Core, count: int) -> dict[Path, Any]:
+    """What each of the last steps returned, by actor."""
+    watch = core.watch
+    assert watch is not None
+    assert watch.steps is not None
+    return {step.actor.path: plain(step.result) for step in watch.steps[-count:]}
+
+
+def plain(value: Any) -> Any:
+    return f"{value.KIND} {value.name}" if isinstance(value, Thing | Actor) else repr(value)
+
+
+def check_commutation(spec: Spec, answers: Sequence[int]) -> None:
+    strategy, core = guided(spec, answers)
+    if core.stopped != "stopped" or not strategy.offers:
+        return
+    before, prefix, steps = strategy.offers[0], core.choices, core.steps
+    before = {move: seen for move, seen in before.items() if seen[0].op != "load spin"}
+    for a, b in combinations(before, 2):
+        if a.path == b.path or conflicts(before[a][1], before[b][1]):
+            continue
+        both = {}
+        for first, second in ((a, b), (b, a)):
+            order, ran = guided(spec, prefix, (first, second), steps + 2)
+            where = f"{before[first][0].op!r} {first.outcome}, then {before[second][0].op!r} {second.outcome}"
+            assert second in order.offers[-1], f"disabled: {where}"
+            assert len(order.offers) > 1, f"disabled: {where}"
+            assert order.offers[1][second][0] == before[second][0], f"changed: {where}"
+            both[first] = stand(ran) | {"results": results(ran, 2)}
+        assert both[a] == both[b], f"{before[a][0].op!r} {a.outcome} and {before[b][0].op!r} {b.outcome}"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(specs(spinner=True), answers)
+def test_steps_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
+    check_commutation(spec, answers)
