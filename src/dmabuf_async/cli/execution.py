@@ -72,16 +72,14 @@ def claim(program: Program, shown: Shown, how: str) -> str:
     unexpected = dict.fromkeys(failure.finding.code for failure in verdict.failures if not failure.expected)
     expected = dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.expected)
     if unexpected:
-        wanted = "it expects no finding" if not program.findings else f"it expects {' or '.join(program.findings)}"
+        wanted = f"it expects {' or '.join(program.findings) or 'that nothing is found'}"
         said = f"{verdict.strength}: the scenario does not expect {' and '.join(unexpected)}, {wanted}"
     elif expected:
         said = f"as expected: the scenario says that {' and '.join(expected)} can be found"
-    elif program.findings:
-        said = (
-            f"nothing found; the scenario expects {' or '.join(program.findings)}, which other orders may show: fuzz it"
-        )
+    elif program.findings and not verdict.interrupted:
+        said = f"nothing found; {' or '.join(program.findings)}, which is expected, may come in other orders: fuzz it"
     else:
-        said = "nothing found, as expected"
+        said = "nothing found" if verdict.interrupted else "nothing found, as expected"
     if verdict.interrupted and not said.startswith(verdict.strength):
         said = f"{verdict.strength}; {said}"
     stubborn = f"; {', '.join(execution.stubborn)} did not end when told to" if execution.stubborn else ""

@@ -13,6 +13,7 @@ from dmabuf_async.cli.execution import report
 from dmabuf_async.dashboard import plain
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.single import Shown, single
+from dmabuf_async.ops import Settle
 from dmabuf_async.report import jsonl
 
 if TYPE_CHECKING:
@@ -49,8 +50,18 @@ class Viewer:
         return lambda: None
 
     def pace(self) -> float:
-        """An actor has gone on; returns how many seconds to wait."""
-        return self.delay if self.look() else 0.0
+        """An actor has gone on; returns how many seconds to wait.
+
+        If it stands before a settling, it is resumed once more before the next step.
+        """
+        settling = any(isinstance(actor.op, Settle) for actor in self.core.actors)
+        return self.delay if not settling and self.look() else 0.0
+
+    @property
+    def core(self) -> Core:
+        """The execution that is seen."""
+        assert self.machine is not None
+        return cast("Core", self.machine.actors[0].run)
 
     def look(self) -> bool:
         """Take in what is new; whether there is a new step."""
@@ -120,16 +131,14 @@ class OnDashboard(Viewer):
         from dmabuf_async.engine.view import snapshot
 
         assert self._dashboard is not None
-        assert self.machine is not None
         assert self.watch is not None
         self._events = [*self._events, *events][-_KEPT:]
-        core = cast("Core", self.machine.actors[0].run)
-        self._dashboard.update(snapshot(core), self._events, tuple(self.watch.findings))
+        self._dashboard.update(snapshot(self.core), self._events, tuple(self.watch.findings))
 
     def rest(self) -> None:
         """Leave the last state on the screen for as long as every other one."""
-        self.look()
-        self.tell([], self._told)
+        if not self.look():
+            self.tell([], self._told)
         with suppress(KeyboardInterrupt):
             time.sleep(self.delay)
 
