@@ -86,8 +86,8 @@ class Op:
         """Perform it: change the machine and return the result. Never raises, marks misuse."""
         raise NotImplementedError
 
-    def commit(self, actor: Actor) -> None:
-        """What a structural op does to the tree of actors."""
+    def commit(self, actor: Actor) -> Any:
+        """What a structural op does to the tree of actors; the result of the op, if it isn't None."""
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         """What it, and the checkers that judge it, may read and it does not write."""

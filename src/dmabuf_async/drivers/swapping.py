@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.setup import fill
 from dmabuf_async.errors import KernelError
+from dmabuf_async.ops import settle
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.machine import Machine
@@ -69,6 +70,7 @@ class SwappingExporter(KernelMaps):
     async def reclaim(self) -> None:
         """The reclaim task."""
         while True:
+            await settle("idle", "reclaim")  # it remembers nothing from one turn to the next
             await self.wanted.wait("!=", 0, idle=True)
             await self.wanted.store(0)
             with suppress(KernelError):  # pinned, or no slot: reclaim gives up until it is asked again

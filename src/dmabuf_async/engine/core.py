@@ -45,6 +45,7 @@ class Core(Parking):
         self.roll: Callable[[], float] | None = getattr(strategy, "roll", None)
         self.limit = self.max_steps = max_steps
         self.hosted = hosted
+        self.tabled = machine.tabled and not hosted and (watch is None or not watch.audited)
         self.steps = 0
         self.choices: list[int] = []
 
@@ -112,7 +113,9 @@ class Core(Parking):
                     result = op.apply(actor, outcome)
                 else:
                     self.steps = steps
-                    written = watch.before(actor, op, outcome)
+                    if watch.deep:
+                        watch.before(actor, op)
+                    written = op.writes(actor)
                     result = op.apply(actor, outcome)
                     watch.after(actor, op, outcome, result, written)
                 if needs:
@@ -125,18 +128,39 @@ class Core(Parking):
                             limit = self.limit
                     if pending:
                         self.recheck(pending)
-                    if needs >= CONDITIONAL and actor.resume is None:  # of the environment, or it has ended
+                    if needs >= CONDITIONAL and (actor.cpu is None or actor.ended):  # of the environment
                         self.repark(actor)
                         continue
                 current = actor
             if hosted:
                 actor.inbox = result
                 break
-            # Resume: up to its next op, an actor runs alone --------------------
+            # Up to its next op, an actor runs alone ------------------------------
+            entry = actor.entry
+            if entry is None:
+                resume: Any = actor.resume
+            else:
+                known = entry.after.get(result)
+                if known is not None and known[0] is result.__class__:
+                    actor.entry = entry = known[1]
+                    actor.local = entry.local
+                    if entry.passed:
+                        self.arrive(actor, entry.passed)
+                    actor.op = op = entry.op
+                    actor.needs = needs = entry.needs
+                    if needs > WAKES:
+                        self.park(actor, op)
+                    elif op is None:
+                        self.leave(actor)
+                        limit = self.limit
+                    continue
+                resume = self.revive(actor, entry, result)
             try:
-                actor.op = op = actor.resume(result)  # type: ignore[misc]
+                actor.op = op = resume(result)
                 actor.needs = needs = op.needs
             except StopIteration:
+                if actor.trail is not None:
+                    actor.trail.resumed(actor, result, None)
                 self.leave(actor)
                 limit = self.limit
                 continue
@@ -144,6 +168,8 @@ class Core(Parking):
                 self.raised(actor, error)
                 limit = self.limit
                 continue
+            if actor.trail is not None:
+                actor.trail.resumed(actor, result, op)
             if needs > WAKES:
                 self.park(actor, op)
         self.steps, self.current = steps, current

@@ -7,9 +7,10 @@ that object changes. So a choice costs nothing for actors that are not affected.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.engine.table import Entry, Table, Trail, hashed, revived
 from dmabuf_async.errors import ForeignAwait, RunOver, ScenarioError, Unwind
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.clock import Fire
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.strategies.base import Strategy
-    from dmabuf_async.thing import Thing
 
 ENVIRONMENT = 1 << 30
 """First number in the paths of the environment's actors, so that they come last."""
@@ -40,6 +40,8 @@ class Parking:
     max_steps: int
     limit: int
     """Below so many steps, a choice among several that are ready needs no further look."""
+    tabled: bool
+    """The declared tasks go by their tables as far as these reach."""
 
     def __init__(self, machine: Machine, watch: Watch | None) -> None:
         self.machine = machine
@@ -61,8 +63,9 @@ class Parking:
     def populate(self) -> None:
         """Start the tasks that the program declared; each runs up to its first op."""
         machine = self.machine
+        tabled = self.tabled
         for actor in machine.actors:
-            self._admit(actor)
+            self._admit(actor, tabled=tabled)
             actor.ready = True
         self.ready += machine.actors  # in the order of their paths
         self.started.reverse()
@@ -84,37 +87,69 @@ class Parking:
         actor.run = self
         return actor
 
-    def _admit(self, actor: Actor) -> None:
-        function = actor.function
-        try:
-            coroutine = function(*actor.arguments)
+    def _admit(self, actor: Actor, *, tabled: bool = False) -> None:
+        if tabled:
+            if actor.table is None:
+                actor.table = Table(actor)
+            tabled = actor.table.learns
+            actor.entry = actor.table.start if tabled else None
+        if not tabled:
+            actor.coroutine = coroutine = self._call(actor)
             actor.resume = coroutine.send
-        except (TypeError, AttributeError) as error:
-            raise ScenarioError(
-                f"task {actor.name!r} cannot be started: it needs an async function and its arguments, and "
-                f"{getattr(function, '__name__', function)!r} says {type(error).__name__}: {error}"
-            ) from error
-        actor.coroutine = coroutine
         actor.run = self
         self.actors.append(actor)
         if not actor.daemon:
             self.live += 1
         self.started.append(actor)
-        actor.cpu.pending.append(actor)  # type: ignore[union-attr]
+        assert actor.cpu is not None
+        actor.cpu.pending.append(actor)
+
+    def _call(self, actor: Actor) -> Coroutine[Any, Any, Any]:
+        function = actor.function
+        try:
+            coroutine: Coroutine[Any, Any, Any] = function(*actor.arguments)
+            coroutine.send  # noqa: B018 - what is not a coroutine shows it here
+        except (TypeError, AttributeError) as error:
+            raise ScenarioError(
+                f"task {actor.name!r} cannot be started: it needs an async function and its arguments, and "
+                f"{getattr(function, '__name__', function)!r} says {type(error).__name__}: {error}"
+            ) from error
+        return coroutine
+
+    def arrive(self, actor: Actor, passed: tuple[Settle, ...]) -> None:
+        """``actor`` went on by its table, and settled on the way."""
+        for op in passed:
+            actor.settled = op.value
+            actor.site = op.site
+            if self.watch is not None:
+                self.watch.settled(actor, op)
+
+    def revive(self, actor: Actor, entry: Entry, result: Any) -> Any:
+        """The table of ``actor`` ends here: from now on it is resumed; what resumes it."""
+        table = actor.table
+        assert table is not None
+        actor.entry = None
+        actor.coroutine = coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
+        actor.resume = coroutine.send
+        actor.trail = Trail(table, entry)
+        if entry.parent is not None:
+            actor.local = hashed(entry.local, result)
+        return coroutine.send
 
     def start(self, parent: Actor, name: str, group: Group, function: Callable[..., Any], arguments: Any) -> Actor:
         """Make a child of ``parent``. Its identity is the path of spawns."""
         number = parent.spawned
         parent.spawned += 1
         child = Actor(
-            f"{parent.name}/{name or number}" if not name else f"{parent.name}/{name}.{number}",
+            f"{parent.name}/{name}.{number}" if name else f"{parent.name}/{number}",
             (*parent.path, number), parent.cpu, function, arguments,
         )  # fmt: skip
         child.parent, child.group, child.daemon = parent, group, parent.daemon
         child.initial = child.state()
         child.rescope()
         self._admit(child)
-        if child.cpu is None or not child.cpu.closed_to(child):
+        assert child.cpu is not None
+        if not child.cpu.closed_to(child):
             self.set_ready(child)
         return child
 
@@ -180,8 +215,8 @@ class Parking:
             if not op.enabled(actor) and actor.ready:
                 actor.ready = False
                 self.ready.remove(actor)
-        elif op.__class__ is Settle:
-            self._settle(actor, op)  # type: ignore[arg-type]
+        elif isinstance(op, Settle):
+            self._settle(actor, op)
             return
         if self.watch is not None:
             self.watch.parked(actor, op)
@@ -205,7 +240,7 @@ class Parking:
 
     def after(self, actor: Actor, op: Op, result: Any) -> Any:
         """An op that may fail, or changes the tree of actors, has been performed; its true result."""
-        if not actor.ready and actor.resume is not None:  # the environment interrupted its wait
+        if not actor.ready and actor.cpu is not None:  # the environment interrupted its wait
             self.set_ready(actor)
         if actor.needs & STRUCTURAL:
             committed = op.commit(actor)
@@ -264,7 +299,7 @@ class Parking:
         for index in range(len(self.ready) + len(faults)):
             actor = self.option(index)
             assert actor.op is not None
-            outcome = "" if actor.ready or actor.resume is None else actor.op.outcomes(actor)[1]
+            outcome = "" if actor.ready or actor.cpu is None else actor.op.outcomes(actor)[1]
             found.append(Option(actor, actor.op, outcome))
         return found
 
@@ -387,8 +422,7 @@ class Parking:
 
     def throw(self, actor: Actor, error: BaseException) -> None:
         """Throw ``error`` into an actor until it ends; what it awaits then is not performed."""
-        coroutine = actor.coroutine
-        assert coroutine is not None
+        coroutine: Any = actor.coroutine
         if coroutine.cr_frame is not None and coroutine.cr_frame.f_lasti < 0:
             coroutine.close()  # it has not begun
             return

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 def function(actor: Actor) -> str:
     """The innermost async function that the actor is suspended in; empty once it has ended."""
+    if actor.entry is not None:
+        return actor.entry.function
     inner: Any = actor.coroutine
     name = ""
     while inner is not None and hasattr(inner, "cr_code"):

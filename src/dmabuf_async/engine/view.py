@@ -1,12 +1,15 @@
-"""A snapshot of a live execution: what people may look at between two steps."""
+"""A view of a live execution: what people may look at between two steps."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
 from dmabuf_async.checkers.locking import blockers
+from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.site import site
 from dmabuf_async.machine.cells import Cell
+from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.snapshot import (
     ActorView,
@@ -18,57 +21,139 @@ from dmabuf_async.machine.snapshot import (
     Snapshot,
     ZoneView,
 )
+from dmabuf_async.ops import Settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
-    from dmabuf_async.engine.core import Core
+    from dmabuf_async.engine.parking import Parking
+    from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.kmap import Mapping
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Place
     from dmabuf_async.machine.storage import Buffer, Page
+    from dmabuf_async.trace.events import Event, Finding
 
 
-def snapshot(core: Core) -> Snapshot:
+class View:
+    """Looks at one execution from its beginning on, on any engine; made where ``see`` is called.
+
+    To be asked between two steps: from what paces the engine, best when it is :attr:`steady`,
+    or from a strategy's ``choose``. Once the execution is over it goes on showing the last state, though
+    the actors have been unwound by then.
+    """
+
+    def __init__(self, machine: Machine, watch: Watch) -> None:
+        self._machine = machine
+        self._watch = watch
+        self._last: Snapshot | None = None
+        watch.on_over = self._keep
+
+    @property
+    def over(self) -> bool:
+        """Whether the execution came to an end of its own: it was not interrupted."""
+        return self._last is not None
+
+    @property
+    def steady(self) -> bool:
+        """Whether every actor stands before an op: nobody has to be resumed before the next choice."""
+        core = self._core()
+        return core is not None and not core.started
+
+    def snapshot(self) -> Snapshot:
+        """The present state. Before the first actor has been made there are none in it."""
+        return self._last or snapshot(self._machine, self._core())
+
+    def events(self, most: int) -> tuple[Event, ...]:
+        """The latest steps, at most so many, if the watch keeps a trace.
+
+        The cost is that of what is returned, however long the execution has been.
+        """
+        steps = self._watch.steps or []
+        first = max(0, len(steps) - most)
+        return tuple(step.event(number) for number, step in enumerate(steps[first:], first + 1))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings so far."""
+        return tuple(self._watch.findings)
+
+    def _core(self) -> Core | None:
+        run = self._machine.actors[0].run if self._machine.actors else None
+        return run if isinstance(run, Core) else None
+
+    def _keep(self, core: Parking) -> None:
+        self._last = snapshot(self._machine, core)
+
+
+def snapshot(machine: Machine, core: Parking | None) -> Snapshot:
     """Everything that can be seen of an execution now, as plain data.
 
-    To be taken between two steps, when whoever made the last one stands before its
-    next op: from a strategy's ``choose``, or after :meth:`Core.resume` of a hosted actor.
-    ``Watch.on_step`` is too early for that: the actor still stands before the op that it has
+    To be taken when whoever made the last step stands before its next op, which
+    ``Watch.on_step`` is too early for: the actor still stands before the op that it has
     performed, and who waited for it has not been asked again.
     """
-    machine = core.machine
-    taken = _taken(machine)
+    taken, held = _taken(machine), _held(machine)
+    actors = [] if core is None else sorted(core.actors, key=lambda actor: actor.path)
     return Snapshot(
-        step=core.steps,
+        step=0 if core is None else core.steps,
         now=machine.clock.now,
-        actors=tuple(_actor(core, actor) for actor in sorted(core.actors, key=lambda actor: actor.path)),
+        actors=tuple(_actor(core, actor, held[actor]) for actor in actors if core is not None),
         buffers=tuple(_buffer(buffer, taken) for buffer in machine.buffers.values()),
         zones=(*_zones(machine), _slots(machine)),
         shared=tuple(_shared(machine)),
-        stopped=core.stopped,
+        stopped="" if core is None else core.stopped,
     )
 
 
 # Actors ------------------------------------------------------------------------
 
 
-def _actor(core: Core, actor: Actor) -> ActorView:
-    machine, op, cpu, error = core.machine, actor.op, actor.cpu, actor.failure
+class _Held(NamedTuple):
+    """What one actor holds, by name."""
+
+    locks: list[str]
+    pins: list[str]
+    kmaps: list[str]
+
+
+def _held(machine: Machine) -> defaultdict[Actor, _Held]:
+    held: defaultdict[Actor, _Held] = defaultdict(lambda: _Held([], [], []))
+    for thing in machine.things.values():
+        if isinstance(thing, Mutex) and thing.owner is not None:
+            held[thing.owner].locks.append(thing.name)
+    for buffer in machine.buffers.values():
+        for actor, pins in buffer.pins.of.items():
+            held[actor].pins.extend(_range(buffer, first, end) for first, end in pins.ranges)
+    for mapping in machine.kmaps.mappings:
+        held[mapping.actor].kmaps.append(_page_name(mapping))
+    return held
+
+
+def _range(buffer: Buffer, first: int, end: int) -> str:
+    if (first, end) == (0, len(buffer.pages)):
+        return buffer.name
+    return f"{buffer.name}[{first}]" if end == first + 1 else f"{buffer.name}[{first}..{end - 1}]"
+
+
+def _page_name(mapping: Mapping) -> str:
+    return f"{mapping.buffer.name}[?]" if mapping.page is None else mapping.page.name
+
+
+def _actor(core: Parking, actor: Actor, held: _Held) -> ActorView:
+    op, cpu, error = actor.op, actor.cpu, actor.failure
     blocked = not actor.ended and not actor.ready
     idle = blocked and core.idles(actor)
     state = "ended" if actor.ended else "idle" if idle else "blocked" if blocked else "ready"
-    mutexes = (thing for thing in machine.things.values() if isinstance(thing, Mutex))
     return ActorView(
         name=actor.name,
         cpu=None if cpu is None else cpu.number,
         state=state,
-        op="" if op is None else op.describe(),
+        op="" if op is None or isinstance(op, Settle) else op.describe(),
         waits_for=_waits_for(actor) if state == "blocked" else "",
-        locks=tuple(mutex.name for mutex in mutexes if mutex.owner is actor),
-        pins=tuple(_pins(machine, actor)),
-        kmaps=tuple(_page_name(mapping) for mapping in machine.kmaps.mappings if mapping.actor is actor),
+        locks=tuple(held.locks),
+        pins=tuple(held.pins),
+        kmaps=tuple(held.kmaps),
         atomic=cpu is not None and cpu.owner() is actor,
         stuck=actor.stuck,
         failure="" if error is None else ": ".join(filter(None, (type(error).__name__, str(error)))),
@@ -85,34 +170,21 @@ def _waits_for(actor: Actor) -> str:
     if op is None:
         return ""
     thing = op.thing
+    if isinstance(thing, Clock):
+        return _time(thing, actor)
     if isinstance(thing, Cell):
         return f"{op.describe().removeprefix('wait ')}, it is {thing.value!r}"
     words = {
         "mutex": f"{thing.name}, held by {names}",
         "kmap slots": f"a kmap slot, held by {names}",
         "group": f"the end of {names}",
-        "clock": "time to pass",
     }
     return words.get(thing.KIND, op.describe())
 
 
-def _pins(machine: Machine, actor: Actor) -> list[str]:
-    found = []
-    for buffer in machine.buffers.values():
-        pins = buffer.pins.of.get(actor)
-        for first, end in () if pins is None else pins.ranges:
-            found.append(_range(buffer, first, end))
-    return found
-
-
-def _range(buffer: Buffer, first: int, end: int) -> str:
-    if (first, end) == (0, len(buffer.pages)):
-        return buffer.name
-    return f"{buffer.name}[{first}]" if end == first + 1 else f"{buffer.name}[{first}..{end - 1}]"
-
-
-def _page_name(mapping: Mapping) -> str:
-    return f"{mapping.buffer.name}[?]" if mapping.page is None else mapping.page.name
+def _time(clock: Clock, actor: Actor) -> str:
+    left = next((ticks for ticks, sleeper in clock.timers if sleeper is actor), 0)
+    return f"time to pass, {left} tick{'s' * (left != 1)} more"
 
 
 # Buffers -----------------------------------------------------------------------

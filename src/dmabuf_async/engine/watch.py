@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.checkers.locking import Deadlock
 from dmabuf_async.engine.site import role, site
+from dmabuf_async.engine.table import hashed
 from dmabuf_async.ops import CALM, Errno, Footprint
 from dmabuf_async.tasks import UNWOUND
 from dmabuf_async.thing import Thing
@@ -27,7 +28,8 @@ class Watch:
 
     Keeps the machine's fingerprint and each actor's local state, and asks the
     checkers. With ``trace`` it keeps every step, and with ``footprints`` also what each
-    step read and wrote, which tells its causal past. ``on_step`` is called after each step.
+    step read and wrote, which tells its causal past. ``on_step`` is called after each step,
+    ``on_over`` when the run is over and what remains is not yet unwound.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Watch:
         self.findings: list[Finding] = []
         self.steps: list[Step] | None = [] if trace or footprints else None
         self.on_step = on_step
+        self.on_over: Callable[[Parking], None] | None = None
         self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
-        self._deep = footprints or audit is not None
+        self.audited = audit is not None
+        self.deep = footprints or audit is not None
         if audit is not None:
             audit.adopt(machine)
         self._duties = duties = _duties(tuple(checkers))
@@ -59,21 +63,24 @@ class Watch:
 
     # Steps ---------------------------------------------------------------------
 
-    def before(self, actor: Actor, op: Op, outcome: int) -> tuple[Thing, ...]:
-        """A step is about to be made; what it writes."""
-        if self._deep:
-            self._footprint = op.footprint(actor)
-            if self._audit is not None:
-                self._audit.open(actor, op, self._footprint)
-        return op.writes(actor)
+    def before(self, actor: Actor, op: Op) -> None:
+        """A step is about to be made, and somebody wants to know all that it touches."""
+        self._footprint = op.footprint(actor)
+        if self._audit is not None:
+            self._audit.open(actor, op, self._footprint)
 
     def after(self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]) -> None:
         """The step has been made, and the actor not yet resumed."""
         self.step = actor.last = self.step + 1
         machine = self.machine
-        if written:
-            machine.rehash(written)
-        actor.local = hash((actor.local, -7 if result is None else result))
+        for thing in written:  # as machine.rehash, which tells why
+            state = thing.state_of(thing)
+            new = 0 if state == thing.initial else hash((thing.key, state))
+            if new != thing.fingerprint:
+                machine.fingerprint ^= thing.fingerprint ^ new
+                thing.fingerprint = new
+        if actor.entry is None:  # else its table knows
+            actor.local = hashed(actor.local, result)
         if self._taint is not None:
             self._taint.spread(actor, Footprint(frozenset(op.reads(actor)), frozenset(written)))
         if self.steps is not None:
@@ -88,16 +95,20 @@ class Watch:
                 if found is not None:
                     self.state(found)
         if machine.marks:
-            for mark in machine.marks:
-                checker = self._duties.marked.get(mark.code)
-                found = None if checker is None else checker.marked(mark)
-                if found is not None:
-                    self.state(found)
-            machine.marks.clear()
+            self._name_marks()
         if self._audit is not None:
             self._audit.close(actor, result)
         if self.on_step is not None:
             self.on_step()
+
+    def _name_marks(self) -> None:
+        marks = self.machine.marks
+        for mark in marks:
+            checker = self._duties.marked.get(mark.code)
+            found = None if checker is None else checker.marked(mark)
+            if found is not None:
+                self.state(found)
+        marks.clear()
 
     def parked(self, actor: Actor, op: Op) -> None:
         """``actor`` now stands before an op that may wait or sleep."""
@@ -131,6 +142,8 @@ class Watch:
             stuck = [actor for actor in core.actors if not actor.ended and not actor.stuck and not core.idles(actor)]
             if stuck:
                 self.state(self._duties.deadlock.stated(stuck), self.step)
+        if self.on_over is not None:
+            self.on_over(core)
 
     # Findings --------------------------------------------------------------------
 

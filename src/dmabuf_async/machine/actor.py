@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
+    from dmabuf_async.engine.table import Entry, Table, Trail
     from dmabuf_async.machine.cpu import Cpu
     from dmabuf_async.ops import Op
     from dmabuf_async.tasks import Group
@@ -38,8 +39,9 @@ class Actor(Thing):
 
     __slots__ = (
         "arguments", "body", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "failure",
-        "function", "group", "groups", "held", "inbox", "killed", "last", "local", "names", "needs", "op",
-        "parent", "path", "ready", "resume", "run", "settled", "site", "spawned", "stuck", "user",
+        "entry", "function", "group", "groups", "held", "inbox", "killed", "last", "local", "mapped", "names",
+        "needs", "op", "parent", "path", "ready", "resume", "run", "settled", "site", "spawned", "stuck",
+        "table", "trail", "user",
     )  # fmt: skip
     STATE = ("killed", "held", "names")
     KIND = "task"
@@ -54,6 +56,7 @@ class Actor(Thing):
         self.arguments = arguments
         self.user = False  # a user process: it can be killed, and its exit path is not a leak
         self.daemon = False  # a service task of a driver: it ends when the others have ended
+        self.table: Table | None = None  # what is known of it from earlier executions
         self.parent: Actor | None = None
         self.group: Group | None = None
         self.reset()
@@ -63,6 +66,8 @@ class Actor(Thing):
         self.killed = False
         self.held = 0  # kernel mappings, atomic ones too: V9 counts them over all buffers
         self.coroutine: Coroutine[Any, Any, Any] | None = None
+        self.entry: Entry | None = None  # where on its table it is, as long as no coroutine is needed
+        self.trail: Trail | None = None
         self.resume: Callable[[Any], Any] | None = None
         self.inbox: Any = None
         self.op: Op | None = None
@@ -78,6 +83,8 @@ class Actor(Thing):
         self.settled: object = None
         self.site = ""
         self.spawned = 0
+        self.mapped = 0  # how many mappings it has made
+        self.fingerprint = 0
         self.names = 0  # bit set of the numbers of its mappings
         self.groups: tuple[Group, ...] = ()
         self.context: tuple[Thing, ...] = () if self.cpu is None else (self.cpu,)

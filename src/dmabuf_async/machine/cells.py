@@ -165,7 +165,7 @@ class CompareExchange(_Write):
         return f"{self.kind} {self.thing.name} {self.expected!r} to {self.value!r}"
 
 
-class _Condition:
+class _Condition(Op):
     """``wait(cell, relation, value)``, with the condition as data."""
 
     __slots__ = ("compare", "idle", "relation", "thing", "value")
@@ -182,10 +182,10 @@ class _Condition:
         return f"wait {self.thing.name} {self.relation} {self.value!r}"
 
 
-class Wait(_Condition, Op):
+class Wait(_Condition):
     __slots__ = ()
     kind = "wait"
-    parks = conditional = sleeps = True
+    parks = conditional = common = sleeps = True
 
     def enabled(self, actor: Actor) -> bool:
         return self.compare(self.thing.value, self.value)
@@ -197,7 +197,7 @@ class Wait(_Condition, Op):
         return self.thing.alone
 
 
-class InterruptibleWait(_Condition, FallibleOp):
+class InterruptibleWait(FallibleOp, _Condition):
     """The same, but it may be interrupted; a kill interrupts it."""
 
     __slots__ = ()

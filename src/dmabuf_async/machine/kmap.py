@@ -25,7 +25,7 @@ LIMIT = 2
 class Pool(Thing):
     """The kmap slots of the machine."""
 
-    __slots__ = ("limit", "mappings", "used")
+    __slots__ = ("_known", "limit", "mappings", "used")
     STATE = ("used",)
     KIND = "kmap slots"
 
@@ -34,6 +34,26 @@ class Pool(Thing):
         self.limit = limit
         self.used = 0
         self.mappings: dict[Mapping, None] = {}  # the live ones, atomic ones too: for views and reports
+        self._known: dict[tuple[Any, ...], Mapping] = {}
+
+    def mapping(self, actor: Actor, number: int, buffer: Buffer, page: Page | None, atomic: bool) -> Mapping:
+        """A new mapping, not yet made.
+
+        It is the object that was made for the same call of an earlier execution, if there
+        was one: so results, and the ops that hold them, mean the same in all executions.
+        """
+        key = (actor.path, actor.mapped, number, buffer, page, atomic)
+        mapping = self._known.get(key)
+        if mapping is None:
+            mapping = Mapping(actor, number, buffer, page, atomic)
+            if actor.table is not None:
+                self._known[key] = mapping
+        else:
+            mapping.restore(mapping.initial)
+            mapping.led = None
+            mapping.fingerprint = 0
+            mapping.pending.clear()
+        return mapping
 
 
 class Mapping(Thing):
@@ -98,7 +118,8 @@ class KmapCall(Op):
         page = buffer.pages[self.index] if 0 <= self.index < len(buffer.pages) else None
         if actor.held >= LIMIT:
             buffer.machine.marks.add("kmap-limit", actor, buffer)
-        return Mapping(actor, number, buffer, page, self.atomic)
+        actor.mapped += 1
+        return buffer.machine.kmaps.mapping(actor, number, buffer, page, self.atomic)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing, self.thing.pins.get(actor))

@@ -63,6 +63,7 @@ class Machine:
         self.buffers: dict[str, Buffer] = {}
         self.actors: list[Actor] = []
         self.fingerprint = 0
+        self.tabled = False  # see Program.reusable: nothing but results decides what its tasks do
         self.taken: dict[tuple[Buffer, Actor], References] = {}
         self._initial: list[tuple[Thing, str, Any]] = []  # what to reset: the fields of all that can change
         self._waited: list[Thing] = []

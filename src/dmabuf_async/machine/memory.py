@@ -38,8 +38,8 @@ class Free:
     def __init__(self, place: Place, rest: Free | None) -> None:
         self.place = place
         self.rest = rest
-        self.count = 1 if rest is None else rest.count + 1
-        self.key = hash((place.key, 0 if rest is None else rest.key))
+        self.count: int = 1 if rest is None else rest.count + 1
+        self.key: int = hash((place.key, 0 if rest is None else rest.key))
 
     def __hash__(self) -> int:
         return self.key

@@ -19,7 +19,8 @@ class ActorView:
     state: str
     """``ready``, ``blocked``, ``ended`` or ``idle`` (a daemon with nothing to do)."""
     op: str
-    """The op it stands before, in words; empty before its start and once it has ended."""
+    """The op it stands before, in words; empty where there is none: before its start, on its
+    way from one step of the scenario to the next, and once it has ended."""
     waits_for: str
     """What a blocked actor waits for: ``fb.lock, held by mover``; else empty."""
     locks: tuple[str, ...] = ()

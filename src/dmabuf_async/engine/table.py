@@ -1,0 +1,134 @@
+"""An actor as a table: (local state, result) gives (local state, next op) (DESIGN 2, State).
+
+What an actor does depends on the results that it was given and on nothing else. So
+once it has been resumed with a result, nobody needs to do so again: the table
+knows the op that comes next. It is learned along the way, and where it ends a coroutine
+is made, brought to the same place with the same results, and resumed from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from dmabuf_async.engine.site import function
+from dmabuf_async.errors import ReplayDiverged
+from dmabuf_async.ops import Errno, Op, Settle
+from dmabuf_async.tasks import Group
+from dmabuf_async.thing import Thing
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+
+LIMIT: Final = 20_000
+"""Entries of one table: a campaign's memory doesn't grow with its length."""
+
+_PLAIN: Final = (int, str, Errno, Thing, type(None))
+
+
+class Entry:
+    """One local state of an actor: the op that it stands before, or None if it has ended."""
+
+    __slots__ = ("after", "function", "local", "needs", "op", "parent", "passed", "via")
+
+    def __init__(self, parent: Entry | None, via: Any, passed: tuple[Settle, ...], op: Op | None) -> None:
+        self.after: dict[Any, tuple[type, Entry]] = {}  # by result; 1 and True are told apart by their class
+        self.parent = parent
+        self.via = via  # the result that led here from the parent
+        self.passed = passed  # where it settled on the way from the parent
+        self.op = op
+        self.needs = 0 if op is None else op.needs
+        self.function = ""
+        self.local = 0
+
+
+class Table:
+    """What is known of one task; it outlives executions."""
+
+    __slots__ = ("learns", "settled", "size", "start")
+
+    def __init__(self, actor: Actor) -> None:
+        self.start = Entry(None, None, (), None)  # before it has been resumed for the first time
+        self.start.local = actor.key
+        self.settled: dict[Any, Entry] = {}
+        self.size = 0
+        self.learns = True
+
+    def learn(self, actor: Actor, at: Entry, result: Any, passed: tuple[Settle, ...], op: Op | None) -> Entry | None:
+        """``actor``, resumed at ``at`` with ``result``, stands before ``op``; its entry, or None if it gets none."""
+        kind = result.__class__
+        known = at.after.get(result)
+        if known is not None:
+            return known[1] if known[0] is kind else None
+        if op is not None and isinstance(op.thing, Group):
+            self.learns = False  # groups and their actors are born anew in every execution
+        if not self.learns or self.size >= LIMIT or not isinstance(result, _PLAIN):
+            return None
+        key = passed and (op is None, tuple([(settle.value, settle.site) for settle in passed]))
+        entry = self.settled.get(key) if key else None
+        if entry is None:
+            entry = Entry(at, result, passed, op)
+            entry.function = function(actor)
+            if passed:
+                entry.local = hash((actor.key, passed[-1].value))
+            else:  # the first resumption brings no result
+                entry.local = at.local if at.parent is None else hashed(at.local, result)
+            self.size += 1
+            if key:
+                self.settled[key] = entry
+        at.after[result] = (kind, entry)
+        return entry
+
+
+def hashed(local: int, result: Any) -> int:
+    """The local state after one more result."""
+    return hash((local, -7 if result is None else result))
+
+
+class Trail:
+    """Where on its table an actor is that is being resumed for real."""
+
+    __slots__ = ("at", "passed", "table", "via")
+
+    def __init__(self, table: Table, at: Entry) -> None:
+        self.table = table
+        self.at: Entry | None = at
+        self.passed: list[Settle] = []
+        self.via: Any = None
+
+    def resumed(self, actor: Actor, result: Any, op: Op | None) -> None:
+        """The actor was resumed with ``result``, and ``op`` came."""
+        if self.at is None:
+            return
+        if not self.passed:
+            self.via = result
+        if isinstance(op, Settle):
+            self.passed.append(op)
+            return
+        self.at = self.table.learn(actor, self.at, self.via, tuple(self.passed), op)
+        self.passed.clear()
+
+
+def revived(actor: Actor, at: Entry) -> Coroutine[Any, Any, Any]:
+    """A coroutine of ``actor`` that stands where ``at`` says."""
+    results: list[Any] = []
+    entry = at
+    while entry.parent is not None:
+        results.append(entry.via)
+        entry = entry.parent
+    coroutine: Coroutine[Any, Any, Any] = actor.function(*actor.arguments)
+    op: Any = None
+    try:
+        for result in reversed(results):
+            op = coroutine.send(result)
+            while op.__class__ is Settle:
+                op = coroutine.send(None)
+    except StopIteration:
+        op = None
+    if op.__class__ is not at.op.__class__:
+        coroutine.close()
+        raise ReplayDiverged(
+            f"{actor.name} does not do again what it did when it was given the same results: it depends on something "
+            "that is neither its own nor in the machine"
+        )
+    return coroutine
