@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.base import Checker, Found
+from dmabuf_async.machine.ledger import GetCall, PutCall
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
@@ -48,10 +49,10 @@ class SleepInAtomic(Checker):
             return None
         mapping = cpu.atomic[-1]
         page = "a page beyond the end" if mapping.page is None else mapping.page.name
-        if mapping.atomic:
-            rule, held = "V12", f"an atomic mapping of {page}"
-        else:
+        if not mapping.atomic:
             rule, held = "V10", f"a mapping of {page} that kmap made atomic"
+        else:
+            rule, held = "V5" if isinstance(op, GetCall | PutCall) else "V12", f"an atomic mapping of {page}"
         message = f"{actor.name} calls what may sleep ({op.describe()}) while it holds {held}"
         return Found("sleep-in-atomic", rule, message, actor, (cpu,))
 

@@ -50,12 +50,14 @@ class AccessWithoutBacking(Checker):
         if not pins.covers(page.index):
             if pins.refused:
                 return None  # bad-range
+            # Who pins other pages of the buffer has gone beyond its range (V3).
+            rule = "V3" if pins.ranges else "V1"
             message = f"{actor.name} {verb} {page.name} without get_backing_storage over that page"
         elif (cls is Map or cls is MapAtomic) and not op.mapping.leads_to_memory():
-            message = f"{actor.name} maps {page.name}, which get_backing_storage left out of memory"
+            rule, message = "V1", f"{actor.name} maps {page.name}, which get_backing_storage left out of memory"
         else:
             return None
-        return Found("access-without-backing", "V1", message, actor, (page,))
+        return Found("access-without-backing", rule, message, actor, (page,))
 
 
 class BadRange(Checker):
