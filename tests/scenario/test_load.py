@@ -211,12 +211,8 @@ def test_a_number_that_this_python_does_not_read_is_told(complaint: Complaint) -
         sys.set_int_max_str_digits(limit)
 
 
-WORDS = st.sampled_from(
-    'title machine tasks steps do kmap buffer = [ ] [[ ]] { } , . " \' "x" \'y\' """ \\ # 1 -5 1_0 true nan 0x é'.split(
-        " "
-    )
-    + "\n,\r\n,\t,\0,1979-05-27".split(",")
-)
+TOKENS = """title machine tasks steps do kmap buffer = [ ] [[ ]] { } , . " ' "x" 'y' \\ # 1 -5 1_0 true nan 0x é"""
+WORDS = st.sampled_from([*TOKENS.split(), '"""', "\n", "\r\n", "\t", "\0", "1979-05-27"])
 
 
 @given(st.one_of(st.text(), st.lists(WORDS).map("".join), st.lists(WORDS).map(" ".join)))
