@@ -58,7 +58,9 @@ class Table:
             self._console.line(folder, "head")
         mark = f"{_MARKS.get(verdict.exit_code, '!'):{_INDENT}}"
         style = _STYLES.get(verdict.exit_code, "finding")
-        usual = effort(verdict) == self._usual or (verdict.failures and verdict.executions == self._executions)
+        usual = effort(verdict) == self._usual or (
+            verdict.failures and verdict.executions == self._executions and not verdict.cut
+        )
         said = "; ".join(filter(None, (outcome(verdict), "" if usual else effort(verdict))))
         if len(name) <= self._column and _INDENT + self._column + 2 + len(said) <= self._console.width:
             self._console.line(f"{mark}{name:{self._column}}  {said}", style)
