@@ -89,7 +89,7 @@ def test_a_deadlock_and_a_cut_are_told_in_words(cli: Any, tmp_path: Path) -> Non
     shown = [cli("run", "d.toml", "--seed", str(seed)) for seed in range(20)]
     assert {told.code for told in shown} == {0, 1}
     assert all("to a deadlock" in told.out for told in shown if told.code)
-    assert "2 steps, cut there by --max-steps" in cli("run", "d.toml", "--max-steps", "2").out
+    assert "2 steps, cut there by --max-steps" in cli("run", "d.toml", "--max-steps", "2", "--strategy", "calm").out
 
 
 def test_an_error_is_a_json_object_too(cli: Any) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TextIO
@@ -101,6 +99,8 @@ class Console:
     @property
     def width(self) -> int:
         """Characters in a line of stdout."""
+        import shutil
+
         return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
 
     @cached_property
@@ -154,6 +154,9 @@ class Console:
 
         told = f"dmabuf-async: {printable(' '.join(paragraph.split()))}"
         if self._err is not None and self._err.isatty():
+            import shutil
+            import textwrap
+
             columns = shutil.get_terminal_size().columns
             told = textwrap.fill(told, columns - 1, break_long_words=False, break_on_hyphens=False)
         self.aside(f"{told}\n")
