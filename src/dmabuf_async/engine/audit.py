@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import sys
 from inspect import CO_COROUTINE
-from types import CoroutineType, FrameType, FunctionType, GeneratorType
+from types import BuiltinFunctionType, CoroutineType, FrameType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dmabuf_async.errors import AuditError
 from dmabuf_async.machine.ledger import Pins
+from dmabuf_async.machine.machine import Machine
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.parking import Parking
     from dmabuf_async.machine.actor import Actor
-    from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Footprint, Op
 
 
@@ -56,16 +56,14 @@ class Audit:
     def open(self, actor: Actor, op: Op, footprint: Footprint) -> None:
         """A step begins: until :meth:`close` only its footprint may be touched.
 
-        Before it, this op and one more that is pending (each in turn) are asked what the core asks.
+        Before it, this op and that of one more actor (each in turn) are asked what the core asks.
         """
         self.check()
-        if actor.run is not None:
-            pending = [other for other in cast("Parking", actor.run).actors if other.op is not None]
-            if pending:
-                self._turn += 1
-                other = pending[self._turn % len(pending)]
-                if other is not actor and other.op is not None:
-                    self._look(other, other.op, other.op.footprint(other))
+        actors = cast("Parking", actor.run).actors
+        self._turn += 1
+        other = actors[self._turn % len(actors)]
+        if other is not actor and other.op is not None:
+            self._look(other, other.op, other.op.footprint(other))
         self._look(actor, op, footprint)
         self._window = _Window(actor, op, *footprint, "is performed")
 
@@ -217,7 +215,7 @@ class _Frozen(NamedTuple):
 
     function: str
     position: int
-    locals: dict[str, object]
+    locals: dict[str, _Plain]
 
 
 def _frames(coroutine: object) -> list[_Frozen]:
@@ -240,25 +238,40 @@ def _frames(coroutine: object) -> list[_Frozen]:
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
 
-def _frozen(value: Any, outer: tuple[int, ...]) -> object:
-    """Plain data by value, things by name, containers recursively, other objects by type."""
+class _Plain(NamedTuple):
+    """A value of a local as plain data, which compares by type, order and all that it holds."""
+
+    kind: str
+    """``list``, ``int``; of a thing, function or method ``named``; else the class of the object."""
+    value: Any
+    """Of a container or object: a tuple of _Plain, or of pairs of them."""
+
+
+def _frozen(value: Any, outer: tuple[int, ...]) -> _Plain:
+    """Plain data by value, things by name, containers and objects by what they hold."""
     cls = value.__class__
     if cls in PLAIN:
-        return cls.__name__, value
+        return _Plain(cls.__name__, value)
     if isinstance(value, Thing):
-        return "thing", value.name
+        return _Plain("named", value.name)
+    if isinstance(value, FunctionType | BuiltinFunctionType | type):
+        return _Plain("named", value.__qualname__)
     if id(value) in outer:
-        return "cycle", outer.index(id(value))
+        return _Plain("cycle", outer.index(id(value)))
     inner = (*outer, id(value))
     if isinstance(value, tuple | list):
-        return cls.__name__, tuple(_frozen(item, inner) for item in value)
+        return _Plain(cls.__name__, tuple(_frozen(item, inner) for item in value))
     if isinstance(value, set | frozenset):
-        return cls.__name__, frozenset(_frozen(item, inner) for item in value)
+        return _Plain(cls.__name__, frozenset(_frozen(item, inner) for item in value))
     if isinstance(value, dict):
-        return cls.__name__, tuple((_frozen(key, inner), _frozen(item, inner)) for key, item in value.items())
-    if isinstance(value, FunctionType):
-        return "function", value.__qualname__
-    return "object", f"{cls.__module__}.{cls.__qualname__}"
+        return _Plain("dict", tuple((_frozen(key, inner), _frozen(item, inner)) for key, item in value.items()))
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    if isinstance(value, MethodType):
+        return _Plain("method", (_frozen(value.__func__, inner), _frozen(value.__self__, inner)))
+    if isinstance(value, Machine | ModuleType):
+        return _Plain(name, ())  # a machine's state is the machine's fingerprint
+    fields = getattr(value, "__dict__", {})
+    return _Plain(name, tuple((_Plain("field", key), _frozen(item, inner)) for key, item in fields.items()))
 
 
 def _difference(first: tuple[_Frozen, ...], second: tuple[_Frozen, ...]) -> str:
@@ -270,13 +283,30 @@ def _difference(first: tuple[_Frozen, ...], second: tuple[_Frozen, ...]) -> str:
             if name not in one.locals or name not in other.locals:
                 return f"the local {name!r} of {one.function} was there only once"
             if one.locals[name] != other.locals[name]:
-                return (
-                    f"the local {name!r} of {one.function} was {_shown(one.locals[name])} "
-                    f"and then {_shown(other.locals[name])}"
-                )
+                what, was, became = _inside(name, one.locals[name], other.locals[name])
+                return f"the local {what!r} of {one.function} was {_shown(was)} and then {_shown(became)}"
     return f"it stood in {len(first)} functions and then in {len(second)}"
 
 
-def _shown(frozen: Any) -> str:
-    kind, value = frozen
-    return repr(value) if kind in {cls.__name__ for cls in PLAIN} else f"{kind} {value}"
+def _inside(name: str, one: _Plain, other: _Plain) -> tuple[str, _Plain, _Plain]:
+    """The attribute that differs, if it is one: ``importer.pins``."""
+    if one.kind == other.kind and "." in one.kind and len(one.value) == len(other.value):
+        for (field, was), (_, became) in zip(one.value, other.value, strict=True):
+            if was != became:
+                return _inside(f"{name}.{field.value}", was, became)
+    return name, one, other
+
+
+BRACKETS = {"tuple": "()", "list": "[]", "set": "{}", "frozenset": "{}", "dict": "{}"}
+
+
+def _shown(plain: _Plain) -> str:
+    kind: str = plain.kind
+    value: Any = plain.value
+    if kind in BRACKETS:
+        items = [": ".join(map(_shown, item)) if kind == "dict" else _shown(item) for item in value]
+        brackets = BRACKETS[kind]
+        return brackets[0] + ", ".join(items if isinstance(value, tuple) else sorted(items)) + brackets[1]
+    if kind in {cls.__name__ for cls in PLAIN}:
+        return repr(value)
+    return str(value) if kind == "named" else f"a {kind}"
