@@ -10,6 +10,7 @@ import pytest
 
 from dmabuf_async.checkers import catalogue
 from dmabuf_async.checkers.catalogue import CODES, page
+from dmabuf_async.cli.explain import summary
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.scenario.catalogue import find, load
@@ -52,6 +53,11 @@ def test_a_page_tells_what_happened_the_rule_the_scenario_and_the_cure(code: str
 @pytest.mark.parametrize("code", CODES)
 def test_a_page_fits_a_terminal(code: str) -> None:
     assert [line for line in page(code).splitlines() if len(line) > 79] == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_first_sentence_of_a_page_fits_beside_its_code_in_a_list(code: str) -> None:
+    assert len(f"{code:{max(map(len, CODES))}}  {summary(page(code))}") <= 79
 
 
 @pytest.mark.parametrize("code", CODES)
