@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dmabuf_async.engine.core import MAX_STEPS, Core
+from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.errors import RunOver
 
 if TYPE_CHECKING:
@@ -27,19 +28,22 @@ def execute(
 
     ``pause`` is called after each step, when whoever made it stands before the next op.
     Whatever happens, no coroutine is left suspended: what remains at the end, or
-    when an interrupt comes, is thrown ``RunOver``.
+    when an interrupt comes, is thrown ``RunOver``. In a program that runs an event loop,
+    actors don't see it.
     """
-    core = Core(machine, strategy, watch=watch, max_steps=max_steps, hosted=pause is not None)
+    loop = RunningLoop()
+    hosted = pause is not None or loop.found  # by nobody: then each is resumed here
+    core = Core(machine, strategy, watch=watch, max_steps=max_steps, hosted=hosted)
     try:
         if not core.begin(index):
             return None
-        while (actor := core.advance()) is not None:  # only if there is a pause
-            core.resume(actor)
+        while (actor := core.advance()) is not None:  # only if it is hosted
+            loop.call(core.resume, actor)
             if pause is not None:
                 pause()
         if watch is not None:
             watch.over(core)
     finally:
         for actor in core.wind_down():
-            core.throw(actor, RunOver())
+            loop.call(core.throw, actor, RunOver())
     return core

@@ -7,17 +7,20 @@ hands the baton on. The loop's own cancellation only tears down.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 
 from dmabuf_async.engine.core import MAX_STEPS, Core
+from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.errors import RunOver
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
+    from trio.lowlevel import Task
+
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
@@ -46,106 +49,165 @@ async def execute(
 
     The same trace as :func:`dmabuf_async.engine.inline.execute` for the same
     program and answers. ``pause`` is awaited after each step, to pace it.
+    If it is cancelled from outside, the run ends there, and every actor with it.
     """
     core = Core(machine, strategy, watch=watch, max_steps=max_steps, hosted=True)
+    loop = RunningLoop()
     try:
         if not core.begin(index):
             return None
-        await _Stage(core, pause).play()
+        await _Stage(core, loop, pause).play()
         if watch is not None:
             watch.over(core)
     finally:
-        with hidden_loop():
-            for actor in core.wind_down():
-                core.throw(actor, RunOver())
+        for actor in core.wind_down():
+            loop.call(core.throw, actor, RunOver())
     return core
+
+
+class _Baton(Protocol):
+    """Of all tasks of one execution, one goes on. Who has the key None watches over the others."""
+
+    def wait(self, key: Actor | None) -> Awaitable[None]:
+        """Wait until :meth:`give` is called for this key; at most one task does so for each."""
+
+    def give(self, key: Actor | None) -> None:
+        """Wake who waits, unless the loop has cancelled it."""
+
+    def give_all(self) -> None:
+        """Wake all that wait."""
+
+
+class _AsyncioBaton:
+    """A future a turn: the cheapest that asyncio has, about half of an Event."""
+
+    def __init__(self) -> None:
+        import asyncio
+
+        self.create = asyncio.get_running_loop().create_future
+        self.waiting: dict[Actor | None, Future[None]] = {}
+
+    def wait(self, key: Actor | None) -> Future[None]:
+        self.waiting[key] = future = self.create()
+        return future
+
+    def give(self, key: Actor | None) -> None:
+        future = self.waiting.pop(key, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def give_all(self) -> None:
+        for key in list(self.waiting):
+            self.give(key)
+
+
+class _TrioBaton:
+    """What trio's own primitives are made of."""
+
+    def __init__(self) -> None:
+        from trio import lowlevel
+
+        self.lowlevel = lowlevel
+        self.waiting: dict[Actor | None, Task] = {}
+
+    def wait(self, key: Actor | None) -> Awaitable[None]:
+        def abort(_: object) -> Any:
+            self.waiting.pop(key, None)
+            return self.lowlevel.Abort.SUCCEEDED
+
+        self.waiting[key] = self.lowlevel.current_task()
+        return self.lowlevel.wait_task_rescheduled(abort)
+
+    def give(self, key: Actor | None) -> None:
+        task = self.waiting.pop(key, None)
+        if task is not None:
+            self.lowlevel.reschedule(task)
+
+    def give_all(self) -> None:
+        for key in list(self.waiting):
+            self.give(key)
 
 
 class _Stage:
     """The hosts of one execution, and the baton that one of them holds at a time."""
 
-    def __init__(self, core: Core, pause: Callable[[], Awaitable[None]] | None) -> None:
+    def __init__(self, core: Core, loop: RunningLoop, pause: Callable[[], Awaitable[None]] | None) -> None:
         self.core = core
+        self.loop = loop
         self.pause = pause
-        self.turns: dict[Actor, anyio.Event] = {}
-        self.done = anyio.Event()
+        self.baton: _Baton = _TrioBaton() if loop.is_trio else _AsyncioBaton()
+        self.hosted: set[Actor] = set()
         self.error: BaseException | None = None
+        self.over = False
 
     async def play(self) -> None:
-        async with anyio.create_task_group() as group:
-            self.group = group
-            self.hand_on(self.core.advance())
-            await self.done.wait()
-            group.cancel_scope.cancel()  # hosts whose actors are still suspended
+        """Until the run is over."""
+        try:
+            async with anyio.create_task_group() as self.group:
+                first = self.core.advance()
+                if first is not None:
+                    self.hand_on(first)
+                    await self.baton.wait(None)
+                self.over = True
+                self.baton.give_all()  # hosts whose actors are still suspended
+        except BaseExceptionGroup as errors:  # what hosts raise is in `error`; but an interrupt can hit anywhere
+            interrupts = errors.subgroup((KeyboardInterrupt, SystemExit))
+            if interrupts is None:
+                raise
+            raise _first(interrupts) from None
         if self.error is not None:
             raise self.error
 
-    def hand_on(self, actor: Actor | None) -> None:
-        """Give the baton to the host of ``actor``, which may have to be born."""
-        if actor is None:
-            self.done.set()
-        elif actor in self.turns:
-            self.turns[actor].set()
+    def hand_on(self, actor: Actor) -> None:
+        """Give the baton to the host of ``actor``; one that is born has it."""
+        if actor in self.hosted:
+            self.baton.give(actor)
         else:
-            self.turns[actor] = anyio.Event()
-            self.turns[actor].set()
+            self.hosted.add(actor)
             self.group.start_soon(self.host, actor, name=actor.name)
 
     async def host(self, actor: Actor) -> None:
-        core, turns = self.core, self.turns
-        in_a_row = 0
-        while True:
-            await turns[actor].wait()
+        baton = self.baton
+        while not self.over:
+            following: Actor | None
             try:
-                with hidden_loop():
-                    core.resume(actor)
-                if self.pause is not None:
-                    await self.pause()
-                following = core.advance()
-            except BaseException as error:
-                self.error = error
-                self.done.set()
-                if isinstance(error, Exception | KeyboardInterrupt):
-                    return
+                following = self.steps(actor) if self.pause is None else await self.paced(actor, self.pause)
+            except anyio.get_cancelled_exc_class():
                 raise
-            if following is actor and in_a_row < BREATH:
-                in_a_row += 1
-                continue
-            in_a_row = 0
-            turns[actor] = anyio.Event()
-            self.hand_on(following)
-            if actor.ended or following is None:
+            except BaseException as error:  # noqa: BLE001 - it is for whoever awaits the execution
+                self.error = error
+                following = None
+            if following is None:
+                baton.give(None)
                 return
+            if following is actor:
+                await anyio.lowlevel.checkpoint()
+                continue
+            self.hand_on(following)
+            if actor.ended:
+                return
+            await baton.wait(actor)
+
+    def steps(self, actor: Actor) -> Actor | None:
+        """Resume ``actor`` until it is out of breath or somebody else is to go on, who is returned."""
+        core, loop = self.core, self.loop
+        following: Actor | None = None
+        for _ in range(BREATH):
+            loop.call(core.resume, actor)
+            following = core.advance()
+            if following is not actor:
+                break
+        return following
+
+    async def paced(self, actor: Actor, pause: Callable[[], Awaitable[None]]) -> Actor | None:
+        """The same, with a pause after each step."""
+        self.loop.call(self.core.resume, actor)
+        await pause()
+        return self.core.advance()
 
 
-@contextmanager
-def hidden_loop() -> Iterator[None]:
-    """Make code believe that no loop is running, as in the inline engine.
-
-    An actor that awaits something foreign then fails in the same way on every
-    engine, and leaves no timer or callback behind in the loop.
-    """
-    asyncio = sys.modules.get("asyncio")
-    loop = None if asyncio is None else asyncio._get_running_loop()
-    if asyncio is not None and loop is not None:
-        asyncio._set_running_loop(None)
-        try:
-            yield
-        finally:
-            asyncio._set_running_loop(loop)
-        return
-    trio_run = sys.modules.get("trio._core._run")
-    context = None if trio_run is None else trio_run.GLOBAL_RUN_CONTEXT.__dict__
-    if not context:
-        yield
-        return
-    import sniffio
-
-    kept, library = dict(context), sniffio.thread_local.name
-    context.clear()
-    sniffio.thread_local.name = None
-    try:
-        yield
-    finally:
-        context.update(kept)
-        sniffio.thread_local.name = library
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
