@@ -7,19 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.cli.execution import report
 from dmabuf_async.dashboard import plain
+from dmabuf_async.engine.view import View
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.single import Shown, single
-from dmabuf_async.ops import Settle
 from dmabuf_async.report import jsonl
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
     from dmabuf_async.dashboard.live import Dashboard
-    from dmabuf_async.engine.core import Core
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.scenario.program import Program
@@ -39,14 +38,14 @@ class Viewer:
         self.console = console
         self.program = program
         self.delay = 0.0 if speed is None else 1.0 / speed
-        self.machine: Machine | None = None
+        self.view: View | None = None
         self.watch: Watch | None = None
         self._seen = 0
         self._told = 0
 
     def see(self, machine: Machine, watch: Watch) -> Callable[[], None]:
         """An execution is about to begin."""
-        self.machine, self.watch = machine, watch
+        self.view, self.watch = View(machine, watch), watch
         return lambda: None
 
     def pace(self) -> float:
@@ -54,14 +53,8 @@ class Viewer:
 
         If it stands before a settling, it is resumed once more before the next step.
         """
-        settling = any(isinstance(actor.op, Settle) for actor in self.core.actors)
-        return self.delay if not settling and self.look() else 0.0
-
-    @property
-    def core(self) -> Core:
-        """The execution that is seen."""
-        assert self.machine is not None
-        return cast("Core", self.machine.actors[0].run)
+        assert self.view is not None
+        return self.delay if self.view.steady and self.look() else 0.0
 
     def look(self) -> bool:
         """Take in what is new; whether there is a new step."""
@@ -125,20 +118,17 @@ class OnDashboard(Viewer):
     def __init__(self, console: Console, program: Program, speed: float | None) -> None:
         super().__init__(console, program, SPEED if speed is None else speed)
         self._dashboard: Dashboard | None = None
-        self._events: list[Event] = []
 
     def tell(self, events: list[Event], told: int) -> None:
-        from dmabuf_async.engine.view import snapshot
-
         assert self._dashboard is not None
-        assert self.watch is not None
-        self._events = [*self._events, *events][-_KEPT:]
-        self._dashboard.update(snapshot(self.core), self._events, tuple(self.watch.findings))
+        assert self.view is not None
+        self._dashboard.update(self.view.snapshot(), self.view.events(_KEPT), self.view.findings())
 
     def rest(self) -> None:
-        """Leave the last state on the screen for as long as every other one."""
-        if not self.look():
-            self.tell([], self._told)
+        """Leave the last state on the screen for as long as every other one; an interrupt leaves at once."""
+        if self.view is None or not self.view.over:
+            return
+        self.tell([], self._told)
         with suppress(KeyboardInterrupt):
             time.sleep(self.delay)
 

@@ -5,50 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
-from dmabuf_async.dashboard import panels
+from dmabuf_async.dashboard import history, panels
+from dmabuf_async.dashboard.lines import BROKEN, WIDE, fitted, line
 from dmabuf_async.machine.snapshot import Snapshot
-from dmabuf_async.report.lanes import printable
 from dmabuf_async.trace.events import Event, Finding
 
-_ASCII: Final = str.maketrans({"─": "-", "│": "|", "…": "~"})
-_STOPPED: Final = {
-    "ended": "ended",
-    "deadlock": "over: deadlock",
-    "cut": "cut at the step limit",
-    "stopped": "stopped",
-}
+_ASCII: Final = str.maketrans({"─": "-", "…": "~", "■": "#", "·": "."})
+_STOPPED: Final = {"ended": "ended", "deadlock": "deadlock", "cut": "cut at the step limit", "stopped": "stopped"}
 
 
 class Section(NamedTuple):
     """A panel with a heading that can be made as high as there is room for it."""
 
     title: str
-    aside: str
-    make: Callable[[int | None], Group]
+    make: Callable[[int | None], list[Text]]
     """From the most lines that it may have."""
     least: int
     """Lines without which it is not worth showing."""
+    aside: str = ""
+    style: str = "bold"
+
+    def wants(self) -> int:
+        """Lines that it could fill."""
+        return len(self.make(None))
 
 
 class Screen:
-    """What :func:`screen` returns: rendered in ASCII where the terminal knows nothing else."""
+    """What :func:`screen` returns: lines, rendered in ASCII where the terminal knows nothing else."""
 
-    def __init__(self, body: Group) -> None:
-        self.body = body
+    def __init__(self, lines: Sequence[Text]) -> None:
+        self.lines = lines
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        segments = console.render(self.body, options)
-        if not options.ascii_only:
-            yield from segments
-            return
-        for text, style, control in segments:
-            plain = text.translate(_ASCII)
-            yield Segment(plain if plain.isascii() else _escaped(plain), style, control)
+        for index, text in enumerate(self.lines):
+            if index:
+                yield Segment.line()
+            for words, style, control in text.render(console):
+                known = words if not options.ascii_only or words.isascii() else _ascii(words)
+                yield Segment(known, style, control)
+
+
+def _ascii(text: str) -> str:
+    """ASCII of the same width: a screen is made of columns."""
+    return "".join(c if c.isascii() else "?" * cell_len(c) for c in text.translate(_ASCII))
 
 
 def screen(
@@ -63,13 +67,15 @@ def screen(
     """Everything that matters at one moment, in ``width`` by ``height`` cells.
 
     80 by 24 is enough for a few actors and buffers; a wide one shows also memory place by
-    place, what is shared, and where in their programs the actors are. ``events`` are the
-    latest steps, as many as the caller likes. ``title`` says what is being run.
+    place, the steps in a column an actor, and where in their programs the actors are. A
+    small one leaves out what matters least. ``events`` are the latest steps, as many as
+    the caller likes. ``title`` says what is being run.
     """
-    head = _head(snapshot, title, width)
-    arrange = _wide if width >= panels.WIDE and height >= 30 else _narrow
-    lines = [head, *arrange(snapshot, events, findings, width, height - 1)]
-    return Screen(Group(*lines))
+    if height <= 0 or width <= 0:
+        return Screen(())
+    arrange = _wide if width >= WIDE and height >= 30 else _narrow
+    lines = [_head(snapshot, title, width), *arrange(snapshot, events, findings, width, height - 1)]
+    return Screen(lines[:height])
 
 
 def _head(snapshot: Snapshot, title: str, width: int) -> Text:
@@ -77,119 +83,158 @@ def _head(snapshot: Snapshot, title: str, width: int) -> Text:
     if snapshot.now:
         facts.append(f"time {snapshot.now}")
     if snapshot.stopped:
-        facts.append(_STOPPED.get(snapshot.stopped, snapshot.stopped))
-    right = Text("  ".join(facts))
-    left = Text(printable(title) or "dmabuf-async", no_wrap=True)
-    left.truncate(max(0, width - right.cell_len - 2), overflow="ellipsis", pad=True)
-    return Text.assemble(left, "  ", right, style="bold", no_wrap=True)
+        facts.insert(0, _STOPPED.get(snapshot.stopped, snapshot.stopped))
+    right = line("   ".join(facts))
+    left = fitted(line(title or "dmabuf-async"), width - right.cell_len - 2, pad=True)
+    gap = "  " if left else ""
+    bold = "bold white on red" if snapshot.stopped == "deadlock" else "bold reverse"
+    text = fitted(left.append(gap).append_text(right), width)
+    text.stylize(bold)
+    return text
 
 
 def _narrow(
     snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int, height: int
-) -> list[Text | Table]:
-    sections = _sections(snapshot, events, findings, width, width)
-    del sections["memory"], sections["shared"]
-    return [
-        panels.memory_in_brief(snapshot, width=width),
-        *_stack(list(sections.values()), width, height - 1),
+) -> list[Text]:
+    """One column; memory in one line, and what is shared in as few as possible."""
+    shared = Section("shared", lambda rows: panels.shared_in_brief(snapshot, width=width, rows=rows), 1)
+    brief = [panels.memory_in_brief(snapshot, width=width)] if height >= 8 else []
+    sections = [
+        _actors(snapshot, events, width),
+        _buffers(snapshot, width),
+        shared,
+        _steps(snapshot, events, findings, width),
+        _findings(snapshot, findings, width),
     ]
+    return [*brief, *_stack(sections, width, height - len(brief))]
 
 
 def _wide(
     snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int, height: int
-) -> list[Text | Table]:
-    """Actors and findings in full width; between them the machine to the left, steps to the right."""
+) -> list[Text]:
+    """Actors, steps and findings in full width; between them the machine in two columns."""
     left = (width - 2) // 2
     right = width - 2 - left
-    sections = _sections(snapshot, events, findings, left, width, right)
-    machine = [sections[name] for name in ("buffers", "memory", "shared")]
-    middle = sum(1 + _lines(section) for section in machine)
-    middle = max(middle, 1 + min(len(events), height // 2))
-    outer = [sections["actors"], Section("", "", sections["steps"].make, 0), sections["findings"]]
-    above, between, below = _share([_lines(outer[0]), middle, _lines(outer[2])], [4, 10, 3], height - 2)
-    table = Table.grid(padding=0)
-    table.add_column(width=left, no_wrap=True)
-    table.add_column(width=2)
-    table.add_column(width=right, no_wrap=True)
-    spare = max(0, height - 2 - above - between - below)
-    between += spare
-    table.add_row(Group(*_stack(machine, left, between)), "", Group(*_stack([sections["steps"]], right, between)))
+    memory = Section("memory", lambda rows: panels.memory(snapshot, width=right, rows=rows), 2)
+    side = right if snapshot.buffers else left
+    shared = Section("shared", lambda rows: panels.shared(snapshot, width=side, rows=rows), 2)
+    columns = ([_buffers(snapshot, left)], [memory, shared]) if snapshot.buffers else ([shared], [memory])
+    tall = max(sum(1 + section.wants() for section in column if section.wants()) for column in columns)
+    machine = Section("", lambda rows: [Text()] * min(tall, tall if rows is None else rows), 6)
+    sections = [
+        _actors(snapshot, events, width),
+        machine,
+        _steps(snapshot, events, findings, width),
+        _findings(snapshot, findings, width),
+    ]
+    above, between, below, last = _shares(sections, height + 1)  # the machine has headings of its own
+    beside = zip(_stack(columns[0], left, between), _stack(columns[1], right, between), strict=True)
     return [
-        *_stack([sections["actors"]], width, above + 1),
-        table,
-        *_stack([sections["findings"]], width, below + 1),
+        *_panel(sections[0], width, above),
+        *(fitted(one, left, pad=True).append("  ").append_text(other) for one, other in beside),
+        *_panel(sections[2], width, below),
+        *_panel(sections[3], width, last),
     ]
 
 
-def _sections(
-    snapshot: Snapshot,
-    events: Sequence[Event],
-    findings: Sequence[Finding],
-    left: int,
-    full: int,
-    right: int | None = None,
-) -> dict[str, Section]:
-    """All of them, in the order of a single column."""
+# Sections ----------------------------------------------------------------------
+
+
+def _actors(snapshot: Snapshot, events: Sequence[Event], width: int) -> Section:
     current = events[-1].actor if events else ""
-    beside = full if right is None else right
+    ended = sum(actor.state == "ended" for actor in snapshot.actors)
+    return Section(
+        "actors",
+        lambda rows: panels.actors(snapshot, width=width, rows=rows, current=current),
+        3,
+        aside=f"{ended} of {len(snapshot.actors)} ended" if ended else "",
+    )
+
+
+def _buffers(snapshot: Snapshot, width: int) -> Section:
+    return Section("buffers", lambda rows: panels.buffers(snapshot, width=width, rows=rows), 2)
+
+
+def _steps(snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int) -> Section:
+    return Section(
+        "steps",
+        lambda rows: history.steps(snapshot, events, findings, width=width, rows=rows),
+        3,
+        aside="newest last",
+    )
+
+
+def _findings(snapshot: Snapshot, findings: Sequence[Finding], width: int) -> Section:
     primary = sum(finding.primary for finding in findings)
     follow = len(findings) - primary
-    found = ", ".join(filter(None, (f"{primary} primary" * bool(primary), f"{follow} follow" * bool(follow))))
     over = bool(snapshot.stopped)
-    ended = sum(actor.state == "ended" for actor in snapshot.actors)
-    living = f"{ended} of {len(snapshot.actors)} ended" if ended else ""
-    return {
-        section.title: section
-        for section in (
-            Section("actors", living, lambda n: panels.actors(snapshot, width=full, rows=n, current=current), 3),
-            Section("buffers", "", lambda n: panels.buffers(snapshot, width=left, rows=n), 3),
-            Section("memory", "", lambda n: panels.memory(snapshot, width=left, rows=n), 2),
-            Section("shared", "", lambda n: panels.shared(snapshot, width=left, rows=n), 2),
-            Section("steps", "newest last", lambda n: panels.steps(events, findings, width=beside, rows=n), 5),
-            Section("findings", found, lambda n: panels.findings(findings, width=full, rows=n, over=over), 2),
-        )
-    }
+    return Section(
+        "findings",
+        lambda rows: history.findings(findings, width=width, rows=rows, over=over),
+        2 if findings else 1,
+        aside=", ".join(filter(None, (f"{primary} primary" * bool(primary), f"{follow} follow" * bool(follow)))),
+        style=BROKEN if findings else "bold",
+    )
+
+
+# Lines for each ------------------------------------------------------------------
+
+_FIRST: Final = ("actors", "findings", "buffers", "steps")
+"""What is kept longest when there is too little room for all."""
 
 
 def _stack(sections: Sequence[Section], width: int, height: int) -> list[Text]:
     """Sections one below the other in exactly ``height`` lines."""
-    wants = [_lines(section) for section in sections]
-    shares = _share(wants, [section.least for section in sections], height - len(sections))
-    lines: list[Text] = []
-    for section, rows in zip(sections, shares, strict=True):
-        if rows > 0:
-            body = [line for line in section.make(rows).renderables if isinstance(line, Text)][:rows]
-            blank = [Text("")] * (rows - len(body))
-            lines += [_heading(section, width), *body, *blank]
-    return lines[:height] + [Text("")] * (height - len(lines))
+    shares = _shares(sections, height)
+    lines = [text for section, rows in zip(sections, shares, strict=True) for text in _panel(section, width, rows)]
+    return [*lines, *[Text(no_wrap=True)] * (height - len(lines))]
 
 
-def _lines(section: Section) -> int:
-    return len(section.make(None).renderables)
+def _panel(section: Section, width: int, rows: int) -> list[Text]:
+    """A heading, and exactly so many lines; nothing at all for none."""
+    if rows <= 0:
+        return []
+    body = section.make(rows)[:rows]
+    return [_heading(section, width), *body, *[Text(no_wrap=True)] * (rows - len(body))]
 
 
-def _share(wants: Sequence[int], least: Sequence[int], height: int) -> list[int]:
-    """Give each what it cannot do without, then, in turn, what it wants."""
-    shares = [0] * len(wants)
-    for goal in (least, wants):
+def _shares(sections: Sequence[Section], height: int) -> list[int]:
+    """How many lines each gets beside its heading: what it cannot do without, then, in turn, what it wants.
+
+    What is left over goes to the steps, so that findings stay at the bottom. Those for
+    which there is no room at all get 0.
+    """
+    wants = [section.wants() for section in sections]
+    kept: list[int] = []
+    room = height
+    for index in sorted(range(len(sections)), key=lambda index: _importance(sections[index])):
+        need = 1 + min(wants[index], sections[index].least)
+        if wants[index] and (need <= room or (not kept and room > 1)):
+            kept.append(index)
+            room -= min(need, room)
+    shares = [0] * len(sections)
+    free = height - len(kept)
+    for goal in ([section.least for section in sections], wants):
         growing = True
-        while growing and sum(shares) < height:
+        while growing:
             growing = False
-            for index, want in enumerate(wants):
-                if shares[index] < min(want, goal[index]) and sum(shares) < height:
+            for index in sorted(kept):
+                if shares[index] < min(wants[index], goal[index]) and sum(shares) < free:
                     shares[index] += 1
                     growing = True
+    for index in kept:
+        if sections[index].title == "steps":
+            shares[index] += free - sum(shares)
     return shares
+
+
+def _importance(section: Section) -> int:
+    return _FIRST.index(section.title) if section.title in _FIRST else len(_FIRST)
 
 
 def _heading(section: Section, width: int) -> Text:
     aside = f" {section.aside} ──" if section.aside else ""
-    line = f"── {section.title} "
-    text = Text(line + "─" * max(0, width - len(line) - len(aside)) + aside, "dim", no_wrap=True)
-    text.stylize("not dim bold", 3, 3 + len(section.title))
-    return text
-
-
-def _escaped(text: str) -> str:
-    """ASCII of the same length: a screen is made of columns."""
-    return "".join(character if character.isascii() else "?" for character in text)
+    before = f"── {section.title} "
+    text = line(before + "─" * (width - len(before) - len(aside)) + aside, "dim")
+    text.stylize(f"not dim {section.style}", 3, 3 + len(section.title))
+    return fitted(text, width)

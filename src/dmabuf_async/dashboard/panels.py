@@ -1,32 +1,42 @@
-"""Panels: pure functions from a snapshot to what rich can render, one line a thing.
+"""Panels of what is: pure functions from a snapshot to lines of text.
 
-Each panel returns a :class:`~rich.console.Group` of single lines, so that its height
-is known: ``len(panel.renderables)``. ``width`` is in cells; ``rows`` is the most lines it may
-have, None for as many as it needs. Names of the scenario are shown literally; what
-a colour says is also said in words or by a sign.
+``width`` is in cells; ``rows`` is the most lines that a panel may have, None for as
+many as it needs. An empty list: there is nothing of the kind.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
-from rich.console import Group
 from rich.text import Text
 
-from dmabuf_async.machine.snapshot import ActorView, BufferView, KmapView, PageView, Snapshot
-from dmabuf_async.report.lanes import printable
-from dmabuf_async.trace.events import Event, Finding
+from dmabuf_async.dashboard.lines import (
+    BROKEN,
+    WAITING,
+    WIDE,
+    Cell,
+    cut,
+    fitted,
+    hues,
+    line,
+    listed,
+    more,
+    row,
+    widest,
+)
+from dmabuf_async.machine.snapshot import ActorView, BufferView, PageView, SharedView, Snapshot, ZoneView
 
-WIDE: Final = 110
-"""From this width on, a panel has room for what is nice to know."""
-_LINES_OF_A_FINDING: Final = 3
-_STYLES: Final = {"blocked": "yellow", "ended": "dim", "idle": "dim", "deadlock": "bold red"}
+_STYLES: Final = {"ready": "green", "blocked": WAITING, "ended": "dim", "idle": "dim", "deadlock": BROKEN}
+_GAUGE: Final = 16
+"""A zone of more places than this is not drawn place by place where there is little room."""
+
+# Actors ------------------------------------------------------------------------
 
 
-def actors(snapshot: Snapshot, *, width: int, rows: int | None = None, current: str = "") -> Group:
+def actors(snapshot: Snapshot, *, width: int, rows: int | None = None, current: str = "") -> list[Text]:
     """Who stands where: cpu, state, the op that comes next or what it waits for, what it holds.
 
     ``current`` made the latest step, and is marked ``>``. If not all fit, those that have
@@ -34,290 +44,286 @@ def actors(snapshot: Snapshot, *, width: int, rows: int | None = None, current: 
     """
     views = snapshot.actors
     kept = views if rows is None or len(views) <= rows else _foremost(views, max(0, rows - 1), current)
-    name = _widest((actor.name for actor in kept), width // 5)
-    wide = width >= WIDE
-    site = width // 4 if wide else 0
-    holds = min(width // 4, max((len(_holds(actor, wide=wide)) for actor in kept), default=0))
-    room = width - 2 - name - 2 - 5 - 2 - 8 - 2 - (holds and holds + 2) - (site and site + 2)
+    hue = hues(snapshot)
+    before = [_stands_before(actor) for actor in kept]
+    holds = [_holds(actor) for actor in kept]
+    name = widest((actor.name for actor in kept), width // 5)
+    cpu = widest((_cpu(actor) for actor in kept), 5)
+    room = max(0, width - 2 - (2 + name) - (2 + cpu) - (2 + 8) - 2)
+    held = min(widest(holds, room), max(room // 3, room - 2 - widest(before, room)))
+    site = widest((actor.site for actor in kept), width * 2 // 5) if width >= WIDE else 0
+    site = min(site, max(0, room - held - 4 - widest(before, room // 2)))
+    room -= (held and held + 2) + (site and site + 2)
     lines = []
-    for actor in kept:
-        state = "deadlock" if actor.stuck and not actor.ended else actor.state
+    for actor, words, holding in zip(kept, before, holds, strict=True):
+        state = "deadlock" if actor.stuck and actor.state != "ended" else actor.state
         dim = "dim" if state in {"ended", "idle"} else ""
-        line = _row(
-            (2, ">" if actor.name == current else "", "bold"),
-            (name + 2, actor.name, "bold" if actor.name == current else dim),
-            (7, "" if actor.cpu is None else f"cpu{actor.cpu}", dim),
-            (10, state, _STYLES.get(state, "")),
-            (room + 2, _stands_before(actor), "red" if actor.failure else dim),
-            (holds and holds + 2, _holds(actor, wide=wide), "bold" if actor.atomic else ""),
-            (site, actor.site, "dim"),
+        now = actor.name == current
+        lines.append(
+            line("> " if now else "  ", "bold").append_text(
+                row(
+                    width - 2,
+                    Cell(name, actor.name, f"{hue.get(actor.name, '')} {'bold' if now else dim}"),
+                    Cell(cpu, _cpu(actor), dim),
+                    Cell(8, state, _STYLES.get(state, "")),
+                    Cell(room, words),
+                    Cell(held, holding),
+                    Cell(site, actor.site, "dim"),
+                )
+            )
         )
-        lines.append(line)
-    return Group(*lines, *_more(len(views) - len(kept)))
+    lines = [fitted(text, width) for text in lines]
+    return [*lines, more(len(views) - len(kept), "actors")] if len(kept) < len(views) else lines
 
 
 def _foremost(views: Sequence[ActorView], count: int, current: str) -> list[ActorView]:
     """The ``count`` actors that matter most now, in their own order."""
-    rank = {"blocked": 1, "ready": 1, "idle": 2, "ended": 3}
-    order = sorted(views, key=lambda actor: 0 if actor.name == current else rank.get(actor.state, 1))
+    rank = {"idle": 3, "ended": 4}
+    order = sorted(
+        views, key=lambda actor: 0 if actor.name == current else 1 if actor.stuck else rank.get(actor.state, 2)
+    )
     chosen = {actor.name for actor in order[:count]}
     return [actor for actor in views if actor.name in chosen]
 
 
-def _stands_before(actor: ActorView) -> str:
+def _cpu(actor: ActorView) -> str:
+    return "" if actor.cpu is None else f"cpu{actor.cpu}"
+
+
+def _stands_before(actor: ActorView) -> Text:
     if actor.state == "ended":
-        return f"by {actor.failure}" if actor.failure else ""
+        return line(f"by {actor.failure}", BROKEN) if actor.failure else line("")
     if actor.waits_for:
-        return f"waits for {actor.waits_for}"
-    return actor.op or "has not begun"
+        return line(f"waits for {actor.waits_for}", "dim" if actor.state == "idle" else "")
+    if actor.op:
+        return line(actor.op, "dim" if actor.state == "idle" else "")
+    return line("goes to its next step" if actor.site else "has not begun", "dim")
 
 
-def _holds(actor: ActorView, *, wide: bool) -> str:
-    """What it holds; pins and mappings are told by the buffers where there is little room."""
-    held = [*actor.locks]
-    if wide:
-        held += [f"pin {name}" for name in actor.pins] + [f"kmap {name}" for name in actor.kmaps]
-    if actor.atomic:
-        held.append("atomic")
-    return ", ".join(held)
+def _holds(actor: ActorView) -> Text:
+    """Locks first: pins and mappings are also told by the buffers."""
+    held = [line("atomic", "bold")] if actor.atomic else []
+    held += [line(name, WAITING) for name in actor.locks]
+    held += [line(name) for name in _counted(f"pin {name}" for name in actor.pins)]
+    held += [line(name) for name in _counted(f"kmap {name}" for name in actor.kmaps)]
+    return listed(held)
 
 
-def buffers(snapshot: Snapshot, *, width: int, rows: int | None = None) -> Group:
-    """Where each page is and where it is moving to, who pins it, and who has it mapped."""
-    lines: list[Text] = []
-    for buffer in snapshot.buffers:
-        references = f"{buffer.references} reference{'s' * (buffer.references != 1)}"
-        lock = f"lock held by {buffer.lock}" if buffer.lock else "lock free"
-        lines.append(
-            _row(
-                (min(20, width // 4), buffer.name, "bold"),
-                (12, buffer.exporter or "no exporter", ""),
-                (15, references if buffer.references else "released", "" if buffer.references else "bold"),
-                (max(0, width - min(20, width // 4) - 27), lock, "" if buffer.lock else "dim"),
-            )
-        )
-        lines += _pages(buffer, width)
-    return Group(*_cut(lines, rows)) if lines else Group(Text("no buffers", "dim"))
+def _counted(names: Iterable[str]) -> list[str]:
+    """``importer``, ``mover (twice)``."""
+    times = {1: "", 2: " (twice)"}
+    return [name + times.get(count, f" ({count} times)") for name, count in Counter(names).items()]
 
 
-def _pages(buffer: BufferView, width: int) -> list[Text]:
-    """A line a page; pages next to each other that nobody uses share one."""
-    runs: list[tuple[int, int, PageView]] = []
-    for index, page in enumerate(buffer.pages):
-        quiet = not (page.pins or page.kmaps or page.moves) and page.newest == page.words
-        if runs and quiet and _alike(runs[-1][2], page):
-            runs[-1] = (runs[-1][0], index, page)
-        else:
-            runs.append((index, index, page))
-    where = [_where(page, last - first + 1) for first, last, page in runs]
-    place = min(width // 2, max(map(len, where)) + 2)
+# Buffers -----------------------------------------------------------------------
+
+
+def buffers(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
+    """Where each page is, what a move has taken for it, who pins it, and who has it mapped."""
+    hue = hues(snapshot)
+    views = snapshot.buffers
+    runs = [_runs(buffer) for buffer in views]
+    name = widest((buffer.name for buffer in views), width // 3)
+    total = sum(1 + len(found) for found in runs)
+    if rows is not None and total > rows:
+        fit = max(1, (rows - 1) // 2)  # so many buffers with a line for their pages each
+        hidden = max(0, len(views) - fit)
+        views, runs = views[:fit], runs[:fit]
+        left = rows - bool(hidden) - len(views)
+        lines = []
+        for index, buffer in enumerate(views):
+            share = min(len(runs[index]), max(1, left - sum(min(1, len(run)) for run in runs[index + 1 :])))
+            left -= share
+            lines += [_buffer(buffer, name, width, hue), *_pages(runs[index], share, width, hue)]
+        return [*lines, more(hidden, "buffers")] if hidden else cut(lines, rows)
     return [
-        _row(
-            (2, "", ""),
-            (8, f"[{first}]" if first == last else f"[{first}..{last}]", ""),
-            (place, text, "yellow" if page.moves else ""),
-        ).append_text(_users(page, max(0, width - 10 - place)))
-        for (first, last, page), text in zip(runs, where, strict=True)
+        text
+        for buffer, found in zip(views, runs, strict=True)
+        for text in (_buffer(buffer, name, width, hue), *_pages(found, len(found), width, hue))
     ]
 
 
-def _alike(one: PageView, other: PageView) -> bool:
-    quiet = not (one.pins or one.kmaps or one.moves) and one.newest == one.words
-    return quiet and one.where.partition("#")[0] == other.where.partition("#")[0]
-
-
-def _where(page: PageView, pages: int) -> str:
-    """``ram#0``, ``ram#0 > swap#1 (1 of 2 words)``, ``in swap``."""
-    if pages > 1:
-        return f"{pages} pages in {page.where.partition('#')[0] or 'no place'}"
-    text = page.where or "nowhere"
-    if page.newest < page.words and page.where:
-        text += f" ({_words(page.newest, page.words)})"
-    for move in page.moves:
-        text += f" > {move.place} ({_words(move.words, page.words)})"
-    return text
-
-
-def _words(newest: int, words: int) -> str:
-    return f"{newest} of {words} words newest"
-
-
-def _users(page: PageView, width: int) -> Text:
-    text = Text(no_wrap=True)
-    if page.pins:
-        text.append(f"pinned by {_counted(page.pins)}  ")
-    kmaps = [_kmap(kmap) for kmap in page.kmaps]
-    if kmaps:
-        stale = any(kmap.stale for kmap in page.kmaps)
-        text.append(f"mapped by {_counted(kmaps)}", "bold red" if stale else "")
-    if not page.pins and not kmaps:
-        text.append("-", "dim")
-    return _fitted(Text(printable(text.plain), spans=text.spans, no_wrap=True), width)
-
-
-def _kmap(kmap: KmapView) -> str:
-    stale = f" STALE, leads to {kmap.place or 'nothing'}" if kmap.stale else ""
-    return f"{kmap.actor}{' atomic' * kmap.atomic}{stale}"
-
-
-def _counted(names: Iterable[str]) -> str:
-    """``importer, mover (twice)``."""
-    times = {1: "", 2: " (twice)"}
-    return ", ".join(name + times.get(count, f" ({count} times)") for name, count in Counter(names).items())
-
-
-def memory(snapshot: Snapshot, *, width: int, rows: int | None = None) -> Group:
-    """Each zone, place by place: the page that owns it, or a dot if it is free."""
-    lines = []
-    for zone in snapshot.zones:
-        if not zone.total:
-            continue
-        owners = [*(owner or "." for owner in zone.owners), *["."] * (zone.total - len(zone.owners))]
-        full = zone.used >= zone.total
-        use = f"{zone.used} of {zone.total}{', full' * full}"
-        lines.append(
-            _row(
-                (12, zone.name, ""),
-                (14, use, "bold yellow" if full else ""),
-                (max(0, width - 26), " ".join(owners), "dim"),
-            )
-        )
-    return Group(*_cut(lines, rows))
-
-
-def memory_in_brief(snapshot: Snapshot, *, width: int) -> Text:
-    """The same in one line: ``ram 2/4   swap 0/4``."""
-    zones = [zone for zone in snapshot.zones if zone.total]
-    text = "   ".join(f"{zone.name} {zone.used}/{zone.total}{' full' * (zone.used >= zone.total)}" for zone in zones)
-    return _fitted(Text(printable(text), no_wrap=True), width)
-
-
-def shared(snapshot: Snapshot, *, width: int, rows: int | None = None) -> Group:
-    """Mutexes with their holder, cells and counters with their value."""
-    name = _widest((view.name for view in snapshot.shared), width // 2)
-    lines = []
-    for view in snapshot.shared:
-        free = view.kind == "mutex" and not view.value
-        value = "free" if free else f"held by {view.value}" if view.kind == "mutex" else view.value
-        lines.append(
-            _row(
-                (name + 2, view.name, ""),
-                (9, view.kind, "dim"),
-                (max(0, width - name - 11), value, "dim" if free else ""),
-            )
-        )
-    return Group(*_cut(lines, rows)) if lines else Group(Text("nothing", "dim"))
-
-
-def steps(events: Sequence[Event], findings: Sequence[Finding] = (), *, width: int, rows: int | None = None) -> Group:
-    """The latest steps, newest last; ``x`` marks those at which a rule broke."""
-    if not events:
-        return Group(Text("nobody has made a step", "dim"))
-    shown = events if rows is None or len(events) <= rows else events[len(events) - max(1, rows - 1) :]
-    codes: dict[int, list[str]] = {}
-    for finding in findings:
-        codes.setdefault(finding.step, []).append(finding.code)
-    number = max(4, len(str(shown[-1].step)))
-    who = _widest((_who(event) for event in shown), width // 4)
-    notes = {event.step: _note(event, codes.get(event.step, ())) for event in shown}
-    note = min(width // 3, max(map(len, notes.values())))
-    room = max(0, width - 2 - number - 2 - who - 2 - (note and note + 2))
-    lines = []
-    for event in shown:
-        broken = event.step in codes
-        style = "bold" if event is events[-1] else ""
-        lines.append(
-            _row(
-                (2, "x" if broken else "", "bold red"),
-                (number + 2, str(event.step).rjust(number), "dim"),
-                (who + 2, _who(event), style),
-                (room, f"{event.text} -> {event.result}" if event.result else event.text, style),
-                (note and 2, "", ""),
-                (note, notes[event.step], "bold red" if broken else "yellow"),
-            )
-        )
-    earlier = shown[0].step - 1 if len(shown) < len(events) else 0
-    return Group(*([Text(f"  + {earlier} earlier", "dim")] if earlier else []), *lines)
-
-
-def _who(event: Event) -> str:
-    return event.actor if event.cpu is None else f"{event.actor} (cpu{event.cpu})"
-
-
-def _note(event: Event, codes: Iterable[str]) -> str:
-    notes = [f"x {code}" for code in codes]
-    if event.preempts is not None:
-        notes.append(f"< preempts {event.preempts}")
-    elif event.fault and event.cpu is not None:
-        notes.append("< a fault of the environment")
-    return " ".join(notes)
-
-
-def findings(found: Sequence[Finding], *, width: int, rows: int | None = None, over: bool = False) -> Group:
-    """What broke: primary findings, marked ``x``, before what follows from them, marked ``-``.
-
-    ``over``: the execution has ended, so nothing more will come.
-    """
-    if not found:
-        return Group(Text("nothing" if over else "nothing so far", "dim"))
-    blocks = [_finding(finding, width) for finding in sorted(found, key=lambda finding: not finding.primary)]
-    if rows is None or sum(map(len, blocks)) <= rows:
-        return Group(*(line for block in blocks for line in block))
-    lines: list[Text] = []
-    told = 0
-    for block in blocks:
-        if lines and len(lines) + len(block) > rows - 1:
-            break
-        lines += block[: max(1, rows - 1)]
-        told += 1
-    return Group(*lines, *_more(len(blocks) - told))
-
-
-def _finding(finding: Finding, width: int) -> list[Text]:
-    head = f"{'x' if finding.primary else '-'} {finding.code}"
-    rule = f", {finding.rule}" if finding.rule else ""
-    words = printable(f"{head}  step {finding.step}{rule}: {finding.message}")
-    wrapped = textwrap.wrap(
-        words, max(20, width), subsequent_indent="  ", max_lines=_LINES_OF_A_FINDING, placeholder=" ..."
+def _buffer(buffer: BufferView, name: int, width: int, hue: dict[str, str]) -> Text:
+    references = f"{buffer.references} reference{'s' * (buffer.references != 1)}"
+    lock = line("lock free", "dim")
+    if buffer.lock:
+        lock = line("lock held by ", WAITING).append_text(line(buffer.lock, hue.get(buffer.lock, "")))
+    pages = f"{len(buffer.pages)} page{'s' * (len(buffer.pages) != 1)}"
+    return row(
+        width,
+        Cell(name, buffer.name, "bold"),
+        Cell(len(pages), pages, "dim"),
+        Cell(max(8, len(buffer.exporter)), buffer.exporter or "no exporter", "dim"),
+        Cell(len(references), references if buffer.references else "released", "dim" if buffer.references else BROKEN),
+        Cell(lock.cell_len, lock),
     )
-    lines = [Text(line, no_wrap=True) for line in wrapped]
-    lines[0].stylize("bold red" if finding.primary else "", 0, len(head))
-    if not finding.primary:
-        for line in lines:
-            line.stylize("dim")
+
+
+def _runs(buffer: BufferView) -> list[list[tuple[int, PageView]]]:
+    """Pages next to each other of which the same can be said."""
+    return [list(found) for _, found in groupby(enumerate(buffer.pages), lambda numbered: _said(*numbered))]
+
+
+def _said(index: int, page: PageView) -> Hashable:
+    moves = tuple((_zone(move.place), move.words) for move in page.moves)
+    return _zone(page.where), page.newest, page.pins, moves, index if page.kmaps else -1
+
+
+def _zone(place: str) -> str:
+    return place.partition("#")[0]
+
+
+def _pages(runs: Sequence[list[tuple[int, PageView]]], rows: int, width: int, hue: dict[str, str]) -> list[Text]:
+    """A line a run; if there are too many, those in which most happens."""
+    shown = list(runs)
+    if len(runs) > rows:
+        ranked = sorted(range(len(runs)), key=lambda index: _rank(runs[index][0][1]))
+        shown = [runs[index] for index in sorted(ranked[: rows - 1])]
+    names = [f"[{run[0][0]}]" if len(run) == 1 else f"[{run[0][0]}..{run[-1][0]}]" for run in shown]
+    places = [_where(run[0][1], len(run)) for run in shown]
+    name, place = widest(names, 12), widest(places, width * 3 // 5)
+    lines = [
+        row(
+            width,
+            Cell(name + 2, f"  {head}", "dim"),
+            Cell(place, where),
+            Cell(max(0, width - name - 2 - 2 - place - 2), _users(run[0][1], hue)),
+        )
+        for run, head, where in zip(shown, names, places, strict=True)
+    ]
+    if len(shown) < len(runs):
+        hidden = sum(map(len, runs)) - sum(map(len, shown))
+        lines.append(more(hidden, f"page{'s' * (hidden != 1)}"))
     return lines
 
 
-# Lines -----------------------------------------------------------------------------
+def _rank(page: PageView) -> int:
+    stale = any(kmap.stale for kmap in page.kmaps)
+    return 0 if stale else 1 if page.moves else 2 if page.kmaps else 3 if page.pins else 4
 
 
-def _row(*cells: tuple[int, str, str]) -> Text:
-    """One line of (width, words, style); words that are too long end in an ellipsis."""
-    line = Text(no_wrap=True, overflow="ellipsis")
-    for width, words, style in cells:
-        if width > 0:
-            gap = 1 if width > 2 else 0  # what was cut must not touch what follows
-            line.append_text(_fitted(Text(printable(words), style), width - gap, pad=True))
-            line.append(" " * gap)
-    line.rstrip()
-    return line
-
-
-def _fitted(text: Text, width: int, *, pad: bool = False) -> Text:
-    text.truncate(width, overflow="ellipsis", pad=pad)
+def _where(page: PageView, pages: int) -> Text:
+    """``ram#0``, ``ram#0 + swap#1 (1/2)``, ``in swap``."""
+    if not page.where:
+        text = line("nowhere", BROKEN)
+    else:
+        name = page.where if pages == 1 else f"in {_zone(page.where)}"
+        text = line(name, "green" if page.resident else "bright_blue")
+        if page.newest < page.words:
+            text.append(f" ({page.newest}/{page.words} words newest)", WAITING)
+    for move in page.moves:
+        place = move.place if pages == 1 else _zone(move.place)
+        text.append_text(line(f" + {place} ({move.words}/{page.words})", WAITING))
     return text
 
 
-def _widest(words: Iterable[str], most: int) -> int:
-    return min(most, max((Text(printable(word)).cell_len for word in words), default=0))
+def _users(page: PageView, hue: dict[str, str]) -> Text:
+    said = []
+    if page.pins:
+        pins = (line(pin, hue.get(pin, "")) for pin in dict.fromkeys(page.pins))
+        counts = Counter(page.pins).values()
+        names = (pin.append(f" ({count} times)" if count > 1 else "") for pin, count in zip(pins, counts, strict=True))
+        said.append(Text("pinned by ", no_wrap=True).append_text(listed(names)))
+    if page.kmaps:
+        kmaps = []
+        for kmap in page.kmaps:
+            text = line(kmap.actor, hue.get(kmap.actor, "")).append(" atomic" * kmap.atomic)
+            if kmap.stale:
+                text.append_text(line(f" STALE, leads to {kmap.place or 'nothing'}", BROKEN))
+            kmaps.append(text)
+        said.insert(
+            any(kmap.stale for kmap in page.kmaps) - 1 and len(said), Text("mapped by ").append_text(listed(kmaps))
+        )
+    return Text("   ", no_wrap=True).join(said)
 
 
-def _cut(lines: list[Text], rows: int | None) -> list[Text]:
-    if rows is None or len(lines) <= rows:
-        return lines
-    kept = lines[: max(0, rows - 1)]
-    return [*kept, *_more(len(lines) - len(kept))]
+# What is finite, and what is shared ------------------------------------------------
 
 
-def _more(count: int) -> list[Text]:
-    return [Text(f"  + {count} more", "dim")] if count > 0 else []
+def memory(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
+    """Each zone, place by place: the page that owns it, or a dot if it is free."""
+    zones = [zone for zone in snapshot.zones if zone.total]
+    name = widest((zone.name for zone in zones), width // 3)
+    uses = [f"{zone.used} of {zone.total}{', full' * (zone.used >= zone.total)}" for zone in zones]
+    use = widest(uses, width // 2)
+    lines = [
+        row(
+            width,
+            Cell(name, zone.name, "bold"),
+            Cell(use, words, WAITING if zone.used >= zone.total else ""),
+            Cell(max(0, width - name - 2 - use - 2), _owners(zone)),
+        )
+        for zone, words in zip(zones, uses, strict=True)
+    ]
+    return cut(lines, rows)
+
+
+def _owners(zone: ZoneView) -> Text:
+    """``fb[0..3] . . gb[0]``; more than eight free ones in a row are counted."""
+    parts: list[Text] = []
+    owners = [*zone.owners, *[""] * (zone.total - len(zone.owners))]
+    for buffer, found in groupby(owners, lambda owner: owner.partition("[")[0]):
+        run = list(found)
+        if not buffer:
+            parts += [line(f"({len(run)} free)", "dim")] if len(run) > 8 else [line(".", "dim")] * len(run)
+        elif len(run) > 4:
+            parts.append(line(f"{run[0]}..{run[-1].removeprefix(buffer)}"))
+        else:
+            parts += [line(owner) for owner in run]
+    return Text(" ", no_wrap=True).join(parts)
+
+
+def memory_in_brief(snapshot: Snapshot, *, width: int) -> Text:
+    """The same in one line: ``ram ##.. 2/4   swap .... 0/4``, with squares."""
+    parts = []
+    for zone in snapshot.zones:
+        if zone.total:
+            full = zone.used >= zone.total
+            gauge = f" {'■' * zone.used}{'·' * (zone.total - zone.used)}" if zone.total <= _GAUGE else ""
+            text = line(zone.name, "bold").append(gauge, WAITING if full else "green")
+            parts.append(text.append(f" {zone.used}/{zone.total}{' full' * full}", WAITING if full else ""))
+    return fitted(Text("   ", no_wrap=True).join(parts), width)
+
+
+def shared(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
+    """Mutexes with their holder, cells and counters with their value; a line each."""
+    hue = hues(snapshot)
+    name = widest((view.name for view in snapshot.shared), width // 2)
+    return cut(
+        [
+            row(
+                width,
+                Cell(name, view.name, "bold"),
+                Cell(7, view.kind, "dim"),
+                Cell(max(0, width - name - 11), _value(view, hue, "held by ")),
+            )
+            for view in snapshot.shared
+        ],
+        rows,
+    )
+
+
+def shared_in_brief(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
+    """The same, as many in a line as there is room for, what is held first."""
+    hue = hues(snapshot)
+    views = sorted(snapshot.shared, key=lambda view: (view.kind != "mutex", not view.value))
+    parts = [line(view.name, "bold").append(" ").append_text(_value(view, hue, "")) for view in views]
+    lines: list[Text] = []
+    for number, part in enumerate(parts):
+        if lines and lines[-1].cell_len + 3 + part.cell_len <= width:
+            lines[-1].append("   ").append_text(part)
+        elif rows is not None and len(lines) == rows:
+            left = more(len(parts) - number)
+            lines[-1] = fitted(lines[-1], width - left.cell_len).append_text(left)
+            break
+        else:
+            lines.append(part)
+    return [fitted(text, width) for text in lines]
+
+
+def _value(view: SharedView, hue: dict[str, str], held: str) -> Text:
+    if view.kind != "mutex":
+        return line(view.value)
+    if not view.value:
+        return line("free", "dim")
+    return line(held, WAITING).append_text(line(view.value, hue.get(view.value, "")))

@@ -17,10 +17,10 @@ def step(event: Event) -> str:
 
 
 def finding(found: Finding) -> str:
-    """``x moved-while-pinned  step 12, V7: fb[0] is pinned by ...``; a consequence says so."""
+    """``x moved-while-pinned  step 12, V7: fb[0] is pinned by ...``; a consequence is marked ``-`` and says so."""
     rule = f", {found.rule}" if found.rule else ""
     follows = "" if found.primary else " (a consequence)"
-    return printable(f"x {found.code}  step {found.step}{rule}{follows}: {found.message}")
+    return printable(f"{'x' if found.primary else '-'} {found.code}  step {found.step}{rule}{follows}: {found.message}")
 
 
 def lines(events: Sequence[Event], findings: Sequence[Finding]) -> Iterator[str]:
