@@ -31,7 +31,7 @@ FILES = [path for path in catalogue.find([str(SCENARIOS)]) if path.endswith(".to
 def shown(program: Program, executions: int, seed: int = 0) -> tuple[list[tuple[Any, ...]], Machine]:
     """Everything that a campaign could see of each execution."""
     machines, strategy = program.machines(), RandomWalk(seed)
-    seen = []
+    machine, seen = Machine(), []
     for index in range(executions):
         machine = machines()
         watch = Watch(machine, CHECKERS, footprints=True)

@@ -1,0 +1,39 @@
+"""The benchmarks run, and measure what they say: figures are not judged here, the machine is too noisy for that."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(module: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_every_ratio_of_the_budgets_is_measured_in_one_run() -> None:
+    printed = run("benchmarks.ratios", "--executions", "20", "--rounds", "2")
+    rows = [line.split() for line in printed.splitlines()[2:]]
+    cases = ["bare", "inline", "checked", "traced", "asyncio", "trio"]
+    assert [row[:2] for row in rows] == [[name, case] for name in ("A", "swap-out") for case in cases]
+    for row in rows:
+        assert re.fullmatch(r"[\d,]+", row[2])
+        assert row[1] == "bare" or row[-1] in {"within", "OVER"}
+
+
+def test_the_start_is_measured() -> None:
+    printed = run("benchmarks.startup", "--rounds", "1")
+    assert [line.split("  ")[0] for line in printed.splitlines()] == ["--version", "--help", "fuzz --help"]
+
+
+def test_importing_the_package_loads_no_event_loop_and_no_terminal() -> None:
+    code = (
+        "import sys, dmabuf_async; dmabuf_async.Machine, dmabuf_async.fuzz;"
+        "print(sorted({'anyio', 'trio', 'asyncio', 'rich', 'click'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

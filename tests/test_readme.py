@@ -1,0 +1,93 @@
+"""What README.md and the documents say happens."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dmabuf_async.cli.front import VERBS
+from dmabuf_async.explore.execution import perform
+from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.scenario import catalogue
+from dmabuf_async.strategies.random_walk import RandomWalk
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """(page, text) of every fenced block in ``language``."""
+    return [
+        (str(page.relative_to(ROOT)), text)
+        for page in PAGES
+        for kind, text in BLOCK.findall(page.read_text(encoding="utf-8"))
+        if kind == language
+    ]
+
+
+def transcripts() -> list[tuple[str, str]]:
+    """(command, what is printed) of all but the commands that install, which .ci/run runs as they stand."""
+    found = []
+    for _, text in blocks("console"):
+        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            command, _, printed = part.partition("\n")
+            if "pip install" not in command:
+                found.append((command, printed))
+    return found
+
+
+def test_every_block_is_of_a_kind_that_is_checked() -> None:
+    kinds = {kind for page in PAGES for kind, _ in BLOCK.findall(page.read_text(encoding="utf-8"))}
+    assert kinds <= {"console", "toml", "python"}
+    assert transcripts()
+
+
+@pytest.mark.parametrize(("command", "printed"), transcripts())
+def test_a_command_prints_what_the_page_shows(command: str, printed: str) -> None:
+    words = shlex.split(command)
+    assert words[0] == "dmabuf-async"
+    done = subprocess.run(
+        [sys.executable, "-m", "dmabuf_async", *words[1:]],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout == printed
+
+
+@pytest.mark.parametrize(("page", "text"), blocks("toml"))
+def test_a_scenario_on_a_page_gets_what_it_expects(page: str, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "scenario.toml"
+    file.write_text(text, encoding="utf-8")
+    assert tomllib.loads(text)["title"]
+    assert perform(fuzz(catalogue.load(str(file)), RandomWalk(0), executions=200)).exit_code == 0
+
+
+@pytest.mark.parametrize(("page", "text"), blocks("python"))
+def test_a_program_on_a_page_runs(page: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(text, page, "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own
+    assert capsys.readouterr().out.startswith("dba1:")
+
+
+def test_the_verbs_in_the_table_are_all_there_are() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `dmabuf-async (\w+)", text, flags=re.MULTILINE))
+    assert told == set(VERBS) - {"completion"}
+
+
+def test_every_path_on_a_page_exists() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for path in re.findall(r"\]\(([^)#]+)\)", text):
+            assert (page.parent / path).exists(), f"{page.name} points to {path}"
