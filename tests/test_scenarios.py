@@ -1,0 +1,129 @@
+"""The catalogue in scenarios/: each file gets what it expects, and would be told if it did not."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from dmabuf_async.checkers.catalogue import CODES
+from dmabuf_async.explore.execution import perform
+from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.explore.verdict import Verdict
+from dmabuf_async.scenario.catalogue import find, load
+from dmabuf_async.scenario.program import Program
+from dmabuf_async.strategies.random_walk import RandomWalk
+
+ROOT = Path(__file__).parents[1] / "scenarios"
+NAMES = [str(Path(name).relative_to(ROOT)) for name in find([str(ROOT)])]
+TWIN = re.compile(r"[-_]repaired(?=\.toml$|$)")
+EXECUTIONS = 200
+"""Less than a campaign of the command line has, so that what is found here is found there."""
+
+
+@cache
+def program(name: str) -> Program:
+    return load(str(ROOT / name))
+
+
+@cache
+def verdict(name: str) -> Verdict:
+    return sampled(program(name))
+
+
+def sampled(program: Program, executions: int = EXECUTIONS) -> Verdict:
+    return perform(fuzz(program, RandomWalk(0), executions=executions))
+
+
+def expected(name: str) -> tuple[str, ...]:
+    return program(name).findings
+
+
+def repaired(name: str) -> str:
+    """The name of the twin of a bad one."""
+    return f"{name}_repaired" if ".py:" in name else name.replace(".toml", "-repaired.toml")
+
+
+def text(name: str) -> list[str]:
+    """The lines that say what happens: a file without its words and its expectations, or one function of it."""
+    file, _, function = name.partition(":")
+    lines = (ROOT / file).read_text(encoding="utf-8")
+    if function:
+        [body] = re.findall(rf"^def {function}\(.*\n((?: .*\n)+)", lines, re.MULTILINE)
+        return [line for line in body.splitlines() if '"""' not in line]
+    scenario = re.sub(r'\Atitle = .*\nstory = """.*?"""\n', "", lines, flags=re.DOTALL)
+    return scenario.partition("[expect]")[0].strip().splitlines()
+
+
+BAD = [name for name in NAMES if expected(name)]
+
+
+@pytest.mark.unaudited
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_gets_what_it_expects(name: str) -> None:
+    seen = verdict(name)
+    assert seen.exit_code == 0, (seen.missing, seen.unseen, seen.failures)
+    assert seen.cut == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_keeps_what_its_ops_and_settled_values_declare(name: str) -> None:
+    assert sampled(program(name), 10).executions == 10  # an AuditError would come out
+
+
+@pytest.mark.unaudited
+@pytest.mark.parametrize("name", BAD)
+def test_what_a_bad_one_expects_is_found_often_enough_for_any_seed(name: str) -> None:
+    counts = Counter[str]()
+    for signature, count in verdict(name).counts.items():
+        counts[signature.code] += count
+    assert sum(counts[code] for code in expected(name)) >= EXECUTIONS * 5 / 1000
+
+
+@pytest.mark.unaudited
+@pytest.mark.parametrize("name", NAMES)
+def test_an_expectation_turned_round_fails(name: str) -> None:
+    one = program(name)
+    turned = replace(one, findings=() if one.findings else (CODES[0],))
+    assert sampled(turned, 60 if one.findings else 10).exit_code == 1
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_one_has_a_repaired_twin_that_differs_little(name: str) -> None:
+    assert repaired(name) in NAMES
+    assert expected(repaired(name)) == ()
+    bad, good = text(name), text(repaired(name))
+    assert bad != good
+    assert sum(line not in good for line in bad) <= 3
+    assert sum(line not in bad for line in good) <= 3
+
+
+def test_nothing_is_repaired_that_was_not_bad() -> None:
+    assert [name for name in NAMES if TWIN.search(name) and TWIN.sub("", name) not in BAD] == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not expected(name) and name.endswith(".toml")])
+def test_a_green_one_has_a_witness_that_it_ran(name: str) -> None:
+    assert program(name).sometimes
+
+
+def test_a_witness_that_never_comes_is_told() -> None:
+    one = replace(program("pin/swap-out-race-repaired.toml"), sometimes=("evictor reaches kunmap",))
+    assert sampled(one).exit_code == 5
+
+
+def test_the_catalogue_shows_every_code() -> None:
+    assert {code for name in BAD for code in expected(name)} == set(CODES)
+
+
+def test_each_has_a_title_of_its_own() -> None:
+    titles = Counter(program(name).title for name in NAMES)
+    assert [title for title, count in titles.items() if count > 1] == []
+
+
+def test_there_are_at_least_two_dozen() -> None:
+    assert len(BAD) >= 24
