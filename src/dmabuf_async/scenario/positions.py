@@ -44,7 +44,7 @@ def position(text: str, path: KeyPath) -> Position:
 
 
 class _Scanner:
-    """One pass over the text, which keeps the offset of the longest beginning of ``wanted`` that it met.
+    """One pass over the text, up to ``wanted``, which keeps the offset of the longest beginning of it that it met.
 
     Paths are cut one part beyond the length of ``wanted``: they can't match any more, and a key of a thousand parts
     costs no more than one of ten.
@@ -62,7 +62,7 @@ class _Scanner:
 
     def _document(self) -> None:
         table: KeyPath = ()
-        while not self._at_end():
+        while self.depth < len(self.wanted) and not self._at_end():
             if self._take("["):
                 table = self._header()
             else:
@@ -110,7 +110,7 @@ class _Scanner:
                 self._match(_SCALAR)
             while around and self._closes():
                 around.pop()
-            if not around:
+            if not around or self.depth == len(self.wanted):
                 return
             path, indexes = around[-1]
             path = self._dotted_key(path) if indexes is None else self._found((*path, next(indexes)), self.at)
