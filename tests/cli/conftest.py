@@ -112,10 +112,17 @@ def process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the command in a process of its own."""
 
     def run(*args: str, more: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-        options = {"cwd": tmp_path, "text": True, "timeout": 60, "env": environment(**more or {})} | options
-        if not {"stdout", "stderr"} & options.keys():
-            options["capture_output"] = True
-        return subprocess.run([*COMMAND, *args], check=False, **options)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.run(
+            [*COMMAND, *args],
+            cwd=tmp_path,
+            env=environment(**more or {}),
+            check=False,
+            text=True,
+            timeout=60,
+            stdout=pipes["stdout"],
+            stderr=pipes["stderr"],
+        )
 
     return run
 
@@ -133,7 +140,7 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if not self.pid:  # pragma: no cover - another process
             os.chdir(folder)
-            os.execve(sys.executable, [*COMMAND, *args], environment(**env))
+            os.execve(sys.executable, [*COMMAND, *args], environment(**env))  # noqa: S606 - no shell is wanted
         self.resize(rows, columns, signal_it=False)
 
     def resize(self, rows: int, columns: int, *, signal_it: bool = True) -> None:

@@ -41,7 +41,7 @@ FILES: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize(("verb", "rest"), VERBS, ids=lambda words: " ".join(words))
+@pytest.mark.parametrize(("verb", "rest"), VERBS, ids=" ".join)
 def test_a_scenario_that_cannot_be_used_is_told_in_one_paragraph(
     cli: Any, tmp_path: Path, file: str, verb: tuple[str, ...], rest: tuple[str, ...]
 ) -> None:

@@ -13,12 +13,22 @@ mutexes = ["a", "b"]
 
 [[tasks]]
 name = "one"
-steps = [{ do = "lock", mutex = "a" }, { do = "lock", mutex = "b" }, { do = "unlock", mutex = "b" }, { do = "unlock", mutex = "a" }]
+steps = [
+  { do = "lock", mutex = "a"},
+  { do = "lock", mutex = "b"},
+  { do = "unlock", mutex = "b"},
+  { do = "unlock", mutex = "a" },
+]
 
 [[tasks]]
 name = "two"
 cpu = 1
-steps = [{ do = "lock", mutex = "b" }, { do = "lock", mutex = "a" }, { do = "unlock", mutex = "a" }, { do = "unlock", mutex = "b" }]
+steps = [
+  { do = "lock", mutex = "b"},
+  { do = "lock", mutex = "a"},
+  { do = "unlock", mutex = "a"},
+  { do = "unlock", mutex = "b" },
+]
 """
 
 

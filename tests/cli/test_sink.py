@@ -13,7 +13,7 @@ def test_the_file_is_there_whole_and_nothing_beside_it(tmp_path: Path) -> None:
         assert not (tmp_path / "report.xml").exists()
         sink.write("é" * 100_000)
     assert (tmp_path / "report.xml").read_text(encoding="utf-8") == "é" * 100_000
-    assert os.listdir(tmp_path) == ["report.xml"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report.xml"]
 
 
 def test_without_a_text_the_old_file_stays_and_nothing_is_left_behind(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_without_a_text_the_old_file_stays_and_nothing_is_left_behind(tmp_path: 
     with pytest.raises(Failed), Sink(tmp_path / "report.xml"):
         raise Failed
     assert (tmp_path / "report.xml").read_text() == "old"
-    assert os.listdir(tmp_path) == ["report.xml"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report.xml"]
 
 
 @pytest.mark.parametrize("path", ["no/folder/report.xml", ".", "sub"])
