@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from functools import cache
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.catalogue import CHECKERS, CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
+from dmabuf_async.explore import fuzzing
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.verdict import Verdict
@@ -289,6 +291,12 @@ TABLE = (
     Row("V15", "swapping", "free-before-copy", "use-after-free", "eviction"),
 )
 RULES = [f"V{number}" for number in (*range(1, 13), 15)]
+
+
+@pytest.fixture(autouse=True)
+def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection of garbage before each of hundreds of small campaigns would take longer than they do."""
+    monkeypatch.setattr(fuzzing, "quiet_collector", lambda: nullcontext(lambda: 0))
 
 
 def base(name: str, exporter: str) -> Scenario:

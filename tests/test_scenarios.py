@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dmabuf_async.checkers.catalogue import CODES
+from dmabuf_async.explore import fuzzing
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.verdict import Verdict
@@ -23,6 +25,12 @@ NAMES = [str(Path(name).relative_to(ROOT)) for name in find([str(ROOT)])]
 TWIN = re.compile(r"[-_]repaired(?=\.toml$|$)")
 EXECUTIONS = 200
 """Less than a campaign of the command line has, so that what is found here is found there."""
+
+
+@pytest.fixture(autouse=True)
+def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection of garbage before each of hundreds of small campaigns would take longer than they do."""
+    monkeypatch.setattr(fuzzing, "quiet_collector", lambda: nullcontext(lambda: 0))
 
 
 @cache
