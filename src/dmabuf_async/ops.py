@@ -68,7 +68,9 @@ class Op:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        special = COMMON * cls.common | CONDITIONAL * cls.conditional | STRUCTURAL * cls.structural | FALLIBLE * cls.fallible
+        special = (
+            COMMON * cls.common | CONDITIONAL * cls.conditional | STRUCTURAL * cls.structural | FALLIBLE * cls.fallible
+        )
         cls.needs = WAKES * cls.wakes | PARKS * bool(cls.parks or special) | special
 
     def __await__(self) -> Generator[Op, Any, Any]:

@@ -19,6 +19,7 @@ class Run(Protocol):
 
     def start(self, parent: Actor, name: str, group: Group, function: Callable[..., Any], args: Any) -> Actor:
         """Make a child, parked before its first op, and return it."""
+        ...
 
     def deliver(self, actor: Actor, unwind: BaseException) -> None:
         """Replace the op that ``actor`` stands before by the throwing of ``unwind``."""

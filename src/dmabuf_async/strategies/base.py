@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ STOP = -1
 """An answer to a choice point: end this execution here."""
 
 
-class RunInfo(NamedTuple):
+@dataclass(slots=True)
+class RunInfo:
     """What is known of an execution before it begins."""
 
     index: int
@@ -39,9 +41,11 @@ class Source(Protocol):
 
     def options(self) -> list[Option]:
         """All answers, in canonical order."""
+        ...
 
     def announced(self) -> list[Option]:
         """What every actor stands before, the disabled ones too."""
+        ...
 
 
 class ChoicePoint:
@@ -106,6 +110,8 @@ class Strategy(Protocol):
 
     def start(self, run: RunInfo) -> bool:
         """A new execution begins; False: nothing is left to explore."""
+        ...
 
     def choose(self, point: ChoicePoint) -> int:
         """An index into ``point.options``, 0 being the calm choice; or STOP."""
+        ...
