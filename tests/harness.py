@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import factorial, prod
 from typing import Any, TypeAlias
 
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.catalogue import CHECKERS
-from dmabuf_async.engine import inline
+from dmabuf_async.engine import inline, on_anyio
 from dmabuf_async.engine.audit import Audit
 from dmabuf_async.engine.core import MAX_STEPS, Core
 from dmabuf_async.engine.watch import Watch
@@ -81,10 +82,11 @@ def execute(
     trace: bool = False,
     audit: Audit | None = None,
     max_steps: int = MAX_STEPS,
+    engine: str = "inline",
 ) -> Ran:
     """Run the program once: by a strategy, or by these answers and then calmly."""
     strategy = Replay(answers) if isinstance(answers, Sequence) else answers
-    ran = _executed(build, strategy, sizes, checkers, trace, audit, max_steps, 0)
+    ran = _executed(build, strategy, sizes, checkers, trace, audit, max_steps, 0, engine)
     assert ran is not None
     return ran
 
@@ -98,10 +100,15 @@ def _executed(
     audit: Audit | None,
     max_steps: int,
     index: int,
+    engine: str = "inline",
 ) -> Ran | None:
     machine, observer = machine_for(build, sizes)
     watch = Watch(machine, checkers, trace=trace, footprints=trace, audit=audit)
-    core = inline.execute(machine, strategy, watch=watch, max_steps=max_steps, index=index)
+    if engine == "inline":
+        core = inline.execute(machine, strategy, watch=watch, max_steps=max_steps, index=index)
+    else:
+        hosted = partial(on_anyio.execute, machine, strategy, watch=watch, max_steps=max_steps, index=index)
+        core = on_anyio.run(engine, hosted)
     if core is None:
         return None
     return Ran(core, machine, watch, None if observer is None else observer())
