@@ -39,6 +39,8 @@ class Deadlock(Checker):
             member = queue.pop()
             if member.ended:
                 continue
+            if member.stuck:
+                return None  # that one has been told; who waits for it is told at the end, whoever came first
             givers = None if member.ready else blockers(member)
             if givers is None:
                 return None  # it can go on, or anybody might help it

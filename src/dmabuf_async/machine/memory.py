@@ -18,7 +18,7 @@ class Place(Thing):
     """A page frame, or a slot of the swap space."""
 
     __slots__ = ("maps", "number", "owner", "taker", "zone")
-    STATE = ("owner", "maps")
+    STATE = ("owner", "maps", "taker")
     KIND = "frame"
 
     def __init__(self, zone: Zone, number: int) -> None:
@@ -26,7 +26,7 @@ class Place(Thing):
         self.zone = zone
         self.number = number
         self.owner: Page | None = None  # None: free. From the allocation on, the page it is filled for
-        self.taker: Actor | None = None  # who allocated it, for reports
+        self.taker: Actor | None = None  # who allocated it: a leak is laid at its door
         self.maps = 0  # live kernel mappings of a highmem frame, which share one slot
 
 
@@ -146,7 +146,7 @@ class Release(Op):
         if owner is None:
             zone.marks.add("double-free", actor, place)
             return
-        place.owner = None
+        place.owner = place.taker = None
         zone.free = Free(place, zone.free)
         for word in owner.words:
             word.newest -= {place}
