@@ -134,7 +134,8 @@ class Core(Parking):
                 current = actor
             if hosted:
                 actor.inbox = result
-                break
+                self.steps, self.current = steps, current
+                return actor
             # Up to its next op, an actor runs alone ------------------------------
             entry = actor.entry
             if entry is None:
@@ -173,7 +174,7 @@ class Core(Parking):
             if needs > WAKES:
                 self.park(actor, op)
         self.steps, self.current = steps, current
-        return actor if hosted and not self.stopped else None
+        return None
 
     def resume(self, actor: Actor) -> None:
         """Resume a hosted actor with what is in its inbox, up to its next op. For its host."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Run(Protocol):
     """What structural ops may ask of the core that runs their actor."""
 
-    def start(self, parent: Actor, name: str, group: Group, function: Callable[..., Any], args: Any) -> Actor:
+    def start(self, parent: Actor, name: str, group: Group, function: Callable[..., Any], arguments: Any) -> Actor:
         """Make a child, parked before its first op, and return it."""
         ...
 
