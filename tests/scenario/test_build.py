@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dmabuf_async.checkers.catalogue import CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
+from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.execution import Execution, execute
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario import build, schema
@@ -115,6 +116,24 @@ def test_a_range_without_a_length_goes_to_the_end_of_the_buffer(programmed: Prog
             run(programmed(one_task('{ do = "get_backing_storage", buffer = "still", start = 4096, len = 4096 }')))
         )[0]
     )
+
+
+def test_a_range_with_a_length_is_that_long(programmed: Programmed) -> None:
+    found = texts(run(programmed(one_task('{ do = "get_backing_storage", buffer = "still", len = 4096 }'))))
+    whole = texts(run(programmed(one_task('{ do = "get_backing_storage", buffer = "still" }'))))
+    assert found[0] != whole[0]
+
+
+def test_tasks_stand_on_their_cpus_and_drivers_have_their_defects(programmed: Programmed) -> None:
+    text = one_task('{ do = "sleep", ticks = 1 }', 'cpu = 1\nkind = "user"\ndefects = ["skip-get"]')
+    text = text.replace("[buffers.still]", '[buffers.still]\ndefects = ["frees-on-put"]')
+    text = text.replace("[buffers.fb]", '[buffers.fb]\ndefects = ["ignore-pins"]')
+    machine = programmed(text).machines()()
+    (actor,) = machine.actors
+    assert actor.cpu is machine.cpus[1]
+    assert actor.user
+    assert machine.buffers["still"].exporter.defects == {"frees-on-put"}
+    assert machine.buffers["fb"].exporter.defects == {"ignore-pins"}
 
 
 def test_sizes_faults_and_expectations_reach_the_program(programmed: Programmed) -> None:
@@ -226,6 +245,22 @@ def test_a_late_kunmap_comes_at_the_end(programmed: Programmed) -> None:
     assert ("a", "end") in done.reached
     assert "kunmap" in [event.kind for event in done.trace.events][-1]
     assert "kmap-leak" not in {finding.code for finding in done.findings}
+
+
+def test_what_a_task_holds_belongs_to_what_it_settles_with(programmed: Programmed) -> None:
+    get = (
+        '{ do = "get_backing_storage", buffer = "fb", on_error = "ignore" LEN }, { do = "set", cell = "c", value = 1 }'
+    )
+    settled = []
+    for length in ("", ", len = 1"):
+        made = programmed(one_task(get.replace("LEN", length)))
+
+        def see(machine: Machine, watch: Watch) -> Callable[[], None]:
+            return lambda: settled.append(machine.actors[0].settled) if watch.reached else None
+
+        assert execute(made, Calm(), see=see) is not None
+    last = [value for value in settled if isinstance(value, tuple) and value[:2] == (0, 1)]
+    assert len(set(last)) == 2
 
 
 # Any scenario ---------------------------------------------------------------------

@@ -65,6 +65,17 @@ def test_the_least_scenario_is_accepted(tmp_path: Path) -> None:
     assert load(path).tasks[0].name == "a"
 
 
+KMAP, KUNMAP = '{ do = "kmap", buffer = "fb", as = "m" }', '{ do = "kunmap", at = "m" }'
+
+
+@pytest.mark.parametrize("steps", [KMAP, f"{KMAP}, {KUNMAP}, {KMAP}, {KUNMAP}"])
+def test_a_name_of_a_mapping_is_free_again_once_it_is_unmapped(steps: str, parse: Callable[[str], Scenario]) -> None:
+    text = f'title = "x"\n[buffers.fb]\n[[tasks]]\nname = "a"\nREPEAT\nsteps = [{steps}]\n'
+    parse(text.replace("REPEAT", ""))
+    if KUNMAP in steps:
+        parse(text.replace("REPEAT", "repeat = 2"))
+
+
 def test_windows_may_have_written_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xef\xbb\xbf" + LEAST.replace("\n", "\r\n").encode())

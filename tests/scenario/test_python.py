@@ -208,6 +208,15 @@ def test_a_scenario_that_is_imported_from_another_file_belongs_there(write: Writ
         del sys.modules["other_scenarios"]
 
 
+def test_a_mistake_in_what_a_scenario_imports_is_told_with_the_line_of_the_import(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "helper_that_is_none.py").write_text("\n" * 50 + "def f(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = refused(write("import helper_that_is_none\n"))
+    assert told.startswith("x.py:3: importing it raises SyntaxError: invalid syntax (helper_that_is_none.py, line 51)")
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
