@@ -9,10 +9,9 @@ Nothing is loaded before it is used, and no event loop unless an engine needs on
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from dmabuf_async._version import __version__
+
+TYPE_CHECKING = False  # known to type checkers; importing typing for it would cost a third of the start
 
 if TYPE_CHECKING:
     from dmabuf_async.errors import DmabufAsyncError as DmabufAsyncError
@@ -60,6 +59,8 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     found: object = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = found
     return found
