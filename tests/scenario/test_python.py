@@ -117,7 +117,7 @@ def test_a_dataclass_may_be_defined_in_a_scenario(write: Write) -> None:
         ("import sys\nsys.exit(3)\n", "x.py:4: importing it raises SystemExit: 3; repair the file"),
         ("raise BaseException\n", "x.py:3: importing it raises BaseException; repair the file"),
         ("raise ValueError('a\\n\\x1b[31m' + 'b' * 1000)\n", "x.py:3: importing it raises ValueError: a \\x1b[31mbbb"),
-        ("def f(:\n", "x.py:3: importing it raises SyntaxError: invalid syntax (x.py, line 3); repair the file"),
+        ("def f(:\n", "x.py:3:7: is not valid Python: invalid syntax; repair the file"),
         ("import nowhere\n", "x.py:3: importing it raises ModuleNotFoundError: No module named 'nowhere'; repair"),
         ("x = 1\0\n", "x.py"),
         ("f = lambda: f()\nf()\n", "x.py:3: importing it raises RecursionError: maximum recursion depth exceeded"),

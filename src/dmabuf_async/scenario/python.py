@@ -181,6 +181,9 @@ def _imported(path: Path, source: bytes) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, KeyboardInterrupt):
             raise
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            place = f"{spelled(path)}:{error.lineno or 1}:{error.offset or 1}"
+            raise ScenarioError(f"{place}: is not valid Python: {clean(error.msg)}; repair the file") from None
         raise ScenarioError(f"{where(error, path)}: importing it raises {said(error)}; repair the file") from error
     return module
 
@@ -252,7 +255,5 @@ def said(error: BaseException) -> str:
 
 def where(error: BaseException, path: Path) -> str:
     """``file:line`` of the innermost frame of ``error`` that lies in ``path``."""
-    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
-        return f"{spelled(path)}:{error.lineno}"
     lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
     return f"{spelled(path)}:{lines[-1]}" if lines else spelled(path)
