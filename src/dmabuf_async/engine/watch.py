@@ -134,6 +134,8 @@ class Watch:
         """The run is over; what remains is not yet unwound."""
         if self._audit is not None:
             self._audit.check()
+        if self._taint is not None:
+            self._taint.settle()
         if core.stopped == "ended":
             for judge in self._duties.over:
                 for found in judge(self.machine, core.actors):
@@ -257,13 +259,17 @@ class Taint:
         """A finding was stated at the present step of ``actor``."""
         self._fresh.append((actor, footprint))
 
-    def spread(self, actor: Actor, footprint: Footprint) -> None:
-        """The next step."""
+    def settle(self) -> None:
+        """The step is over: what follows, the judgement at the end too, comes after what was found at it."""
         for tainted, (reads, writes) in self._fresh:
             self._actors.add(tainted)
             self._reads |= reads
             self._writes |= writes
         self._fresh.clear()
+
+    def spread(self, actor: Actor, footprint: Footprint) -> None:
+        """The next step."""
+        self.settle()
         reads, writes = footprint
         if (
             actor in self._actors
