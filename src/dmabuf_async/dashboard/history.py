@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.text import Text
 
-from dmabuf_async.dashboard.lines import BROKEN, WAITING, Cell, fitted, hues, line, more, noted, row, widest
+from dmabuf_async.dashboard.lines import BROKEN, WAITING, Cell, called, fitted, hues, line, more, noted, row, widest
 from dmabuf_async.machine.snapshot import Snapshot
 from dmabuf_async.report.lanes import printable
 from dmabuf_async.trace.events import Event, Finding
@@ -62,7 +62,7 @@ def _margin(event: Event, codes: Mapping[int, object], number: int) -> Text:
 def _heads(
     lanes: Sequence[str], cpus: Mapping[str, int | None], hue: Mapping[str, str], lane: int, number: int
 ) -> Text:
-    heads = (Cell(lane, _name(name, cpus[name]), f"bold {hue.get(name, '')}") for name in lanes)
+    heads = (Cell(lane, called(_name(name, cpus[name]), lane), f"bold {hue.get(name, '')}") for name in lanes)
     return Text(" " * (2 + number + 2), no_wrap=True).append_text(row((lane + 2) * len(lanes), *heads))
 
 
@@ -91,7 +91,7 @@ def _list(
     return [
         row(
             width,
-            Cell(name, names[event.actor], hue.get(event.actor, "")),
+            Cell(name, called(names[event.actor], name), hue.get(event.actor, "")),
             Cell(room, noted(_did(event, shown), notes[event.step], room, column)),
         )
         for event in shown

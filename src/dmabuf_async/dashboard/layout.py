@@ -98,7 +98,7 @@ def _narrow(
 ) -> list[Text]:
     """One column; memory in one line, and what is shared in as few as possible."""
     shared = Section("shared", lambda rows: panels.shared_in_brief(snapshot, width=width, rows=rows), 1)
-    brief = [panels.memory_in_brief(snapshot, width=width)] if height >= 8 else []
+    brief = [panels.memory_in_brief(snapshot, width=width)] if height >= 8 and snapshot.zones else []
     sections = [
         _actors(snapshot, events, width),
         _buffers(snapshot, width),
@@ -127,7 +127,7 @@ def _wide(
         _steps(snapshot, events, findings, width),
         _findings(snapshot, findings, width),
     ]
-    above, between, below, last = _shares(sections, height + 1)  # the machine has headings of its own
+    above, between, below, last = _shares(sections, height + bool(tall))  # the machine's headings are its own
     beside = zip(_stack(columns[0], left, between), _stack(columns[1], right, between), strict=True)
     return [
         *_panel(sections[0], width, above),
@@ -159,7 +159,7 @@ def _steps(snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Findi
     return Section(
         "steps",
         lambda rows: history.steps(snapshot, events, findings, width=width, rows=rows),
-        3,
+        4,
         aside="newest last",
     )
 
@@ -199,10 +199,10 @@ def _panel(section: Section, width: int, rows: int) -> list[Text]:
 
 
 def _shares(sections: Sequence[Section], height: int) -> list[int]:
-    """How many lines each gets beside its heading: what it cannot do without, then, in turn, what it wants.
+    """How many lines each gets beside its heading, 0 for those for which there is no room at all.
 
-    What is left over goes to the steps, so that findings stay at the bottom. Those for
-    which there is no room at all get 0.
+    In turn, each gets what it cannot do without; then what it wants, the steps last, but no more than a
+    third; then the rest. What nobody wants goes to the steps, so that findings stay at the bottom.
     """
     wants = [section.wants() for section in sections]
     kept: list[int] = []
@@ -214,7 +214,10 @@ def _shares(sections: Sequence[Section], height: int) -> list[int]:
             room -= min(need, room)
     shares = [0] * len(sections)
     free = height - len(kept)
-    for goal in ([section.least for section in sections], wants):
+    third = [
+        0 if section.title == "steps" else min(want, height // 3) for section, want in zip(sections, wants, strict=True)
+    ]
+    for goal in ([section.least for section in sections], third, wants):
         growing = True
         while growing:
             growing = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from dmabuf_async.machine.snapshot import Snapshot
@@ -16,6 +17,8 @@ from dmabuf_async.report.lanes import printable
 
 WIDE: Final = 110
 """From this width on, a panel has room for what is nice to know."""
+SMALL: Final = 60
+"""Below this width, it has room only for what cannot be done without."""
 BROKEN: Final = "bold red"
 """A rule is broken here. Whatever a colour says, a word or a sign says, too."""
 WAITING: Final = "yellow"
@@ -56,6 +59,15 @@ def fitted(text: Text, width: int, *, pad: bool = False) -> Text:
     copy = text.copy()
     copy.truncate(width, overflow="ellipsis", pad=pad)
     return copy
+
+
+def called(name: str, width: int) -> str:
+    """A name that is too long, with its middle left out: beginnings and ends tell names apart."""
+    name = printable(name)
+    if cell_len(name) <= width or width < 5:
+        return name
+    end = chop_cells(name[::-1], (width - 1) // 2)[0][::-1]
+    return f"{chop_cells(name, width - 1 - cell_len(end))[0]}…{end}"
 
 
 def noted(words: Text, notes: Sequence[Text], width: int, column: int) -> Text:
@@ -99,8 +111,8 @@ def cut(lines: Sequence[Text], rows: int | None) -> list[Text]:
 
 
 def more(count: int, of: str = "") -> Text:
-    """Says that something is not shown."""
-    return line(f"  + {count} more{of and ' '}{of}", "dim")
+    """Says that something is not shown: ``+ 2 more pages``."""
+    return line(f"  + {count} more{of and ' '}{of}{'s' * bool(of and count != 1)}", "dim")
 
 
 def hues(snapshot: Snapshot) -> dict[str, str]:

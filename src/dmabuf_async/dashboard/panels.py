@@ -15,9 +15,11 @@ from rich.text import Text
 
 from dmabuf_async.dashboard.lines import (
     BROKEN,
+    SMALL,
     WAITING,
     WIDE,
     Cell,
+    called,
     cut,
     fitted,
     hues,
@@ -46,13 +48,18 @@ def actors(snapshot: Snapshot, *, width: int, rows: int | None = None, current: 
     kept = views if rows is None or len(views) <= rows else _foremost(views, max(0, rows - 1), current)
     hue = hues(snapshot)
     before = [_stands_before(actor) for actor in kept]
-    holds = [_holds(actor) for actor in kept]
+    holds = [_holds(actor, all_of_it=True) for actor in kept]
     name = widest((actor.name for actor in kept), width // 5)
-    cpu = widest((_cpu(actor) for actor in kept), 5)
-    room = max(0, width - 2 - (2 + name) - (2 + cpu) - (2 + 8) - 2)
-    held = min(widest(holds, room), max(room // 3, room - 2 - widest(before, room)))
+    cpu = widest((_cpu(actor) for actor in kept), 5) if width >= SMALL else 0
+    room = max(0, width - 2 - (2 + name) - (cpu and 2 + cpu) - (2 + 8) - 2)
+    if width < SMALL:
+        holds = [line("")] * len(kept)
+    elif 2 + widest(before, room) + widest(holds, room) > room:
+        holds = [_holds(actor, all_of_it=False) for actor in kept]
+    held = min(widest(holds, room), max(room // 4, room - 2 - widest(before, room)))
     site = widest((actor.site for actor in kept), width * 2 // 5) if width >= WIDE else 0
     site = min(site, max(0, room - held - 4 - widest(before, room // 2)))
+    site = site if site > 12 else 0  # less says nothing
     room -= (held and held + 2) + (site and site + 2)
     lines = []
     for actor, words, holding in zip(kept, before, holds, strict=True):
@@ -63,7 +70,7 @@ def actors(snapshot: Snapshot, *, width: int, rows: int | None = None, current: 
             line("> " if now else "  ", "bold").append_text(
                 row(
                     width - 2,
-                    Cell(name, actor.name, f"{hue.get(actor.name, '')} {'bold' if now else dim}"),
+                    Cell(name, called(actor.name, name), f"{hue.get(actor.name, '')} {'bold' if now else dim}"),
                     Cell(cpu, _cpu(actor), dim),
                     Cell(8, state, _STYLES.get(state, "")),
                     Cell(room, words),
@@ -73,7 +80,7 @@ def actors(snapshot: Snapshot, *, width: int, rows: int | None = None, current: 
             )
         )
     lines = [fitted(text, width) for text in lines]
-    return [*lines, more(len(views) - len(kept), "actors")] if len(kept) < len(views) else lines
+    return [*lines, more(len(views) - len(kept), "actor")] if len(kept) < len(views) else lines
 
 
 def _foremost(views: Sequence[ActorView], count: int, current: str) -> list[ActorView]:
@@ -100,12 +107,13 @@ def _stands_before(actor: ActorView) -> Text:
     return line("goes to its next step" if actor.site else "has not begun", "dim")
 
 
-def _holds(actor: ActorView) -> Text:
-    """Locks first: pins and mappings are also told by the buffers."""
+def _holds(actor: ActorView, *, all_of_it: bool) -> Text:
+    """Pins and mappings are also told by the buffers, so they can be left out."""
     held = [line("atomic", "bold")] if actor.atomic else []
     held += [line(name, WAITING) for name in actor.locks]
-    held += [line(name) for name in _counted(f"pin {name}" for name in actor.pins)]
-    held += [line(name) for name in _counted(f"kmap {name}" for name in actor.kmaps)]
+    if all_of_it:
+        held += [line(name) for name in _counted(f"pin {name}" for name in actor.pins)]
+        held += [line(name) for name in _counted(f"kmap {name}" for name in actor.kmaps)]
     return listed(held)
 
 
@@ -135,7 +143,7 @@ def buffers(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[
             share = min(len(runs[index]), max(1, left - sum(min(1, len(run)) for run in runs[index + 1 :])))
             left -= share
             lines += [_buffer(buffer, name, width, hue), *_pages(runs[index], share, width, hue)]
-        return [*lines, more(hidden, "buffers")] if hidden else cut(lines, rows)
+        return [*lines, more(hidden, "buffer")] if hidden else cut(lines, rows)
     return [
         text
         for buffer, found in zip(views, runs, strict=True)
@@ -151,7 +159,7 @@ def _buffer(buffer: BufferView, name: int, width: int, hue: dict[str, str]) -> T
     pages = f"{len(buffer.pages)} page{'s' * (len(buffer.pages) != 1)}"
     return row(
         width,
-        Cell(name, buffer.name, "bold"),
+        Cell(name, called(buffer.name, name), "bold"),
         Cell(len(pages), pages, "dim"),
         Cell(max(8, len(buffer.exporter)), buffer.exporter or "no exporter", "dim"),
         Cell(len(references), references if buffer.references else "released", "dim" if buffer.references else BROKEN),
@@ -193,7 +201,7 @@ def _pages(runs: Sequence[list[tuple[int, PageView]]], rows: int, width: int, hu
     ]
     if len(shown) < len(runs):
         hidden = sum(map(len, runs)) - sum(map(len, shown))
-        lines.append(more(hidden, f"page{'s' * (hidden != 1)}"))
+        lines.append(more(hidden, "page"))
     return lines
 
 
@@ -293,7 +301,7 @@ def shared(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[T
         [
             row(
                 width,
-                Cell(name, view.name, "bold"),
+                Cell(name, called(view.name, name), "bold"),
                 Cell(7, view.kind, "dim"),
                 Cell(max(0, width - name - 11), _value(view, hue, "held by ")),
             )
@@ -307,7 +315,9 @@ def shared_in_brief(snapshot: Snapshot, *, width: int, rows: int | None = None) 
     """The same, as many in a line as there is room for, what is held first."""
     hue = hues(snapshot)
     views = sorted(snapshot.shared, key=lambda view: (view.kind != "mutex", not view.value))
-    parts = [line(view.name, "bold").append(" ").append_text(_value(view, hue, "")) for view in views]
+    parts = [
+        line(called(view.name, width // 2), "bold").append(" ").append_text(_value(view, hue, "")) for view in views
+    ]
     lines: list[Text] = []
     for number, part in enumerate(parts):
         if lines and lines[-1].cell_len + 3 + part.cell_len <= width:
