@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmabuf_async.checkers.catalogue import CODES
@@ -336,6 +336,7 @@ def repaired(document: dict[str, Any]) -> Scenario:
         steps[step] = {"do": "sleep", "ticks": 1}
 
 
+@settings(deadline=None, max_examples=60)
 @given(DOCUMENTS, st.integers(0, 2**32))
 def test_whatever_is_accepted_runs_and_settles_with_all_that_matters(document: dict[str, Any], seed: int) -> None:
     made = program(repaired(document), "x.toml")

@@ -74,6 +74,7 @@ def test_a_scenario_that_cannot_be_built_is_told_when_it_is_loaded() -> None:
     text = "from dmabuf_async.scenario.python import scenario\n@scenario\ndef f(machine):\n"
     put("room.py", f"{text}    from dmabuf_async.drivers.static import StaticExporter\n"
         "    StaticExporter(machine, machine.buffer('fb', 9), 'ram')\n")  # fmt: skip
+    assert refused("./room.py") == refused("room.py")
     assert refused("room.py").startswith("room.py:5: in \"f\": buffer 'fb' needs 9 pages, and ram has only 4")
     put("task.py", f"{text}    machine.task('a', len)\n")
     assert refused("task.py:f").startswith(

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -15,6 +15,7 @@ from dmabuf_async.scenario.schema import Scenario
 VERBS = ["kmap", "kunmap", "kmap_atomic", "get_backing_storage", "load"]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_cleaned_text_is_printable_and_short(text: str) -> None:
     assert clean(text).isprintable()
@@ -157,6 +158,7 @@ WHOLE: dict[str, Any] = {
 }
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_the_types_are_refused_exactly_when_a_mistake_can_be_named(data: st.DataObject) -> None:
     document = nudged(WHOLE, data)

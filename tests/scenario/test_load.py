@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dmabuf_async.checkers.catalogue import CODES
@@ -237,6 +237,7 @@ TOKENS = """title machine tasks steps do kmap buffer = [ ] [[ ]] { } , . " ' "x"
 WORDS = st.sampled_from([*TOKENS.split(), '"""', "\n", "\r\n", "\t", "\0", "1979-05-27"])
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.lists(WORDS).map("".join), st.lists(WORDS).map(" ".join)))
 @example(LEAST)
 @example('title="x"\n"\\u0000" = 1')

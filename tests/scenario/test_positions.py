@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmabuf_async.scenario.positions import KeyPath, position, position_at
@@ -110,6 +110,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), st.sampled_from(["", " ", "\t"]))
 def test_every_part_of_any_document_is_found(document: dict[str, Any], blank: str) -> None:
     places: dict[KeyPath, int] = {}

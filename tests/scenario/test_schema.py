@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmabuf_async.scenario import schema
@@ -54,6 +54,7 @@ CHANGES: list[Callable[[Any], object]] = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(DEFAULTS)))
 def test_the_digest_ignores_words_and_defaults_that_are_spelled_out(edits: list[Callable[[Any], object]]) -> None:
     document = deepcopy(PLAIN)

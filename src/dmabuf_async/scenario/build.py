@@ -60,7 +60,7 @@ def program(scenario: schema.Scenario, name: str) -> Program:
 
 
 def furnish(machine: Machine, scenario: schema.Scenario) -> None:
-    """Make everything that the scenario names on a new machine. Raises ScenarioError if there is no room for it."""
+    """Make everything that the scenario, which must be valid, names on a new machine."""
     objects = Objects(
         machine,
         buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},

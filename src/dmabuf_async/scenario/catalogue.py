@@ -32,13 +32,12 @@ def load(name: str) -> Program:
         program = python.load_python(Path(name), None, CODES)
     else:
         program = build.program(load_scenario(Path(name), defects=DEFECTS, codes=CODES), name)
+    machine = program.machines()()
     try:
-        machine = program.machines()()
         for actor in machine.actors:
             python.starts(actor)
     except ScenarioError as error:
-        text, start = str(error), spelled(file if colon else name)
-        raise (error if text.startswith(start) else ScenarioError(f"{spelled(name)}: {text}")) from None
+        raise ScenarioError(f"{spelled(name)}: {error}") from error
     return program
 
 
