@@ -15,12 +15,14 @@ from typing import Any, TypeAlias
 
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.drivers.setup import fill
 from dmabuf_async.engine import inline, on_anyio
 from dmabuf_async.engine.audit import Audit
 from dmabuf_async.engine.core import MAX_STEPS, Core
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.strategies.base import ChoicePoint, RunInfo, Strategy
 from dmabuf_async.strategies.replay import Replay
 from dmabuf_async.trace.events import Finding
@@ -86,7 +88,8 @@ def execute(
 ) -> Ran:
     """Run the program once: by a strategy, or by these answers and then calmly."""
     strategy = Replay(answers) if isinstance(answers, Sequence) else answers
-    ran = _executed(build, strategy, sizes, checkers, trace, audit, max_steps, 0, engine)
+    watching = partial(Watch, checkers=checkers, trace=trace, footprints=trace, audit=audit)
+    ran = _executed(build, strategy, watching, sizes, max_steps, engine=engine)
     assert ran is not None
     return ran
 
@@ -94,16 +97,14 @@ def execute(
 def _executed(
     build: Build,
     strategy: Strategy,
+    watching: Callable[[Machine], Watch],
     sizes: Sizes | None,
-    checkers: Iterable[Checker],
-    trace: bool,
-    audit: Audit | None,
     max_steps: int,
-    index: int,
+    index: int = 0,
     engine: str = "inline",
 ) -> Ran | None:
     machine, observer = machine_for(build, sizes)
-    watch = Watch(machine, checkers, trace=trace, footprints=trace, audit=audit)
+    watch = watching(machine)
     if engine == "inline":
         core = inline.execute(machine, strategy, watch=watch, max_steps=max_steps, index=index)
     else:
@@ -154,9 +155,10 @@ def all_executions(
     limit: int = 20_000,
 ) -> Iterator[Ran]:
     """Every interleaving of the program, with every outcome of every op, one after the other."""
-    every, checkers, audit = Every(), tuple(checkers), Audit()
+    every = Every()
+    watching = partial(Watch, checkers=tuple(checkers), trace=trace, footprints=trace, audit=Audit())
     for index in range(limit):
-        ran = _executed(build, every, sizes, checkers, trace, audit, 1_000, index)
+        ran = _executed(build, every, watching, sizes, 1_000, index)
         if ran is None:
             return
         yield ran
@@ -176,3 +178,10 @@ def codes(build: Build, *, sizes: Sizes | None = None) -> set[str]:
 def interleavings(*lengths: int) -> int:
     """How many ways there are to interleave sequences of these lengths: the multinomial coefficient."""
     return factorial(sum(lengths)) // prod(factorial(length) for length in lengths)
+
+
+def filled(machine: Machine, zone: str = "ram", pages: int = 1, name: str = "b") -> Buffer:
+    """A buffer without exporter, whose pages lie in ``zone``."""
+    buffer = machine.buffer(name, pages)
+    fill(buffer, machine.zones[zone])
+    return buffer

@@ -186,7 +186,8 @@ class Map(Op):
         return f"map {_name(self.mapping)} at {'nothing' if self.place is None else self.place.name}"
 
     def blockers(self, actor: Actor) -> tuple[Actor, ...]:
-        slots = (mapping for mapping in self.thing.mappings if not mapping.atomic)
+        mappings = sorted(self.thing.mappings, key=lambda mapping: (mapping.actor.path, mapping.number))
+        slots = (mapping for mapping in mappings if not mapping.atomic)
         return tuple(m.actor for m in slots if m.place is not None and m.place.zone.highmem)
 
 

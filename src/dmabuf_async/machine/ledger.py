@@ -47,13 +47,14 @@ class PinTable(Thing):
         return pins
 
     def holders(self, page: int) -> list[Actor]:
-        """Who pins this page, once for each pin."""
-        return [
+        """Who pins this page, once for each pin, in canonical order: whoever called first."""
+        found = [
             actor
             for actor, pins in self.of.items()
             for first, end in pins.ranges
             if first <= page < end
         ]  # fmt: skip
+        return sorted(found, key=lambda actor: actor.path)
 
 
 class Pins(Thing):
