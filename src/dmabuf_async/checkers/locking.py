@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.base import Checker, Found
+from dmabuf_async.machine.kmap import Map
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
@@ -45,6 +46,8 @@ class Deadlock(Checker):
             if givers is None:
                 return None  # it can go on, or anybody might help it
             for giver in givers:
+                if giver.ended and isinstance(member.op, Map):
+                    return None  # it may have handed its mapping on
                 if giver not in members:
                     members[giver] = None
                     queue.append(giver)
@@ -64,7 +67,9 @@ class Deadlock(Checker):
                 tail = f"{tail} (it has ended)" if all(giver.ended for giver in givers) else tail
             else:
                 tail = ", which nobody is left to bring about"
-            clauses.append(f"{member.name} waits to {member.op.describe()}{tail}")
+            said = member.op.describe()
+            what = f"for {said.removeprefix('wait ')}" if said.startswith("wait ") else f"to {said}"
+            clauses.append(f"{member.name} waits {what}{tail}")
         things = tuple(member.op.thing for member in members if member.op is not None)
         rule = "V11" if any(thing.KIND == "kmap slots" for thing in things) else "P7"
         return Found("deadlock", rule, "; ".join(clauses), members[0], things, tuple(members[1:]))
