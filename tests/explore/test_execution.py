@@ -9,8 +9,10 @@ import anyio
 import pytest
 
 from dmabuf_async.engine.core import Core
-from dmabuf_async.errors import ReplayDiverged
+from dmabuf_async.errors import ReplayDiverged, ScenarioError
 from dmabuf_async.explore.execution import ENGINES, Job, execute, execution, perform, perform_async
+from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.explore.single import single
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.strategies.random_walk import RandomWalk
@@ -121,3 +123,15 @@ def test_jobs_that_go_on_after_an_error_are_refused(make: Make) -> None:
 
     with pytest.raises(RuntimeError, match="must end"):
         perform(stubborn())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_task_that_would_end_the_program_is_the_scenarios_mistake(engine: str) -> None:
+    async def leaves(cell: Any) -> None:
+        await cell.store(1)
+        raise SystemExit(3)
+
+    program = Program("x.py:f", "x", lambda machine: machine.task("a", leaves, machine.cell("c")), b"")
+    for jobs in (single(program, Calm()), fuzz(program, Calm(), executions=2)):
+        with pytest.raises(ScenarioError, match=r"x.py:f: a task raises SystemExit\(3\)"):
+            perform(jobs, engine)

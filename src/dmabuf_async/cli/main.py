@@ -134,11 +134,11 @@ def bug(error: BaseException) -> str:
 def termination() -> Iterator[None]:
     """SIGTERM does what Ctrl-C does, on every engine; the former handler is put back."""
 
-    def terminate(number: int, frame: FrameType | None) -> None:
+    def terminate(_number: int, frame: FrameType | None) -> None:
         interrupt = signal.getsignal(signal.SIGINT)  # trio and asyncio put their own there while they run
         if not callable(interrupt):  # ignored, as in what a shell runs in the background
             raise KeyboardInterrupt
-        interrupt(number, frame)
+        interrupt(signal.SIGINT, frame)
 
     try:
         former = signal.signal(signal.SIGTERM, terminate)

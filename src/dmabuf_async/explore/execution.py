@@ -11,6 +11,7 @@ from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import inline
 from dmabuf_async.engine.core import MAX_STEPS, Core
 from dmabuf_async.engine.watch import Watch
+from dmabuf_async.errors import ScenarioError
 from dmabuf_async.trace.schedule import encode
 
 if TYPE_CHECKING:
@@ -105,6 +106,19 @@ def _told(jobs: Jobs[Result], error: BaseException) -> Result:
     except StopIteration as stop:
         return cast("Result", stop.value)
     raise RuntimeError("jobs must end when an execution raises")
+
+
+def is_interrupt(error: BaseException, program: Program) -> bool:
+    """Whether it was somebody from outside who ended the execution: Ctrl-C, or a cancelled loop.
+
+    Raises ScenarioError if it was a task, by SystemExit: no simulated task may end the program that simulates it.
+    """
+    if isinstance(error, SystemExit):
+        raise ScenarioError(
+            f"{program.name}: a task raises SystemExit({error.code!r}), which would end this program: let the task "
+            "return, or raise an exception"
+        ) from error
+    return not isinstance(error, Exception | GeneratorExit)
 
 
 @dataclass(frozen=True, slots=True)

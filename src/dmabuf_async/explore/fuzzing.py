@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.core import MAX_STEPS, Core
 from dmabuf_async.engine.watch import Watch
-from dmabuf_async.explore.execution import Job, Jobs
+from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
 from dmabuf_async.explore.verdict import Failure, Verdict
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.trace.events import Signature
@@ -83,7 +83,7 @@ def fuzz(
                 if progress.executions % COLLECT_EVERY == 0:
                     collect()
         except BaseException as error:
-            if isinstance(error, Exception | GeneratorExit):
+            if not is_interrupt(error, program):
                 raise
             interrupted = True
     show(progress)

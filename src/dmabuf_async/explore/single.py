@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.errors import ReplayDiverged
-from dmabuf_async.explore.execution import Execution, Jobs, execution
+from dmabuf_async.explore.execution import Execution, Jobs, execution, is_interrupt
 from dmabuf_async.explore.verdict import Failure, Verdict
 from dmabuf_async.strategies.base import STOP, ChoicePoint, RunInfo
 from dmabuf_async.strategies.replay import Replay
@@ -55,7 +55,7 @@ def single(
     except ReplayDiverged as error:
         raise ReplayDiverged(f"{program.name}, step {seen[-1][1].step + 1}: {error}") from error
     except BaseException as error:
-        if isinstance(error, Exception | GeneratorExit) or not seen:
+        if not is_interrupt(error, program) or not seen:
             raise
         done = _so_far(program, noted, seen[-1])
     assert done is not None  # a strategy that looks at one execution has that one left
