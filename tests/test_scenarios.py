@@ -135,3 +135,11 @@ def test_each_has_a_title_of_its_own() -> None:
 
 def test_there_are_at_least_two_dozen() -> None:
     assert len(BAD) >= 24
+
+
+def test_the_readme_of_the_catalogue_names_each_folder_and_where_to_begin() -> None:
+    rows = re.findall(
+        r"^\| `(\w+/)` \|.*\| `([\w.-]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {folder for folder, _ in rows} == {name.partition("/")[0] + "/" for name in NAMES}
+    assert [folder + file for folder, file in rows if not (ROOT / folder / file).is_file()] == []
