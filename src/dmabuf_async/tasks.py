@@ -27,7 +27,8 @@ class Group(Thing):
 
     The block ends when all children have ended. What children or the body raised
     comes out as an ExceptionGroup; ``Cancelled`` of a group that cancelled itself does
-    not come out.
+    not come out. Whoever was thrown ``Cancelled`` is not thrown another on its way out: the ops of
+    its clean-up are performed. ``Killed`` and interrupts of the body come out as they are.
     """
 
     __slots__ = ("cancelled", "children", "failures", "owner", "told")
@@ -44,8 +45,13 @@ class Group(Thing):
         self.told = False  # its cancellation has been delivered; nobody gets it twice
 
     async def spawn(self, function: Callable[..., Any], *arguments: Any, name: str = "") -> Actor:
-        """Start ``await function(*arguments)`` as a child on the same CPU and return it."""
-        child: Actor = await Spawn(self, function, arguments, name)
+        """Start ``await function(*arguments)`` as a child on the same CPU and return it.
+
+        Raises RuntimeError if the block is not entered yet, or has been left: nobody would wait for the child.
+        """
+        child: Actor | None = await Spawn(self, function, arguments, name)
+        if child is None:
+            raise RuntimeError("the group is not open: spawn inside its `async with` block, or what ends it first")
         return child
 
     async def join(self) -> None:
@@ -65,22 +71,28 @@ class Group(Thing):
     ) -> bool:
         if isinstance(error, RunOver):
             return False
-        if error is not None:
-            await Cancel(self)
+        stops: bool | None = None
         while True:
             try:
+                if error is not None:
+                    await Cancel(self)
                 await Join(self)
-                break
+                stops = await Close(self)
             except Cancelled as cancelled:  # an outer group: it reaches the children through this one
-                error = error or cancelled
-                await Cancel(self)
-        stops = await Close(self)
+                error = cancelled if error is None else error
+            else:
+                if self.owner is None:
+                    break  # else a stranger spawned one more after the join
+        if error is not None and not isinstance(error, Exception | Cancelled):
+            return False
         failures = list(self.failures)
         if isinstance(error, Exception):
             failures.append(error)
         if failures:
             raise ExceptionGroup("actors of a group failed", failures) from None
-        return isinstance(error, Cancelled) and bool(stops)
+        if isinstance(error, Cancelled) and not stops:
+            raise error  # it may have come when the body had been left
+        return error is not None
 
 
 class _GroupOp(Op):
@@ -113,22 +125,33 @@ class Open(_GroupOp):
 
 
 class Close(_GroupOp):
-    """All children have ended, and the body too. The result is True if a ``Cancelled`` of this group stops here."""
+    """All children have ended, and the body too. The result is True if a ``Cancelled`` of this group stops here.
+
+    None if it does not, or if there is a new child to wait for.
+    """
 
     __slots__ = ()
     kind = "close group"
 
     def apply(self, actor: Actor, outcome: int) -> bool | None:
         group = self.thing
-        outer = (*actor.groups, *(() if actor.group is None else (actor.group,)))
-        return (group.cancelled and not any(other.cancelled for other in outer if other is not group)) or None
+        if not all(child.ended for child in group.children):
+            return None
+        outer = actor.groups if actor.group is None else (actor.group, *actor.groups)
+        stops = group.cancelled and not any(other.cancelled for other in outer if other is not group)
+        group.cancelled = False  # nothing of it matters from here on
+        return stops or None
 
     def commit(self, actor: Actor) -> None:
-        actor.groups = tuple(group for group in actor.groups if group is not self.thing)
-        actor.cancelled = False
-        actor.rescope()
+        group = self.thing
+        if all(child.ended for child in group.children):
+            group.owner = None
+            actor.groups = tuple(other for other in actor.groups if other is not group)
+            outer = actor.groups if actor.group is None else (actor.group, *actor.groups)
+            actor.cancelled = actor.cancelled and any(other.cancelled for other in outer)  # it is still on its way out
+            actor.rescope()
 
-    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)
 
     def describe(self) -> str:
@@ -148,6 +171,8 @@ class Spawn(_GroupOp):
     def commit(self, actor: Actor) -> Any:
         run = actor.run
         assert run is not None
+        if self.thing.owner is None:
+            return None
         child = run.start(actor, self.name, self.thing, self.function, self.arguments)
         self.thing.children.append(child)
         if self.thing.cancelled:
@@ -212,7 +237,8 @@ def spread(group: Group, by: Actor) -> None:
     owner = group.owner
     reached = (*group.children, *(() if owner is None else (owner,)))
     for actor in reached:
-        if actor is not by and not actor.ended and not actor.cancelled:
+        fails = isinstance(actor.op, Fail)  # its coroutine has ended already
+        if actor is not by and not actor.ended and not actor.cancelled and not fails:
             by.run.deliver(actor, Cancelled())
 
 
