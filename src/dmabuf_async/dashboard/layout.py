@@ -19,20 +19,22 @@ _ASCII: Final = str.maketrans({"─": "-", "…": "~", "■": "#", "·": "."})
 _STOPPED: Final = {"ended": "ended", "deadlock": "deadlock", "cut": "cut at the step limit", "stopped": "stopped"}
 
 
+_MOST: Final = 30
+"""No screen has room for more findings."""
+
+
 class Section(NamedTuple):
     """A panel with a heading that can be made as high as there is room for it."""
 
     title: str
-    make: Callable[[int | None], list[Text]]
+    make: Callable[[int], list[Text]]
     """From the most lines that it may have."""
+    wants: int
+    """Lines that it could fill: 0 leaves it out."""
     least: int
     """Lines without which it is not worth showing."""
     aside: str = ""
     style: str = "bold"
-
-    def wants(self) -> int:
-        """Lines that it could fill."""
-        return len(self.make(None))
 
 
 class Screen:
@@ -97,7 +99,10 @@ def _narrow(
     snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int, height: int
 ) -> list[Text]:
     """One column; memory in one line, and what is shared in as few as possible."""
-    shared = Section("shared", lambda rows: panels.shared_in_brief(snapshot, width=width, rows=rows), 1)
+    brief_shared = panels.shared_in_brief(snapshot, width=width)
+    shared = Section(
+        "shared", lambda rows: panels.shared_in_brief(snapshot, width=width, rows=rows), len(brief_shared), 1
+    )
     brief = [panels.memory_in_brief(snapshot, width=width)] if height >= 8 and snapshot.zones else []
     sections = [
         _actors(snapshot, events, width),
@@ -115,12 +120,14 @@ def _wide(
     """Actors, steps and findings in full width; between them the machine in two columns."""
     left = (width - 2) // 2
     right = width - 2 - left
-    memory = Section("memory", lambda rows: panels.memory(snapshot, width=right, rows=rows), 2)
+    zones = sum(zone.total > 0 for zone in snapshot.zones)
+    memory = Section("memory", lambda rows: panels.memory(snapshot, width=right, rows=rows), zones, 2)
     side = right if snapshot.buffers else left
-    shared = Section("shared", lambda rows: panels.shared(snapshot, width=side, rows=rows), 2)
+    things = len(snapshot.shared)
+    shared = Section("shared", lambda rows: panels.shared(snapshot, width=side, rows=rows), things, 2)
     columns = ([_buffers(snapshot, left)], [memory, shared]) if snapshot.buffers else ([shared], [memory])
-    tall = max(sum(1 + section.wants() for section in column if section.wants()) for column in columns)
-    machine = Section("", lambda rows: [Text()] * min(tall, tall if rows is None else rows), 6)
+    tall = max(sum(1 + section.wants for section in column if section.wants) for column in columns)
+    machine = Section("", lambda _: [], tall, 6)  # only its height: the columns are put together below
     sections = [
         _actors(snapshot, events, width),
         machine,
@@ -146,19 +153,22 @@ def _actors(snapshot: Snapshot, events: Sequence[Event], width: int) -> Section:
     return Section(
         "actors",
         lambda rows: panels.actors(snapshot, width=width, rows=rows, current=current),
+        len(snapshot.actors),
         3,
         aside=f"{ended} of {len(snapshot.actors)} ended" if ended else "",
     )
 
 
 def _buffers(snapshot: Snapshot, width: int) -> Section:
-    return Section("buffers", lambda rows: panels.buffers(snapshot, width=width, rows=rows), 2)
+    wants = panels.height_of_buffers(snapshot)
+    return Section("buffers", lambda rows: panels.buffers(snapshot, width=width, rows=rows), wants, 2)
 
 
 def _steps(snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int) -> Section:
     return Section(
         "steps",
         lambda rows: history.steps(snapshot, events, findings, width=width, rows=rows),
+        1 + len(events),
         4,
         aside="newest last",
     )
@@ -171,6 +181,7 @@ def _findings(snapshot: Snapshot, findings: Sequence[Finding], width: int) -> Se
     return Section(
         "findings",
         lambda rows: history.findings(findings, width=width, rows=rows, over=over),
+        len(history.findings(findings[:_MOST], width=width)),
         2 if findings else 1,
         aside=", ".join(filter(None, (f"{primary} primary" * bool(primary), f"{follow} follow" * bool(follow)))),
         style=BROKEN if findings else "bold",
@@ -204,7 +215,7 @@ def _shares(sections: Sequence[Section], height: int) -> list[int]:
     In turn, each gets what it cannot do without; then what it wants, the steps last, but no more than a
     third; then the rest. What nobody wants goes to the steps, so that findings stay at the bottom.
     """
-    wants = [section.wants() for section in sections]
+    wants = [section.wants for section in sections]
     kept: list[int] = []
     room = height
     for index in sorted(range(len(sections)), key=lambda index: _importance(sections[index])):

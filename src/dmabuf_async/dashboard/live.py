@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,9 @@ class Dashboard:
             try:
                 self._live.start(refresh=True)
             except BaseException:  # an interrupt may come between the alternate screen and here
-                self._live.stop()
+                with suppress(IndexError):  # rich takes back even what it had not come to put there
+                    self._live.stop()
+                self._restore()
                 raise
         return self
 
@@ -57,10 +60,13 @@ class Dashboard:
         if self.shows:
             try:
                 self._live.stop()
-            except BaseException:  # a second interrupt, or a broken drawing: the terminal comes first
-                self._live.console.show_cursor()
-                self._live.console.set_alt_screen(False)
+            except BaseException:  # a second interrupt: the terminal comes first
+                self._restore()
                 raise
+
+    def _restore(self) -> None:
+        self._live.console.show_cursor()
+        self._live.console.set_alt_screen(False)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.height or options.max_height

@@ -151,6 +151,11 @@ def buffers(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[
     ]
 
 
+def height_of_buffers(snapshot: Snapshot) -> int:
+    """How many lines :func:`buffers` could fill."""
+    return sum(1 + len(_runs(buffer)) for buffer in snapshot.buffers)
+
+
 def _buffer(buffer: BufferView, name: int, width: int, hue: dict[str, str]) -> Text:
     references = f"{buffer.references} reference{'s' * (buffer.references != 1)}"
     lock = line("lock free", "dim")
