@@ -184,11 +184,12 @@ class Answers:
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs(), answers)
 def test_random_programs_show_the_same_on_all_engines(spec: Spec, answers: list[int]) -> None:
-    strategies = [Answers(answers), RandomWalk(1)]
-    (calm, walk) = campaign(spec.machine, strategies, "inline", footprints=True)
+    def strategies() -> list[Strategy]:
+        return [Answers(answers), RandomWalk(1)]
+
+    (calm, walk) = campaign(spec.machine, strategies(), "inline", footprints=True)
     for engine in HOSTED:
-        strategies = [Answers(answers), RandomWalk(1)]
-        for ours, one in zip((calm, walk), campaign(spec.machine, strategies, engine, footprints=True), strict=True):
+        for ours, one in zip((calm, walk), campaign(spec.machine, strategies(), engine, footprints=True), strict=True):
             check_same(ours, one, engine)
     for engine in ENGINES:
         (one,) = campaign(spec.machine, [Replay(walk.choices)], engine, footprints=True)
