@@ -42,11 +42,11 @@ class Pool(Thing):
         It is the object that was made for the same call of an earlier execution, if there
         was one: so results, and the ops that hold them, mean the same in all executions.
         """
-        key = (actor.path, actor.mapped, number, buffer, page, atomic)
+        key = (actor, actor.mapped, number, buffer, page, atomic)
         mapping = self._known.get(key)
         if mapping is None:
             mapping = Mapping(actor, number, buffer, page, atomic)
-            if actor.table is not None:
+            if actor.parent is None:  # a spawned one is another actor in every execution
                 self._known[key] = mapping
         else:
             mapping.restore(mapping.initial)
