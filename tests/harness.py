@@ -185,3 +185,22 @@ def filled(machine: Machine, zone: str = "ram", pages: int = 1, name: str = "b")
     buffer = machine.buffer(name, pages)
     fill(buffer, machine.zones[zone])
     return buffer
+
+
+def loads(*lengths: int) -> Build:
+    """Tasks that make so many steps each, none of which disables another."""
+
+    def build(machine: Machine) -> Any:
+        order: list[str] = []
+
+        async def work(name: str, length: int) -> None:
+            for _ in range(length):
+                await machine.things["cell c"].load()  # type: ignore[attr-defined]
+                order.append(name)
+
+        machine.cell("c")
+        for name, length in zip("abcd", lengths, strict=False):
+            machine.task(name, work, name, length, cpu=ord(name) % 2)
+        return lambda: "".join(order)
+
+    return build

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.harness import Build, Ran, execute
-from tests.programs import BufferSpec, Spec, TaskSpec, specs
 
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.checkers.catalogue import CHECKERS
@@ -29,6 +27,8 @@ from dmabuf_async.scenario.python import from_function
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.tasks import Group
 from dmabuf_async.thing import Thing
+from tests.harness import Build, Ran, execute
+from tests.programs import BufferSpec, Spec, TaskSpec, specs
 
 
 class Move(Op):

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+import pytest
+
 from dmabuf_async.drivers.static import StaticExporter
+from dmabuf_async.errors import KernelError
+from dmabuf_async.machine.kmap import AtomicKmapCall, MapAtomic, UnmapAtomic
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.protocol.rfc2012 import get_backing_storage, kmap_atomic, kunmap_atomic, put_backing_storage
-from tests.harness import all_executions, execute, machine_for
+from tests.harness import all_executions, execute, filled, machine_for
 
 
 def holding(other_cpu: int) -> Any:
@@ -50,3 +56,31 @@ def test_a_cpu_belongs_to_who_made_the_latest_atomic_mapping() -> None:
     assert ran.machine.cpus[0].atomic == ()
     assert ran.texts()[-1] == "writer: store c 1"
     assert holder.cpu is cpu
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_fault_lets_nobody_run_on_a_cpu_that_another_keeps_atomic(waits: bool) -> None:
+    def build(machine: Machine) -> None:
+        (buffer, cell) = filled(machine), machine.cell("c", 1)
+
+        async def hold() -> None:
+            mapping: Any = await AtomicKmapCall(buffer, 0, atomic=True)
+            await MapAtomic(mapping, None)
+            await cell.load()
+            await UnmapAtomic(mapping)
+
+        async def other() -> None:
+            with suppress(KernelError):
+                if waits:
+                    await cell.wait("==", 1, interruptible=True)
+                else:
+                    await machine.zones["ram"].alloc(buffer.pages[0])
+
+        machine.task("holder", hold)
+        machine.task("other", other)
+
+    for ran in all_executions(build, sizes=Sizes(eintr=1, enomem=1), checkers=(), trace=True):
+        kept = ran.texts()
+        begin = next(at for at, text in enumerate(kept) if text.endswith("atomic"))
+        end = next(at for at, text in enumerate(kept) if "kunmap_atomic" in text)
+        assert all(text.startswith("holder") for text in kept[begin:end])
