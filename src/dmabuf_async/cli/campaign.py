@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from dmabuf_async.cli import commands, exits
+from dmabuf_async.cli.interrupts import noted
 from dmabuf_async.cli.main import bug
 from dmabuf_async.cli.options import loaded
 from dmabuf_async.cli.progress import Progress
@@ -22,6 +24,7 @@ from dmabuf_async.strategies.random_walk import RandomWalk
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.fuzzing import Progress as Counts
     from dmabuf_async.scenario.program import Program
 
 
@@ -45,6 +48,7 @@ class Campaign:
         self.budget = budget
         self.lanes = lanes
         self.verdicts: list[Verdict] = []
+        self._check: Callable[[], None] = _nothing
 
     def explore(self, paths: Sequence[str]) -> int:
         """Everything that the paths name; returns the exit code of all."""
@@ -54,7 +58,7 @@ class Campaign:
         table = Table(self.console, names, self.budget.executions)
         interrupted = False
         try:
-            with Progress(self.console, len(names)) as progress:
+            with Progress(self.console, len(names)) as progress, self._interrupts() as self._check:
                 for index, one in enumerate(found):
                     left = self._share(began, len(found) - index)
                     program, verdict = (None, one) if isinstance(one, Verdict) else self._explored(one, left, progress)
@@ -63,6 +67,7 @@ class Campaign:
                     self._tell(table, program, verdict)
                     if verdict.interrupted:
                         break
+                    self._check()
         except KeyboardInterrupt:
             interrupted = True
         seconds = time.monotonic() - began
@@ -100,6 +105,10 @@ class Campaign:
             return float("inf")
         return max(0.0, self.budget.seconds - (time.monotonic() - began)) / left
 
+    def _interrupts(self) -> AbstractContextManager[Callable[[], None]]:
+        """An interrupt may hit the inline engine anywhere; a loop is asked whether there was one, now and then."""
+        return nullcontext(_nothing) if self.budget.engine == "inline" else noted()
+
     def _explored(self, name: str, seconds: float, progress: Progress) -> tuple[Program | None, Verdict]:
         budget = self.budget
         program = None
@@ -111,13 +120,17 @@ class Campaign:
                 executions=budget.executions or _NO_END,
                 seconds=seconds,
                 max_steps=budget.max_steps,
-                show=progress.of(name, budget.executions, seconds),
+                show=partial(self._show, progress.of(name, budget.executions, seconds)),
             )
             return program, perform(jobs, budget.engine)
         except KeyboardInterrupt:
             return program, _interrupted(name)
         except Exception as error:  # noqa: BLE001 - the other scenarios are still to be explored
             return program, _failed(name, error)
+
+    def _show(self, draw: Callable[[Counts], None], counts: Counts) -> None:
+        draw(counts)
+        self._check()
 
     def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
         shown = None
@@ -161,6 +174,10 @@ class Campaign:
 
 
 _NO_END = 1 << 62
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""
 
 
 def _failed(name: str, error: Exception) -> Verdict:

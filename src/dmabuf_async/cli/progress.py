@@ -55,12 +55,13 @@ class Progress:
                 console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
             )
             self._live.start()
-        line = Table.grid(padding=(0, 1))
+        # What a terminal shows of Ctrl-C still finds room in the line, and goes with it.
+        line = Table.grid(padding=(0, 1), expand=False)
+        line.width = max(20, self._live.console.width - 4)
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True)
-        line.expand = True
         line.add_row(
             Text(f"{self._at}/{self._scenarios}", "bold"),
             Text(_tail(name)),

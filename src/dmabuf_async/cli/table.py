@@ -100,15 +100,14 @@ class Table:
         if left:
             parts.append(f"{left} not explored")
         executions = sum(verdict.executions for verdict in verdicts)
-        steps = sum(verdict.steps for verdict in verdicts)
-        rate = f", {executions / seconds:,.0f} executions/s" if seconds > 0 and executions else ""
+        rate = f" ({executions / seconds:,.0f}/s)" if seconds > 0 and executions else ""
         scenarios = f"{self._asked:,} scenario{'s' * (self._asked != 1)}"
         style = "good" if not left and set(kinds) <= {exits.AS_EXPECTED} else "head"
         if self._asked > 1:
             self._console.line()
         self._console.line(f"{scenarios}: {', '.join(parts) or 'nothing to explore'}", style)
         each = f"{self._usual} each: " if self._usual and verdicts else ""
-        self._console.line(f"{each}{executions:,} executions, {steps:,} steps in {seconds:.1f} s{rate}", "dim")
+        self._console.line(f"{each}{executions:,} executions in {seconds:.1f} s{rate}", "dim")
 
 
 def outcome(verdict: Verdict) -> str:
@@ -128,9 +127,10 @@ def outcome(verdict: Verdict) -> str:
 
 def effort(verdict: Verdict) -> str:
     """The strength of a verdict, and what it rests on."""
-    strength = verdict.strength if not verdict.error else ""
+    strength = "" if verdict.error or verdict.interrupted else verdict.strength
     if verdict.executions and f"{verdict.executions:,}" not in strength:
-        strength = f"{strength}, {verdict.executions:,} execution{'s' * (verdict.executions != 1)}"
+        made = f"{verdict.executions:,} execution{'s' * (verdict.executions != 1)}"
+        strength = f"{strength}, {made}" if strength else made
     return f"{strength}, {verdict.cut:,} of them cut at the step limit" if verdict.cut else strength
 
 

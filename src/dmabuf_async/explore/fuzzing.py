@@ -57,7 +57,7 @@ def fuzz(
     """The jobs of a campaign: at most so many executions, and at most so many seconds.
 
     It goes on past expected findings, as there may be others. ``show`` is called
-    now and then. An interrupt ends it with the verdict so far.
+    now and then, and may raise KeyboardInterrupt. An interrupt ends it with the verdict so far.
     """
     machines = program.machines()
     checkers = tuple(checkers)
@@ -82,11 +82,11 @@ def fuzz(
                     break
                 if progress.executions % COLLECT_EVERY == 0:
                     collect()
+            show(progress)
         except BaseException as error:
             if not is_interrupt(error, program):
                 raise
             interrupted = True
-    show(progress)
     return judge(program, strategy, progress, time.monotonic() - began, interrupted=interrupted)
 
 
