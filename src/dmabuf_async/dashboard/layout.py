@@ -73,8 +73,6 @@ def screen(
     small one leaves out what matters least. ``events`` are the latest steps, as many as
     the caller likes. ``title`` says what is being run.
     """
-    if height <= 0 or width <= 0:
-        return Screen(())
     arrange = _wide if width >= WIDE and height >= 30 else _narrow
     lines = [_head(snapshot, title, width), *arrange(snapshot, events, findings, width, height - 1)]
     return Screen(lines[:height])

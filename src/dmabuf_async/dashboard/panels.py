@@ -157,6 +157,7 @@ def height_of_buffers(snapshot: Snapshot) -> int:
 
 
 def _buffer(buffer: BufferView, name: int, width: int, hue: dict[str, str]) -> Text:
+    exporter = buffer.exporter or "no exporter"
     references = f"{buffer.references} reference{'s' * (buffer.references != 1)}"
     lock = line("lock free", "dim")
     if buffer.lock:
@@ -166,7 +167,7 @@ def _buffer(buffer: BufferView, name: int, width: int, hue: dict[str, str]) -> T
         width,
         Cell(name, called(buffer.name, name), "bold"),
         Cell(len(pages), pages, "dim"),
-        Cell(max(8, len(buffer.exporter)), buffer.exporter or "no exporter", "dim"),
+        Cell(widest([exporter], width), exporter, "dim"),
         Cell(len(references), references if buffer.references else "released", "dim" if buffer.references else BROKEN),
         Cell(lock.cell_len, lock),
     )
@@ -280,7 +281,7 @@ def _owners(zone: ZoneView) -> Text:
         if not buffer:
             parts += [line(f"({len(run)} free)", "dim")] if len(run) > 8 else [line(".", "dim")] * len(run)
         elif len(run) > 4:
-            parts.append(line(f"{run[0]}..{run[-1].removeprefix(buffer)}"))
+            parts.append(line(f"{run[0].removesuffix(']')}..{run[-1].rpartition('[')[2]}"))
         else:
             parts += [line(owner) for owner in run]
     return Text(" ", no_wrap=True).join(parts)
