@@ -12,6 +12,7 @@ from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.protocol.rfc2012 import get_backing_storage, kmap, kmap_atomic, kunmap
 from dmabuf_async.strategies.random_walk import RandomWalk
+from dmabuf_async.tasks import Group
 from dmabuf_async.trace.events import Finding
 from tests.checkers.conftest import furnish
 from tests.harness import all_executions, codes, execute
@@ -154,13 +155,16 @@ def test_who_holds_a_slot_and_can_go_on_is_no_deadlock() -> None:
     assert deadlocks(build, Sizes(highmem=2, kmap_slots=1)) == []
 
 
-def test_a_slot_whose_mapping_was_handed_on_is_given_back_by_another() -> None:
+@pytest.mark.parametrize(("ends", "spawned"), [(False, False), (True, False), (False, True)])
+def test_a_slot_whose_mapping_was_handed_on_is_given_back_by_another(ends: bool, spawned: bool) -> None:
     def build(machine: Machine) -> None:
         fb = furnish(machine, 2, "static", "high")
         handed = machine.cell("handed", None)
 
         async def maker() -> None:
             await handed.store(await kmap(fb, 0))
+            if not ends:
+                await kunmap(await kmap(fb, 1))
 
         async def waiter() -> None:
             await handed.wait("!=", None)
@@ -170,11 +174,63 @@ def test_a_slot_whose_mapping_was_handed_on_is_given_back_by_another() -> None:
             await handed.wait("!=", None)
             await kunmap(await handed.load())
 
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(other)
+                await maker()
+
+        if spawned:
+            machine.task("parent", parent)
+            return
         machine.task("maker", maker, cpu=0)
-        machine.task("waiter", waiter, cpu=0)
+        if ends:
+            machine.task("waiter", waiter, cpu=0)
         machine.task("other", other, cpu=1)
 
     assert deadlocks(build, Sizes(highmem=2, kmap_slots=1)) == []
+
+
+def test_a_daemon_does_not_hide_that_slots_are_waited_for_for_ever() -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 2, "static", "high")
+        turns = machine.counter("turns")
+
+        async def work() -> None:
+            await kmap(fb, 0)
+            await kmap(fb, 1)
+
+        async def busy() -> None:
+            while True:
+                await turns.add(1)
+
+        async def other() -> None:
+            await turns.add(1)
+
+        machine.task("other", other)
+        machine.task("work", work)
+        machine.task("busy", busy, daemon=True)
+
+    ran = execute(build, sizes=Sizes(highmem=2, kmap_slots=1), max_steps=40)
+    assert [finding.step for finding in ran.findings if finding.code == "deadlock"] == [6]
+
+
+def test_that_slots_are_waited_for_for_ever_is_told_once_whoever_else_there_is() -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 2, "static", "high")
+        cell = machine.cell("cell")
+
+        async def work() -> None:
+            await kmap(fb, 0)
+            await kmap(fb, 1)
+
+        async def other() -> None:
+            await cell.store(1)
+
+        machine.task("work", work)
+        machine.task("other", other)
+
+    for ran in all_executions(build, sizes=Sizes(highmem=2, kmap_slots=1)):
+        assert [finding.rule for finding in ran.findings if finding.code == "deadlock"] == ["V11"]
 
 
 def test_who_is_kept_off_its_cpu_waits_for_whoever_is_atomic_there() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.base import Checker, Found
@@ -23,6 +23,14 @@ def blockers(actor: Actor) -> tuple[Actor, ...] | None:
         if owner is not actor:
             return (owner,)
     return None if actor.op is None else actor.op.blockers(actor)
+
+
+def family(actors: Iterable[Actor]) -> Iterator[Actor]:
+    """These, and all that they have spawned in groups that are open."""
+    for actor in actors:
+        yield actor
+        for group in actor.groups:
+            yield from family(group.children)
 
 
 class Deadlock(Checker):
@@ -46,11 +54,13 @@ class Deadlock(Checker):
             if givers is None:
                 return None  # it can go on, or anybody might help it
             for giver in givers:
-                if giver.ended and isinstance(member.op, Map):
-                    return None  # it may have handed its mapping on
                 if giver not in members:
                     members[giver] = None
                     queue.append(giver)
+        if any(isinstance(member.op, Map) for member in members) and any(
+            not other.ended and not other.daemon and other not in members for other in family(machine.actors)
+        ):
+            return None  # a mapping may have been handed to it; if it was not, the end will tell
         # Whoever closed the circle, it is the same deadlock.
         return self.stated(sorted((member for member in members if not member.ended), key=lambda member: member.path))
 
