@@ -45,7 +45,7 @@ def test_the_latest_steps_are_kept() -> None:
 
 def test_what_broke_is_told_before_words_and_before_who_was_preempted() -> None:
     (line,) = told(history.steps(SNAPSHOT, EVENTS[1:2], (BROKEN,), width=45))
-    assert line == "x   2  b (cpu1)  alloc frame …  x stale-kmap"
+    assert line == "x   2  b (cpu1)  alloc frame f…  x stale-kmap"
 
 
 def test_primary_findings_come_before_what_follows() -> None:

@@ -132,6 +132,7 @@ def buffers(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[
     views = snapshot.buffers
     runs = [_runs(buffer) for buffer in views]
     name = widest((buffer.name for buffer in views), width // 3)
+    kind = widest((_exporter(buffer) for buffer in views), width // 4)
     total = sum(1 + len(found) for found in runs)
     if rows is not None and total > rows:
         fit = max(1, (rows - 1) // 2)  # so many buffers with a line for their pages each
@@ -142,12 +143,12 @@ def buffers(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[
         for index, buffer in enumerate(views):
             share = min(len(runs[index]), max(1, left - sum(min(1, len(run)) for run in runs[index + 1 :])))
             left -= share
-            lines += [_buffer(buffer, name, width, hue), *_pages(runs[index], share, width, hue)]
+            lines += [_buffer(buffer, name, kind, width, hue), *_pages(runs[index], share, width, hue)]
         return [*lines, more(hidden, "buffer")] if hidden else cut(lines, rows)
     return [
         text
         for buffer, found in zip(views, runs, strict=True)
-        for text in (_buffer(buffer, name, width, hue), *_pages(found, len(found), width, hue))
+        for text in (_buffer(buffer, name, kind, width, hue), *_pages(found, len(found), width, hue))
     ]
 
 
@@ -156,8 +157,7 @@ def height_of_buffers(snapshot: Snapshot) -> int:
     return sum(1 + len(_runs(buffer)) for buffer in snapshot.buffers)
 
 
-def _buffer(buffer: BufferView, name: int, width: int, hue: dict[str, str]) -> Text:
-    exporter = buffer.exporter or "no exporter"
+def _buffer(buffer: BufferView, name: int, kind: int, width: int, hue: dict[str, str]) -> Text:
     references = f"{buffer.references} reference{'s' * (buffer.references != 1)}"
     lock = line("lock free", "dim")
     if buffer.lock:
@@ -167,10 +167,14 @@ def _buffer(buffer: BufferView, name: int, width: int, hue: dict[str, str]) -> T
         width,
         Cell(name, called(buffer.name, name), "bold"),
         Cell(len(pages), pages, "dim"),
-        Cell(widest([exporter], width), exporter, "dim"),
+        Cell(kind, _exporter(buffer), "dim"),
         Cell(len(references), references if buffer.references else "released", "dim" if buffer.references else BROKEN),
         Cell(lock.cell_len, lock),
     )
+
+
+def _exporter(buffer: BufferView) -> str:
+    return buffer.exporter or "no exporter"
 
 
 def _runs(buffer: BufferView) -> list[list[tuple[int, PageView]]]:
