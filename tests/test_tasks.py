@@ -557,23 +557,6 @@ def test_a_kill_comes_out_of_a_group_as_it_is_after_its_children_have_ended(run:
     assert run(build, [1], sizes=Sizes(kills=1)).observed == ["child", "exit"]
 
 
-@pytest.mark.xfail(strict=True, reason="Actor.rescope forgets that its end disables the killer")
-def test_an_op_of_a_process_reads_that_it_lives_after_a_group_too() -> None:
-    contexts = []
-
-    async def body() -> None:
-        async with Group():
-            pass
-
-    def build(machine: Machine) -> None:
-        actor = machine.task("process", body, user=True)
-        contexts.append(actor)
-
-    execute(build, sizes=Sizes(kills=1))
-    (actor,) = contexts
-    assert actor in actor.context
-
-
 # The end of a run -----------------------------------------------------------------------------------------
 
 

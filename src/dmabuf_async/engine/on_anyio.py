@@ -142,12 +142,13 @@ class _Stage:
 
     async def play(self) -> None:
         """Until the run is over."""
+        first = self.core.advance()
+        if first is None:
+            return
         try:
             async with anyio.create_task_group() as self.group:
-                first = self.core.advance()
-                if first is not None:
-                    self.hand_on(first)
-                    await self.baton.wait(None)
+                self.hand_on(first)
+                await self.baton.wait(None)
                 self.over = True
                 self.baton.give_all()  # hosts whose actors are still suspended
         except BaseExceptionGroup as errors:  # what hosts raise is in `error`; but an interrupt can hit anywhere
