@@ -166,7 +166,7 @@ def check_commutation(spec: Spec, answers: Sequence[int]) -> None:
         assert both[a] == both[b], f"{before[a][0].op!r} {a.outcome} and {before[b][0].op!r} {b.outcome}"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs(spinner=True), answers)
 def test_steps_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
     check_commutation(spec, answers)

@@ -28,7 +28,7 @@ from dmabuf_async.thing import Thing
 from tests.harness import all_executions, execute, machine_for
 from tests.programs import BufferSpec, Spec, TaskSpec, answers, specs
 
-SLOW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def states(machine: Machine, core: Core | None = None) -> dict[str, Any]:
