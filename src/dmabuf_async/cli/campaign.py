@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,7 +57,7 @@ class Campaign:
         table = Table(self.console, names, self.budget.executions)
         interrupted = False
         try:
-            with Progress(self.console, len(names)) as progress, self._interrupts() as self._check:
+            with Progress(self.console, len(names)) as progress, noted() as self._check:
                 for index, one in enumerate(found):
                     left = self._share(began, len(found) - index)
                     program, verdict = (None, one) if isinstance(one, Verdict) else self._explored(one, left, progress)
@@ -104,10 +103,6 @@ class Campaign:
         if self.budget.seconds is None:
             return float("inf")
         return max(0.0, self.budget.seconds - (time.monotonic() - began)) / left
-
-    def _interrupts(self) -> AbstractContextManager[Callable[[], None]]:
-        """An interrupt may hit the inline engine anywhere; a loop is asked whether there was one, now and then."""
-        return nullcontext(_nothing) if self.budget.engine == "inline" else noted()
 
     def _explored(self, name: str, seconds: float, progress: Progress) -> tuple[Program | None, Verdict]:
         budget = self.budget

@@ -1,4 +1,7 @@
-"""Interrupts that wait for a good moment: an event loop hit in the middle of its own work loses things."""
+"""Interrupts that wait for a good moment.
+
+One that hits an event loop in its own work loses tasks, and one that hits a finaliser is swallowed.
+"""
 
 from __future__ import annotations
 
