@@ -237,19 +237,16 @@ def test_what_once_went_wrong_or_might_commutes_all_along(name: str) -> None:
             check_commutation(spec, schedule[:length])
 
 
-@pytest.mark.xfail(strict=True, reason="Actor.rescope forgets that every op of a process reads whether it is killed")
 def test_the_end_of_a_user_process_with_a_group_conflicts_with_its_kill() -> None:
     spec = Spec((task(("group", (), False), ("load", "y"), user=True),), sizes=Sizes(kills=1), spinner=True)
     for length in range(12):
         check_commutation(spec, [0] * length)
 
 
-@pytest.mark.xfail(strict=True, reason="the end of the last task stops the clock, which its last step doesn't touch")
 def test_the_end_of_the_last_task_conflicts_with_the_clock_of_a_daemon() -> None:
     check_commutation(Spec((task(("load", "x")), task(("sleep", 1), cpu=1, daemon=True))), [1])
 
 
-@pytest.mark.xfail(strict=True, reason="deadlocks are looked for when somebody begins to wait, not when somebody ends")
 def test_who_waits_for_a_lock_whose_holder_ends_is_in_a_deadlock_at_once() -> None:
     machine = Machine()
     mutex, cell = machine.mutex("m"), machine.cell("spin")

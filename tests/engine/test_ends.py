@@ -237,14 +237,7 @@ def test_an_assertion_that_does_not_hold_is_told(run: Run) -> None:
     assert [finding.code for finding in run(one(task)).findings] == ["assertion"]
 
 
-@pytest.mark.parametrize(
-    "later",
-    [
-        pytest.param(False, marks=pytest.mark.xfail(strict=True, reason="Parking.raised: no op yet is a foreign one")),
-        True,
-    ],
-    ids=["at once", "after an op"],
-)
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "after an op"])
 def test_an_attribute_error_of_an_actor_is_not_taken_for_a_foreign_await(run: Run, later: bool) -> None:
     async def task(machine: Machine) -> None:
         if later:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dmabuf_async.engine.parking import Parking
+from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES
 from dmabuf_async.strategies.base import STOP, RunInfo
 
@@ -23,7 +23,7 @@ MAX_STEPS = 10_000
 """Where an execution is cut, unless told otherwise (DESIGN 7)."""
 
 
-class Core(Parking):
+class Core(Choosing):
     """One execution of a program: a pure function of (program, answers of the strategy).
 
     ``choices`` are the answers given so far: together with the program they are

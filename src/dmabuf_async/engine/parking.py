@@ -14,14 +14,12 @@ from dmabuf_async.engine.table import Entry, Table, Trail, hashed, revived
 from dmabuf_async.errors import ForeignAwait, RunOver, ScenarioError, Unwind
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.clock import Fire
-from dmabuf_async.ops import CALM, COMMON, CONDITIONAL, STRUCTURAL, Op, Settle
-from dmabuf_async.strategies.base import STOP, ChoicePoint, Option
+from dmabuf_async.ops import COMMON, CONDITIONAL, STRUCTURAL, Op, Settle
 from dmabuf_async.tasks import Deliver, Fail, Group, Kill
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.machine import Machine
-    from dmabuf_async.strategies.base import Strategy
 
 ENVIRONMENT = 1 << 30
 """First number in the paths of the environment's actors, so that they come last."""
@@ -34,10 +32,6 @@ NOBODY = Actor("nobody", (), None, RunOver, ())
 class Parking:
     """The actors of one execution."""
 
-    strategy: Strategy
-    choices: list[int]
-    steps: int
-    max_steps: int
     limit: int
     """Below so many steps, a choice among several that are ready needs no further look."""
     tabled: bool
@@ -52,8 +46,6 @@ class Parking:
         self.started: list[Actor] = []  # to be resumed before the next choice, last first
         self.live = 0  # actors that have not ended, daemons aside
         self.current = NOBODY
-        self.point = ChoicePoint(self)
-        self.stopped = ""
         self.stubborn: list[str] = []  # actors that did not end when they were told to
         self._clock: Actor | None = None
         self._killers: list[Actor] = []
@@ -68,6 +60,11 @@ class Parking:
             self._admit(actor, tabled=tabled)
             actor.ready = True
         self.ready += machine.actors  # in the order of their paths
+        if any(actor.daemon for actor in machine.actors):
+            for actor in machine.actors:
+                if not actor.daemon:  # the end of the last one stops the clock, and any op may be its last
+                    actor.ended_by = (machine.clock,)
+                    actor.rescope()
         self.started.reverse()
         sizes = machine.sizes
         if sizes.eintr or sizes.kills:
@@ -76,7 +73,8 @@ class Parking:
         if sizes.kills:
             for target in machine.actors:
                 if target.user:
-                    target.context = (*target.context, target)
+                    target.ended_by = (*target.ended_by, target)
+                    target.rescope()
                     killer = self._environment(f"killer of {target.name}")
                     killer.op = Kill(target, machine.faults)
                     killer.needs = Kill.needs
@@ -145,6 +143,7 @@ class Parking:
             (*parent.path, number), parent.cpu, function, arguments,
         )  # fmt: skip
         child.parent, child.group, child.daemon = parent, group, parent.daemon
+        child.ended_by = tuple(thing for thing in parent.ended_by if thing is self.machine.clock)
         child.initial = child.state()
         child.rescope()
         self._admit(child)
@@ -250,115 +249,12 @@ class Parking:
                 self.leave(actor)
         return result
 
-    # Choices -----------------------------------------------------------------
-
-    def who(self) -> Actor | None:
-        """Who goes next, when it takes more than a look; None if the run is over."""
-        ready, faults = self.ready, self.faults
-        if faults is not None:
-            self.list_faults()
-        if (faults is not None or not ready or not self.live) and self.is_over():
-            return None
-        if self.steps >= self.max_steps:
-            self.stopped = "cut"
-            return None
-        count = len(ready) + (0 if faults is None else len(faults))
-        if count == 1:
-            return self.option(0)
-        self.point.n = count
-        picked = self.strategy.choose(self.point)
-        if not 0 <= picked < count:
-            self.refuse(picked, count)
-            return None
-        self.choices.append(picked)
-        return self.option(picked)
-
-    def refuse(self, picked: int, count: int) -> None:
-        """The answer to a choice point is not one of its options: STOP, or a mistake of the strategy."""
-        if picked != STOP:
-            raise IndexError(f"{type(self.strategy).__name__} chose {picked} of {count} options")
-        self.stopped = "stopped"
-
-    def option(self, index: int) -> Actor:
-        """The actor that is option ``index`` in canonical order."""
-        ready, current = self.ready, self.current
-        if index >= len(ready):
-            assert self.faults is not None
-            return self.faults[index - len(ready)]
-        if current.ready:
-            if index == 0:
-                return current
-            if index <= ready.index(current):
-                return ready[index - 1]
-        return ready[index]
-
-    def options(self) -> list[Option]:
-        """All answers to the question who goes next."""
-        faults = self.faults or []
-        found = []
-        for index in range(len(self.ready) + len(faults)):
-            actor = self.option(index)
-            assert actor.op is not None
-            outcome = "" if actor.ready or actor.cpu is None else actor.op.outcomes(actor)[1]
-            found.append(Option(actor, actor.op, outcome))
-        return found
-
-    def announced(self) -> list[Option]:
-        """What every actor stands before."""
-        return [Option(actor, actor.op, "") for actor in self.actors if actor.op is not None]
-
-    def list_faults(self) -> None:
-        """What the environment may do now: kill a process, interrupt a wait that is blocked."""
-        assert self.faults is not None
-        self.faults.clear()
-        for killer in self._killers:
-            assert killer.op is not None
-            if killer.op.enabled(killer):
-                self.faults.append(killer)
-        if self.machine.faults.eintr:
-            self.faults += [
-                actor
-                for actor in self.actors
-                if not actor.ready
-                and actor.op is not None
-                and len(actor.op.outcomes(actor)) > 1
-                and not (actor.cpu is not None and actor.cpu.closed_to(actor))
-            ]
-
-    def what(self, actor: Actor, op: Op) -> int:
-        """What becomes of the op just picked: calm, unless it may fail and the strategy says so."""
-        names = op.outcomes(actor)
-        if not actor.ready:
-            return 1  # it is blocked: only a fault lets it go on
-        if len(names) == 1:
-            return CALM
-        picked = self.point.ask(self.strategy, [Option(actor, op, name) for name in names])
-        if not 0 <= picked < len(names):
-            self.refuse(picked, len(names))
-            return STOP
-        self.choices.append(picked)
-        return picked
-
-    def is_over(self) -> bool:
-        """Whether nothing is left to do. Faults alone are no progress (DESIGN 4, Deadlock)."""
-        if not self.live and self._clock is not None and self._clock.ready:
-            self.unset_ready(self._clock)  # time goes on for daemons only as long as somebody needs them
-        if self.ready:
-            return False
-        stuck = [actor for actor in self.actors if not actor.ended and not self.idles(actor)]
-        self.stopped = "deadlock" if stuck else "ended"
-        return True
-
-    def idles(self, actor: Actor) -> bool:
-        """Whether it is a daemon with nothing to do: such waits never count."""
-        op = actor.op
-        return actor.daemon and (getattr(op, "idle", False) or (op is not None and op.thing is self.machine.clock))
-
     # Death -------------------------------------------------------------------
 
     def raised(self, actor: Actor, error: BaseException) -> None:
         """Its coroutine returned, raised, or yielded something that is not an op."""
-        if isinstance(error, AttributeError) and not isinstance(actor.op, Op):
+        asked = isinstance(error, AttributeError) and error.name == "needs" and error.obj is actor.op
+        if asked and not isinstance(actor.op, Op):
             foreign = ForeignAwait(actor.name, actor.op)
             actor.op = None
             self.throw(actor, foreign)
@@ -399,6 +295,8 @@ class Parking:
             actor.cpu.pending.remove(actor)
         if actor.group is not None:
             self.recheck(actor.group.pending)
+        if self.watch is not None:
+            self.watch.left(self.actors)
 
     def deliver(self, actor: Actor, unwind: BaseException) -> None:
         """Replace the op that ``actor`` stands before by the throwing of ``unwind``."""

@@ -26,7 +26,7 @@ from dmabuf_async.ops import Settle
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
-    from dmabuf_async.engine.parking import Parking
+    from dmabuf_async.engine.choosing import Choosing
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.kmap import Mapping
@@ -82,11 +82,11 @@ class View:
         run = self._machine.actors[0].run if self._machine.actors else None
         return run if isinstance(run, Core) else None
 
-    def _keep(self, core: Parking) -> None:
+    def _keep(self, core: Choosing) -> None:
         self._last = snapshot(self._machine, core)
 
 
-def snapshot(machine: Machine, core: Parking | None) -> Snapshot:
+def snapshot(machine: Machine, core: Choosing | None) -> Snapshot:
     """Everything that can be seen of an execution now, as plain data.
 
     To be taken when whoever made the last step stands before its next op, which
@@ -140,7 +140,7 @@ def _page_name(mapping: Mapping) -> str:
     return f"{mapping.buffer.name}[?]" if mapping.page is None else mapping.page.name
 
 
-def _actor(core: Parking, actor: Actor, held: _Held) -> ActorView:
+def _actor(core: Choosing, actor: Actor, held: _Held) -> ActorView:
     op, cpu, error = actor.op, actor.cpu, actor.failure
     blocked = not actor.ended and not actor.ready
     idle = blocked and core.idles(actor)

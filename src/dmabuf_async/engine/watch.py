@@ -17,7 +17,7 @@ from dmabuf_async.trace.events import Event, Finding, Signature, Trace
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.audit import Audit
-    from dmabuf_async.engine.parking import Parking
+    from dmabuf_async.engine.choosing import Choosing
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Op, Settle
@@ -47,7 +47,7 @@ class Watch:
         self.findings: list[Finding] = []
         self.steps: list[Step] | None = [] if trace or footprints else None
         self.on_step = on_step
-        self.on_over: Callable[[Parking], None] | None = None
+        self.on_over: Callable[[Choosing], None] | None = None
         self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
         self.audited = audit is not None
@@ -117,6 +117,18 @@ class Watch:
             if found is not None:
                 self.state(found)
 
+    def left(self, actors: Iterable[Actor]) -> None:
+        """Somebody has ended: others may now wait for what only it could have given."""
+        deadlock = self._duties.deadlock
+        if deadlock is None:
+            return
+        for actor in actors:
+            op = actor.op
+            if op is not None and op.conditional and not actor.ready and actor.cpu is not None:
+                found = deadlock.called(self.machine, actor, op)
+                if found is not None:
+                    self.state(found)
+
     def settled(self, actor: Actor, op: Settle) -> None:
         """``actor`` has settled."""
         self.reached.add((actor.name, op.site))
@@ -130,7 +142,7 @@ class Watch:
             if found is not None:
                 self.state(found)
 
-    def over(self, core: Parking) -> None:
+    def over(self, core: Choosing) -> None:
         """The run is over; what remains is not yet unwound."""
         if self._audit is not None:
             self._audit.check()
@@ -164,7 +176,7 @@ class Watch:
             latest, op, written = self._latest
             self._taint.add(latest, Footprint(frozenset(op.reads(latest)), frozenset(written)))
 
-    def trace(self, core: Parking) -> Trace:
+    def trace(self, core: Choosing) -> Trace:
         """Everything that happened, as plain data."""
         events = tuple(step.event(number) for number, step in enumerate(self.steps or (), 1))
         names = tuple(actor.name for actor in sorted(core.actors, key=lambda actor: actor.path))

@@ -39,7 +39,7 @@ class Actor(Thing):
     """
 
     __slots__ = (
-        "arguments", "body", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "failure",
+        "arguments", "body", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "failure",
         "entry", "function", "group", "groups", "held", "inbox", "killed", "last", "local", "mapped", "names",
         "needs", "op", "parent", "path", "ready", "resume", "run", "settled", "site", "spawned", "stuck",
         "table", "trail", "user",
@@ -88,9 +88,10 @@ class Actor(Thing):
         self.fingerprint = 0
         self.names = 0  # bit set of the numbers of its mappings
         self.groups: tuple[Group, ...] = ()
+        self.ended_by: tuple[Thing, ...] = ()  # its flag of being killed, and the clock that its end may stop
         self.context: tuple[Thing, ...] = () if self.cpu is None else (self.cpu,)
 
     def rescope(self) -> None:
         """Bring ``context`` up to date: what every op of this actor reads beside its own footprint."""
         groups = self.groups if self.group is None else (self.group, *self.groups)
-        self.context = groups if self.cpu is None else (self.cpu, *groups)
+        self.context = (*(() if self.cpu is None else (self.cpu,)), *groups, *self.ended_by)

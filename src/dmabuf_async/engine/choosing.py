@@ -1,0 +1,131 @@
+"""The questions of an execution: who goes next, what becomes of an op, and whether anything is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dmabuf_async.engine.parking import Parking
+from dmabuf_async.ops import CALM, Op
+from dmabuf_async.strategies.base import STOP, ChoicePoint, Option
+
+if TYPE_CHECKING:
+    from dmabuf_async.engine.watch import Watch
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.strategies.base import Strategy
+
+
+class Choosing(Parking):
+    """Lists options in canonical order, and asks the strategy."""
+
+    strategy: Strategy
+    choices: list[int]
+    steps: int
+    max_steps: int
+
+    def __init__(self, machine: Machine, watch: Watch | None) -> None:
+        super().__init__(machine, watch)
+        self.point = ChoicePoint(self)
+        self.stopped = ""
+
+    def who(self) -> Actor | None:
+        """Who goes next, when it takes more than a look; None if the run is over."""
+        ready, faults = self.ready, self.faults
+        if faults is not None:
+            self.list_faults()
+        if (faults is not None or not ready or not self.live) and self.is_over():
+            return None
+        if self.steps >= self.max_steps:
+            self.stopped = "cut"
+            return None
+        count = len(ready) + (0 if faults is None else len(faults))
+        if count == 1:
+            return self.option(0)
+        self.point.n = count
+        picked = self.strategy.choose(self.point)
+        if not 0 <= picked < count:
+            self.refuse(picked, count)
+            return None
+        self.choices.append(picked)
+        return self.option(picked)
+
+    def refuse(self, picked: int, count: int) -> None:
+        """The answer to a choice point is not one of its options: STOP, or a mistake of the strategy."""
+        if picked != STOP:
+            raise IndexError(f"{type(self.strategy).__name__} chose {picked} of {count} options")
+        self.stopped = "stopped"
+
+    def option(self, index: int) -> Actor:
+        """The actor that is option ``index`` in canonical order."""
+        ready, current = self.ready, self.current
+        if index >= len(ready):
+            assert self.faults is not None
+            return self.faults[index - len(ready)]
+        if current.ready:
+            if index == 0:
+                return current
+            if index <= ready.index(current):
+                return ready[index - 1]
+        return ready[index]
+
+    def options(self) -> list[Option]:
+        """All answers to the question who goes next."""
+        faults = self.faults or []
+        found = []
+        for index in range(len(self.ready) + len(faults)):
+            actor = self.option(index)
+            assert actor.op is not None
+            outcome = "" if actor.ready or actor.cpu is None else actor.op.outcomes(actor)[1]
+            found.append(Option(actor, actor.op, outcome))
+        return found
+
+    def announced(self) -> list[Option]:
+        """What every actor stands before."""
+        return [Option(actor, actor.op, "") for actor in self.actors if actor.op is not None]
+
+    def list_faults(self) -> None:
+        """What the environment may do now: kill a process, interrupt a wait that is blocked."""
+        assert self.faults is not None
+        self.faults.clear()
+        for killer in self._killers:
+            assert killer.op is not None
+            if killer.op.enabled(killer):
+                self.faults.append(killer)
+        if self.machine.faults.eintr:
+            self.faults += [
+                actor
+                for actor in self.actors
+                if not actor.ready
+                and actor.op is not None
+                and len(actor.op.outcomes(actor)) > 1
+                and not (actor.cpu is not None and actor.cpu.closed_to(actor))
+            ]
+
+    def what(self, actor: Actor, op: Op) -> int:
+        """What becomes of the op just picked: calm, unless it may fail and the strategy says so."""
+        names = op.outcomes(actor)
+        if not actor.ready:
+            return 1  # it is blocked: only a fault lets it go on
+        if len(names) == 1:
+            return CALM
+        picked = self.point.ask(self.strategy, [Option(actor, op, name) for name in names])
+        if not 0 <= picked < len(names):
+            self.refuse(picked, len(names))
+            return STOP
+        self.choices.append(picked)
+        return picked
+
+    def is_over(self) -> bool:
+        """Whether nothing is left to do. Faults alone are no progress (DESIGN 4, Deadlock)."""
+        if not self.live and self._clock is not None and self._clock.ready:
+            self.unset_ready(self._clock)  # time goes on for daemons only as long as somebody needs them
+        if self.ready:
+            return False
+        stuck = [actor for actor in self.actors if not actor.ended and not self.idles(actor)]
+        self.stopped = "deadlock" if stuck else "ended"
+        return True
+
+    def idles(self, actor: Actor) -> bool:
+        """Whether it is a daemon with nothing to do: such waits never count."""
+        op = actor.op
+        return actor.daemon and (getattr(op, "idle", False) or (op is not None and op.thing is self.machine.clock))
