@@ -82,7 +82,7 @@ class Watch:
         if actor.entry is None:  # else its table knows
             actor.local = hashed(actor.local, result)
         if self._taint is not None:
-            self._taint.spread(actor, Footprint(frozenset(op.reads(actor)), frozenset(written)))
+            self._taint.spread(actor, _touched(actor, op, written))
         if self.steps is not None:
             last = None if self._latest is None else self._latest[0]
             preempted = last if last is not actor and last is not None and last.ready else None
@@ -174,7 +174,7 @@ class Watch:
             self._taint = Taint()
         if self._latest is not None:
             latest, op, written = self._latest
-            self._taint.add(latest, Footprint(frozenset(op.reads(latest)), frozenset(written)))
+            self._taint.add(latest, _touched(latest, op, written))
 
     def trace(self, core: Choosing) -> Trace:
         """Everything that happened, as plain data."""
@@ -246,6 +246,11 @@ def shown(result: Any) -> str:
     if result is None or result == UNWOUND:
         return ""
     return result.name if isinstance(result, Thing | Errno) else repr(result)
+
+
+def _touched(actor: Actor, op: Op, written: tuple[Thing, ...]) -> Footprint:
+    """The footprint of a step that has been made."""
+    return Footprint(frozenset((*op.reads(actor), *actor.context)), frozenset(written))
 
 
 class Taint:
