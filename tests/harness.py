@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.drivers.setup import fill
-from dmabuf_async.engine import inline, on_anyio
+from dmabuf_async.engine import MAX_STEPS, inline, on_anyio
 from dmabuf_async.engine.audit import Audit
-from dmabuf_async.engine.core import MAX_STEPS, Core
+from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from dmabuf_async.engine import ENGINES
 from dmabuf_async.errors import Cancelled, KernelError, Killed, RunOver
-from dmabuf_async.explore.execution import ENGINES
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes

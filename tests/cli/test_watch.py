@@ -56,7 +56,7 @@ def test_a_pipe_is_paced_if_that_is_asked(cli: Any, make: Any) -> None:
 def test_a_schedule_is_watched(cli: Any, make: Any) -> None:
     scenario = make()
     schedule = cli("run", scenario, "--seed", "3").out.split("race.toml ")[-1].split()[0]
-    steps = cli("watch", scenario, "--schedule", schedule).out
+    steps = cli("watch", scenario, schedule).out
     assert steps.split("\n\n")[0] == cli("watch", scenario, "--seed", "3").out.split("\n\n")[0]
 
 
@@ -145,7 +145,7 @@ def test_a_schedule_that_does_not_fit_gives_the_terminal_back(terminal: Any, tmp
     from_run.end()
     schedule = re.findall(rb"dba1:\S+", from_run.said)[-1].decode()
     (tmp_path / "world").write_text("1")
-    screen = terminal("watch", "world.py", "--schedule", schedule, "--speed", "30")
+    screen = terminal("watch", "world.py", schedule, "--speed", "30")
     assert screen.end() == 4
     assert given_back(screen.said)
 

@@ -17,10 +17,9 @@ import pytest
 import trio
 
 from dmabuf_async.checkers.catalogue import CHECKERS
-from dmabuf_async.engine import inline, on_anyio
+from dmabuf_async.engine import ENGINES, inline, on_anyio
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.watch import Watch
-from dmabuf_async.explore.execution import ENGINES
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.ops import Op
 from dmabuf_async.strategies.base import STOP, ChoicePoint, RunInfo

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from dmabuf_async.checkers.catalogue import CHECKERS
-from dmabuf_async.engine import inline, on_anyio
+from dmabuf_async.engine import ENGINES, inline, on_anyio
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.watch import Watch
-from dmabuf_async.explore.execution import ENGINES, Execution, execution, perform, perform_async
+from dmabuf_async.explore.execution import Execution, execution, perform, perform_async
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario import catalogue
 from dmabuf_async.strategies.base import ChoicePoint, RunInfo, Strategy

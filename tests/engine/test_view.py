@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from dmabuf_async.drivers.static import StaticExporter
+from dmabuf_async.engine import ENGINES
 from dmabuf_async.engine.view import View
 from dmabuf_async.engine.watch import Watch
-from dmabuf_async.explore.execution import ENGINES, execution, perform
+from dmabuf_async.explore.execution import execution, perform
 from dmabuf_async.explore.single import single
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import PAGE_SIZE, Sizes

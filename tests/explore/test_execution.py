@@ -8,9 +8,10 @@ from typing import Any
 import anyio
 import pytest
 
+from dmabuf_async.engine import ENGINES
 from dmabuf_async.engine.core import Core
 from dmabuf_async.errors import ReplayDiverged, ScenarioError
-from dmabuf_async.explore.execution import ENGINES, Job, execute, execution, perform, perform_async
+from dmabuf_async.explore.execution import Job, execute, execution, perform, perform_async
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.single import single
 from dmabuf_async.scenario.program import Program

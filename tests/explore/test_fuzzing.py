@@ -10,7 +10,8 @@ from itertools import product
 
 import pytest
 
-from dmabuf_async.explore.execution import ENGINES, perform
+from dmabuf_async.engine import ENGINES
+from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import Progress, fuzz, judge, quiet_collector, witnessed
 from dmabuf_async.explore.replaying import replay
 from dmabuf_async.explore.verdict import Failure

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from dmabuf_async.engine import ENGINES
 from dmabuf_async.errors import ReplayDiverged
-from dmabuf_async.explore.execution import ENGINES, execute, perform
+from dmabuf_async.explore.execution import execute, perform
 from dmabuf_async.explore.replaying import replay, strategy_for
 from dmabuf_async.explore.single import single
 from dmabuf_async.scenario.program import Program

@@ -35,3 +35,12 @@ def test_three_tasks_of_one_step_come_in_every_order_about_equally_often() -> No
     counts = Counter(execute(loads(1, 1, 1), strategy).observed for _ in range(1200))
     assert len(counts) == factorial(3)
     assert all(abs(count / 1200 - 1 / 6) < 0.04 for count in counts.values())
+
+
+def test_what_the_core_draws_by_itself_is_what_the_strategy_would_have_answered() -> None:
+    class Asked(RandomWalk):
+        """Not a RandomWalk itself, so the core asks it."""
+
+    drawn, asked = RandomWalk(5), Asked(5)
+    for _ in range(50):
+        assert execute(loads(3, 2, 4), drawn).choices == execute(loads(3, 2, 4), asked).choices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
-from dmabuf_async.engine.core import MAX_STEPS
+from dmabuf_async.engine import MAX_STEPS
 
 
 def replay(scenario: str, schedule: str, *, max_steps: int = MAX_STEPS) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.cli import commands
-from dmabuf_async.engine.core import MAX_STEPS
+from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.single import INTERRUPTED, Shown
 from dmabuf_async.strategies.replay import Replay
 

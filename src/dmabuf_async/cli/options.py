@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dmabuf_async.engine.core import MAX_STEPS
-from dmabuf_async.explore.execution import ENGINES
+from dmabuf_async.engine import ENGINES, MAX_STEPS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -10,10 +10,10 @@ from dmabuf_async.cli.verbs import Verb
 
 @click.command("watch", cls=Verb, short_help="look at an execution live: actors, buffers, pins and maps")
 @options.scenario
+@click.argument("schedule", metavar="[dba1:...]", required=False)
 @options.engine
 @options.strategy
 @options.seed
-@options.schedule
 @options.max_steps
 @click.option(
     "--speed",
@@ -34,10 +34,10 @@ def command(
     max_steps: int,
     speed: float | None,
 ) -> int:
-    """Look at one execution of SCENARIO while it runs; Ctrl-C ends it with the report so far.
+    """Look at one execution of SCENARIO while it runs, that of a schedule if there is one.
 
-    Actors and what they stand before, buffers with residence, pins and maps, the last steps, findings. The report
-    follows on the normal screen.
+    Actors and what they stand before, buffers with residence, pins and maps, the last steps, findings. Ctrl-C
+    ends it. The report follows on the normal screen.
     """
     from dmabuf_async.cli.execution import described
     from dmabuf_async.cli.live import OnDashboard, OnLines, show

@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES
 from dmabuf_async.strategies.base import STOP, RunInfo
+from dmabuf_async.strategies.random_walk import RandomWalk
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.strategies.base import Strategy
-
-MAX_STEPS = 10_000
-"""Where an execution is cut, unless told otherwise (DESIGN 7)."""
 
 
 class Core(Choosing):
@@ -42,7 +41,8 @@ class Core(Choosing):
     ) -> None:
         super().__init__(machine, watch)
         self.strategy = strategy
-        self.roll: Callable[[], float] | None = getattr(strategy, "roll", None)
+        # To ask costs more than to perform an op; what a random walk would answer can be drawn here.
+        self.roll: Callable[[], float] | None = strategy.roll if type(strategy) is RandomWalk else None
         self.limit = self.max_steps = max_steps
         self.hosted = hosted
         self.tabled = machine.tabled and not hosted and (watch is None or not watch.audited)

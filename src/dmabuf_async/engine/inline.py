@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dmabuf_async.engine.core import MAX_STEPS, Core
+from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.errors import RunOver
 

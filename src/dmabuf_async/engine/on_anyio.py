@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 
-from dmabuf_async.engine.core import MAX_STEPS, Core
+from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.errors import RunOver
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from dmabuf_async.checkers.catalogue import CHECKERS
-from dmabuf_async.engine import inline
-from dmabuf_async.engine.core import MAX_STEPS, Core
+from dmabuf_async.engine import MAX_STEPS, inline
+from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.trace.schedule import encode
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dmabuf_async.strategies.base import Strategy
     from dmabuf_async.trace.events import Finding, Trace
 
-ENGINES = ("inline", "asyncio", "trio")
 Result = TypeVar("Result")
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.catalogue import CHECKERS
-from dmabuf_async.engine.core import MAX_STEPS, Core
+from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
 from dmabuf_async.explore.verdict import Failure, Verdict

@@ -101,12 +101,7 @@ class ChoicePoint:
 
 
 class Strategy(Protocol):
-    """Decides who goes next and which outcome.
-
-    One that gives every option the same probability may say so by an attribute ``roll``,
-    a function that returns numbers in [0, 1). Then the core may take option ``int(roll() * n)`` itself
-    where :meth:`choose` would have answered just that: asking costs more than all else in a step.
-    """
+    """Decides who goes next and which outcome."""
 
     def start(self, run: RunInfo) -> bool:
         """A new execution begins; False: nothing is left to explore."""

@@ -13,6 +13,7 @@ class RandomWalk:
 
     def __init__(self, seed: int = 0) -> None:
         self.roll = dice(seed)
+        """Numbers in [0, 1): the core draws them itself where :meth:`choose` would."""
 
     def start(self, run: RunInfo) -> bool:
         return True
