@@ -72,9 +72,9 @@ def test_several_fields_are_put_back_in_order() -> None:
     assert (signal.colour, signal.count) == (5, 6)
 
 
-def test_the_hash_tells_state_and_name_apart() -> None:
-    assert Lamp("x", on=True).hashed() == Lamp("x", on=True).hashed()
-    assert len({Lamp("x", on=True).hashed(), Lamp("x").hashed(), Lamp("y").hashed(), Signal("x").hashed()}) == 4
+def test_the_key_tells_kind_and_name_apart_and_is_the_hash() -> None:
+    assert Lamp("x").key == Lamp("x", on=True).key == hash(Lamp("x"))
+    assert len({Lamp("x").key, Lamp("y").key, Signal("x").key}) == 3
 
 
 def test_a_thing_shows_its_class_and_name() -> None:

@@ -66,7 +66,3 @@ class Thing:
         else:
             for field, value in zip(fields, state, strict=True):
                 setattr(self, field, value)
-
-    def hashed(self) -> int:
-        """What this thing contributes to the machine's fingerprint: 64 bits."""
-        return hash((self.key, self.state()))

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,52 +243,6 @@ def test_an_object_that_is_back_where_it_began_counts_for_nothing() -> None:
     seen = [state[0] for state in fingerprints(machine)]
     assert seen[0] != 0
     assert seen[1] == 0
-
-
-PROGRAM = """
-from dmabuf_async.checkers.catalogue import CHECKERS
-from dmabuf_async.engine import inline
-from dmabuf_async.engine.watch import Watch
-from dmabuf_async.strategies.random_walk import RandomWalk
-from tests.programs import *
-steps = {steps}
-spec = Spec((TaskSpec(steps, cpu=0, tolerant=True), TaskSpec(steps, cpu=1, tolerant=True)),
-            (BufferSpec("static"),), Sizes(enomem=1, eintr=1))
-machine = spec.machine()
-watch = Watch(machine, CHECKERS)
-core = inline.execute(machine, RandomWalk(1), watch=watch)
-print(machine.fingerprint, [actor.local for actor in core.actors], core.choices)
-"""
-
-
-def printed(steps: Any, seed: str) -> str:
-    root = Path(__file__).parents[2]
-    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(steps=steps)],
-        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-
-
-NUMBERS = (
-    ("store", "x", 1), ("lock", "m"), ("get", 0, 0, 1), ("kmap", 0, 0, "p"), ("mstore", "p", 0), ("kunmap", "p"),
-    ("put", 0, 0, 1), ("unlock", "m"), ("take", 0), ("lock", "k"), ("swap_out", 0),
-)  # fmt: skip
-
-
-WORDS = pytest.mark.xfail(strict=True, reason="hash() of a text differs from process to process")
-
-
-@pytest.mark.parametrize(
-    "steps",
-    [
-        pytest.param(NUMBERS, id="numbers and things"),
-        pytest.param((("store", "x", "word"), ("load", "x")), id="words in cells", marks=WORDS),
-        pytest.param((("settle", "word"), ("load", "x")), id="words in settled values", marks=WORDS),
-    ],
-)
-def test_the_state_is_the_same_in_processes_that_hash_differently(steps: Any) -> None:
-    assert printed(steps, "1") == printed(steps, "2")
 
 
 # Makers ----------------------------------------------------------------------------------

@@ -24,4 +24,4 @@ def test_what_the_environment_may_still_do_is_state() -> None:
     faults = Faults(Sizes(enomem=1, eintr=2, kills=3))
     assert faults.state() == (1, 2, 3)
     faults.enomem -= 1
-    assert faults.hashed() != Faults(Sizes(enomem=1, eintr=2, kills=3)).hashed()
+    assert faults.state() == (0, 2, 3)
