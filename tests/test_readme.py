@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from dmabuf_async.cli.front import VERBS
+from dmabuf_async.drivers.catalogue import DEFECTS
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
-from dmabuf_async.scenario import catalogue
+from dmabuf_async.scenario import catalogue, schema
 from dmabuf_async.strategies.random_walk import RandomWalk
 
 ROOT = Path(__file__).parents[1]
@@ -91,3 +93,21 @@ def test_every_path_on_a_page_exists() -> None:
         text = page.read_text(encoding="utf-8")
         for path in re.findall(r"\]\(([^)#]+)\)", text):
             assert (page.parent / path).exists(), f"{page.name} points to {path}"
+
+
+def test_the_page_on_scenario_files_names_every_verb_key_and_defect() -> None:
+    text = (ROOT / "docs" / "scenario-files.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`\"?([\w-]+)\"?`", text))
+    verbs = {step.__struct_config__.tag for step in get_args(schema.Step)}
+    tables = (schema.MachineSizes, schema.BufferSpec, schema.TaskSpec, schema.Environment, schema.Expect)
+    keys = {key for table in tables for key in table.__struct_encode_fields__}
+    keys |= {key for step in get_args(schema.Step) for key in step.__struct_encode_fields__}
+    assert (
+        verbs
+        | keys
+        | set(schema.Scenario.__struct_encode_fields__) - {"machine", "buffers", "environment", "tasks", "expect"}
+        <= told
+    )
+    for driver, defects in DEFECTS.items():
+        for defect, words in defects.items():
+            assert f"| `{defect}` | {words} |" in text, driver
