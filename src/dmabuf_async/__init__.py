@@ -52,7 +52,26 @@ _HOMES = {
     "settle": "ops",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - they are texts
+__all__ = [
+    "Calm",
+    "DmabufAsyncError",
+    "Execution",
+    "Group",
+    "KernelError",
+    "Machine",
+    "RandomWalk",
+    "Sizes",
+    "Verdict",
+    "__version__",
+    "execute",
+    "from_function",
+    "fuzz",
+    "load",
+    "perform",
+    "perform_async",
+    "replay",
+    "settle",
+]
 
 
 def __getattr__(name: str) -> object:

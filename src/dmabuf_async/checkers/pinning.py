@@ -91,14 +91,13 @@ class MovedWhilePinned(Checker):
     ops = (Switch, Release)
 
     def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
-        page: Page | None
-        if op.__class__ is Switch:
-            page, what = op.thing, op.describe().split(" to ")[-1]
-            what = f"switches it to {what}"
-        else:
+        page: Page
+        if isinstance(op, Switch):
+            page, what = op.thing, f"switches it to {op.describe().split(' to ')[-1]}"
+        elif op.freed is not None and op.freed.where is op.place:
             page, what = op.freed, f"frees {op.place.name} under it"
-            if page is None or page.where is not op.place:
-                return None
+        else:
+            return None
         holders = page.buffer.pins.holders(page.index)
         if not holders:
             return None

@@ -71,6 +71,7 @@ class _Baton(Protocol):
 
     def wait(self, key: Actor | None) -> Awaitable[None]:
         """Wait until :meth:`give` is called for this key; at most one task does so for each."""
+        ...
 
     def give(self, key: Actor | None) -> None:
         """Wake who waits, unless the loop has cancelled it."""

@@ -191,7 +191,8 @@ def _expected(wanted: inspect.Type, description: str | None) -> str:
             return description
         case inspect.IntType(ge=least, le=most):
             return f"an integer from {least} to {most}"
-        case inspect.LiteralType(values=words):
+        case inspect.LiteralType():
+            words = list(wanted.values)
             return f"one of {listed([str(word) for word in words])}" if len(words) > 1 else shown(words[0])
         case inspect.StrType():
             return "a text in quotes"
