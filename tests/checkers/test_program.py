@@ -8,6 +8,7 @@ import pytest
 
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.tasks import Group
 from tests.harness import execute
 
 
@@ -44,3 +45,18 @@ def test_to_await_what_is_not_an_op_is_told_with_what_may_be_awaited() -> None:
     [finding] = execute(build).findings
     assert finding.code == "unhandled-exception"
     assert finding.message.startswith("work awaited 'NoneType', which is not an op")
+
+
+def test_what_a_child_raised_is_told_not_that_its_group_failed() -> None:
+    def build(machine: Machine) -> None:
+        async def child() -> None:
+            raise AssertionError("no")
+
+        async def work() -> None:
+            async with Group() as group:
+                await group.spawn(child)
+
+        machine.task("work", work)
+
+    [finding] = execute(build).findings
+    assert (finding.code, finding.message) == ("assertion", "an assertion of work does not hold: no")

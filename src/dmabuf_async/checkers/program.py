@@ -18,6 +18,8 @@ class UnhandledException(Checker):
     codes = ("assertion", "unhandled-exception")
 
     def failed(self, actor: Actor, error: BaseException) -> Found | None:
+        while isinstance(error, BaseExceptionGroup):  # children of a group: the first is told
+            error = error.exceptions[0]
         said = " ".join(str(error).split())
         if isinstance(error, AssertionError):
             return Found("assertion", "", f"an assertion of {actor.name} does not hold{said and f': {said}'}", actor)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.running import RunningLoop
-from dmabuf_async.errors import RunOver
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
@@ -45,6 +44,5 @@ def execute(
         if watch is not None:
             watch.over(core)
     finally:
-        for actor in core.wind_down():
-            loop.call(core.throw, actor, RunOver())
+        core.wind_down(loop.call)
     return core

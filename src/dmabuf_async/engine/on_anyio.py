@@ -15,7 +15,6 @@ import anyio
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.running import RunningLoop
-from dmabuf_async.errors import RunOver
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -61,8 +60,7 @@ async def execute(
         if watch is not None:
             watch.over(core)
     finally:
-        for actor in core.wind_down():
-            loop.call(core.throw, actor, RunOver())
+        core.wind_down(loop.call)
     return core
 
 

@@ -47,6 +47,7 @@ class Parking:
         self.live = 0  # actors that have not ended, daemons aside
         self.current = NOBODY
         self.stubborn: list[str] = []  # actors that did not end when they were told to
+        self._interrupt: BaseException | None = None  # that came while an actor was made to end
         self._clock: Actor | None = None
         self._killers: list[Actor] = []
 
@@ -327,12 +328,22 @@ class Parking:
         for _ in range(100):
             try:
                 coroutine.throw(error)
+            except (KeyboardInterrupt, SystemExit) as interrupt:
+                self._interrupt = self._interrupt or interrupt
+                return
             except BaseException:  # noqa: BLE001 - whatever it raises now, it has ended
                 return
             error = RunOver()
         self.stubborn.append(actor.name)
 
-    def wind_down(self) -> list[Actor]:
-        """Who has to be thrown ``RunOver`` at the end of the run, youngest first."""
+    def wind_down(self, call: Callable[..., Any]) -> None:
+        """Throw ``RunOver`` into what remains, youngest first, each through ``call``.
+
+        An interrupt that comes meanwhile is raised when all have ended.
+        """
         self.started.clear()
-        return [actor for actor in reversed(self.actors) if not actor.ended and actor.coroutine is not None]
+        for actor in reversed(self.actors):
+            if not actor.ended and actor.coroutine is not None:
+                call(self.throw, actor, RunOver())
+        if self._interrupt is not None:
+            raise self._interrupt
