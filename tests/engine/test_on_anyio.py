@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -13,7 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from dmabuf_async.checkers.catalogue import CHECKERS
-from dmabuf_async.engine import inline, on_anyio
+from dmabuf_async.engine import on_anyio
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.engine.watch import Watch
@@ -286,44 +284,3 @@ def test_an_interrupt_between_two_steps_comes_out_as_it_is(engine: str) -> None:
 
 
 # Speed -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.unaudited
-def test_a_step_costs_at_most_forty_times_what_it_costs_inline(engine: str) -> None:
-    def build(rounds: int) -> Machine:
-        machine = Machine()
-        cell, mutex = machine.cell("x"), machine.mutex("m")
-
-        async def work() -> None:
-            for _ in range(rounds):
-                await mutex.lock()
-                await cell.store(await cell.load() + 1)
-                await mutex.unlock()
-
-        for number in range(3):
-            machine.task(f"t{number}", work)
-        machine.seal()
-        return machine
-
-    async def on_loop(machines: list[Machine]) -> None:
-        for machine in machines:
-            await on_anyio.execute(machine, RandomWalk(0))
-
-    def inlined(machines: list[Machine]) -> None:
-        for machine in machines:
-            inline.execute(machine, RandomWalk(0))
-
-    def measured(perform: Callable[[list[Machine]], object], rounds: int) -> float:
-        times = []
-        for _ in range(5):
-            machines = [build(rounds) for _ in range(20)]
-            began = time.perf_counter()
-            perform(machines)
-            times.append(time.perf_counter() - began)
-        return min(times)
-
-    def step(perform: Callable[[list[Machine]], object]) -> float:
-        return measured(perform, 23) - measured(perform, 3)  # start-up apart
-
-    ratio = step(lambda machines: on_anyio.run(engine, on_loop, machines)) / step(inlined)
-    assert ratio < 40
