@@ -20,8 +20,8 @@ from dmabuf_async.protocol import rfc2012
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.strategies.random_walk import RandomWalk
-from dmabuf_async.tasks import Groupfrom dmabuf_async.trace.events import Event
-
+from dmabuf_async.tasks import Group
+from dmabuf_async.trace.events import Event
 
 Build = Callable[[Machine], object]
 
