@@ -52,7 +52,7 @@ class Op:
     conditional: ClassVar[bool] = False
     """It may be disabled; then ``thing`` is the object whose changes decide."""
     common: ClassVar[bool] = False
-    """It is conditional, and enabled for all actors or for none."""
+    """It is conditional, and all who are parked on ``thing`` stand before this very op: enabled for all or none."""
     wakes: ClassVar[bool] = False
     """It may enable or disable others: those that are parked on ``thing``."""
     sleeps: ClassVar[bool] = False

@@ -102,7 +102,11 @@ class Core(Choosing):
                     actor = picked_actor
                 # What becomes of it, and what it does ------------------------
                 op: Any = actor.op
-                needs = actor.needs
+                entry = actor.entry
+                if entry is None:
+                    needs, apply = actor.needs, op.apply
+                else:
+                    needs, apply = entry.needs, entry.apply
                 outcome = CALM
                 if needs >= FALLIBLE:
                     outcome = self.what(actor, op)
@@ -110,16 +114,16 @@ class Core(Choosing):
                         break
                 steps += 1
                 if watch is None:
-                    result = op.apply(actor, outcome)
+                    result = apply(actor, outcome)
                 else:
                     self.steps = steps
                     if watch.deep:
                         watch.before(actor, op)
-                    written = op.writes(actor)
-                    result = op.apply(actor, outcome)
+                    written = op.writes(actor) if entry is None else entry.writes(actor)
+                    result = apply(actor, outcome)
                     watch.after(actor, op, outcome, result, written)
                 if needs:
-                    pending = op.thing.pending
+                    pending = op.thing.pending if entry is None else entry.pending
                     if needs >= CONDITIONAL:
                         if needs & CONDITIONAL:
                             pending.remove(actor)
@@ -150,7 +154,13 @@ class Core(Choosing):
                     actor.op = op = entry.op
                     actor.needs = needs = entry.needs
                     if needs > WAKES:
-                        self.park(actor, op)
+                        if watch is None and needs & CONDITIONAL:
+                            entry.pending.append(actor)
+                            if not op.enabled(actor) and actor.ready:
+                                actor.ready = False
+                                ready.remove(actor)
+                        else:
+                            self.park(actor, op)
                     elif op is None:
                         self.leave(actor)
                         limit = self.limit

@@ -8,6 +8,7 @@ that object changes. So a choice costs nothing for actors that are not affected.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.engine.table import Entry, Table, Trail, hashed, revived
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 ENVIRONMENT = 1 << 30
 """First number in the paths of the environment's actors, so that they come last."""
 
+
+BY_PATH = attrgetter("path")
 
 NOBODY = Actor("nobody", (), None, RunOver, ())
 """Who made the latest step before the first: never ready."""
@@ -168,12 +171,8 @@ class Parking:
     def set_ready(self, actor: Actor) -> None:
         """``actor`` can go on; it takes its place by path."""
         actor.ready = True
-        path, at = actor.path, 0
-        for other in self.ready:
-            if other.path > path:
-                break
-            at += 1
-        self.ready.insert(at, actor)
+        self.ready.append(actor)
+        self.ready.sort(key=BY_PATH)
 
     def unset_ready(self, actor: Actor) -> None:
         """``actor`` cannot go on."""
@@ -182,31 +181,35 @@ class Parking:
 
     def recheck(self, pending: list[Actor]) -> None:
         """What these actors are parked on has changed: ask again whether they can go on."""
+        if not pending:
+            return
         ready = self.ready
-        asked: Any = None  # those who wait for a mutex share one op, and the answer
-        answer = True
+        first = pending[0]
+        op: Any = first.op
+        common = op is not None and first.needs & COMMON and op.thing.pending is pending  # not that of a CPU
+        if common and not op.enabled(first):
+            for actor in pending:
+                if actor.ready:
+                    actor.ready = False
+                    ready.remove(actor)
+            return
+        grown = False
         for actor in pending:
-            op = actor.op
-            if op is not asked:
-                if op is None:
-                    continue
-                needs = actor.needs
-                answer = not needs & CONDITIONAL or op.enabled(actor)
-                asked = op if needs & COMMON else None
-            cpu = actor.cpu
-            can = answer if cpu is None or not cpu.atomic else answer and not cpu.closed_to(actor)
-            if can == actor.ready:
+            op, cpu = actor.op, actor.cpu
+            if op is None:
                 continue
-            actor.ready = can
+            can = common or not actor.needs & CONDITIONAL or op.enabled(actor)
+            if can and cpu is not None and cpu.atomic:
+                can = not cpu.closed_to(actor)
             if can:
-                path, at = actor.path, 0
-                for other in ready:
-                    if other.path > path:
-                        break
-                    at += 1
-                ready.insert(at, actor)
-            else:
+                if not actor.ready:
+                    actor.ready = grown = True
+                    ready.append(actor)
+            elif actor.ready:
+                actor.ready = False
                 ready.remove(actor)
+        if grown and len(ready) > 1:
+            ready.sort(key=BY_PATH)
 
     def park(self, actor: Actor, op: Op) -> None:
         """``actor`` stands before an op that needs a look: it may be disabled, or may sleep."""

@@ -29,7 +29,7 @@ _PLAIN: Final = (int, str, Errno, Thing, type(None))
 class Entry:
     """One local state of an actor: the op that it stands before, or None if it has ended."""
 
-    __slots__ = ("after", "function", "local", "needs", "op", "parent", "passed", "via")
+    __slots__ = ("after", "apply", "function", "local", "needs", "op", "parent", "passed", "pending", "via", "writes")
 
     def __init__(self, parent: Entry | None, via: Any, passed: tuple[Settle, ...], op: Op | None) -> None:
         self.after: dict[Any, tuple[type, Entry]] = {}  # by result; 1 and True are told apart by their class
@@ -37,7 +37,15 @@ class Entry:
         self.via = via  # the result that led here from the parent
         self.passed = passed  # where it settled on the way from the parent
         self.op = op
-        self.needs = 0 if op is None else op.needs
+        self.needs = 0
+        self.apply: Any = None
+        self.writes: Any = None
+        self.pending: list[Actor] = []
+        if op is not None:  # looked up once: an op may be of any class, which makes each look-up a slow one
+            self.needs = op.needs
+            self.apply = op.apply
+            self.writes = op.writes
+            self.pending = op.thing.pending
         self.function = ""
         self.local = 0
 

@@ -185,7 +185,7 @@ class _Condition(Op):
 class Wait(_Condition):
     __slots__ = ()
     kind = "wait"
-    parks = conditional = common = sleeps = True
+    parks = conditional = sleeps = True
 
     def enabled(self, actor: Actor) -> bool:
         return self.compare(self.thing.value, self.value)

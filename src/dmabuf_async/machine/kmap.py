@@ -238,14 +238,14 @@ class MapAtomic(Op):
     def __init__(self, mapping: Mapping, place: Place | None) -> None:
         self.mapping = mapping
         self.place = place
-        self.thing = mapping
+        self.thing = mapping if mapping.actor.cpu is None else mapping.actor.cpu
 
     def apply(self, actor: Actor, outcome: int) -> Mapping:
         mapping, cpu = self.mapping, actor.cpu
         assert cpu is not None
         mapping.alive = True
         mapping.place = mapping.led = self.place
-        mapping.cpu = self.thing = cpu
+        mapping.cpu = cpu
         cpu.atomic = (*cpu.atomic, mapping)
         actor.held += 1
         mapping.buffer.machine.kmaps.mappings[mapping] = None
@@ -271,7 +271,7 @@ class UnmapAtomic(Op):
 
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
-        self.thing = mapping
+        self.thing = mapping if mapping.actor.cpu is None else mapping.actor.cpu
 
     def apply(self, actor: Actor, outcome: int) -> None:
         mapping, marks = self.mapping, self.mapping.buffer.machine.marks
@@ -280,7 +280,6 @@ class UnmapAtomic(Op):
             return
         cpu = mapping.cpu
         assert cpu is not None
-        self.thing = cpu
         if mapping.actor is not actor or actor.cpu is not cpu:
             marks.add("kmap-order", actor, mapping, f"unmaps what {mapping.actor.name} mapped on {cpu.name}")
         elif cpu.atomic[-1] is not mapping:
