@@ -184,16 +184,17 @@ class Parking:
         if not pending:
             return
         ready = self.ready
+        common = grown = False
         first = pending[0]
-        op: Any = first.op
-        common = op is not None and first.needs & COMMON and op.thing.pending is pending  # not that of a CPU
-        if common and not op.enabled(first):
-            for actor in pending:
-                if actor.ready:
-                    actor.ready = False
-                    ready.remove(actor)
-            return
-        grown = False
+        if first.needs & COMMON:
+            lock: Any = first.op
+            common = lock.thing.pending is pending  # and not that of a CPU
+            if common and not lock.enabled(first):
+                for actor in pending:
+                    if actor.ready:
+                        actor.ready = False
+                        ready.remove(actor)
+                return
         for actor in pending:
             op, cpu = actor.op, actor.cpu
             if op is None:
@@ -288,6 +289,7 @@ class Parking:
         """The actor has ended; who joins it may go on."""
         actor.ended = True
         actor.op = actor.resume = None
+        actor.needs = 0
         if not actor.daemon:
             self.live -= 1
             if not self.live:
