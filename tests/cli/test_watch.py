@@ -98,7 +98,7 @@ def test_a_second_interrupt_is_no_traceback(terminal: Any, make: Any) -> None:
         except OSError:  # it has ended
             break
         time.sleep(0.005)
-    assert screen.end() == 130
+    assert screen.end() in {130, -signal.SIGINT}  # one that comes when the program is done; a shell says 130 of both
     assert given_back(screen.said)
     assert b"Traceback" not in screen.said
     assert b"Exception ignored" not in screen.said

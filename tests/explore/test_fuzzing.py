@@ -192,6 +192,7 @@ def test_a_witness_is_a_task_at_a_step_by_number_or_verb() -> None:
         assert not witnessed(unseen, reached)
 
 
+@pytest.mark.unaudited
 def test_memory_does_not_depend_on_the_number_of_executions(make: Make) -> None:
     def peak(executions: int) -> int:
         tracemalloc.start()
@@ -201,7 +202,7 @@ def test_memory_does_not_depend_on_the_number_of_executions(make: Make) -> None:
         return most
 
     peak(10)
-    assert peak(1500) < 2 * peak(700) + 100_000
+    assert peak(800) < 1.5 * peak(200) + 100_000
 
 
 @pytest.mark.parametrize("was", [True, False])

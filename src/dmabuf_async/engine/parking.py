@@ -179,7 +179,7 @@ class Parking:
         actor.ready = False
         self.ready.remove(actor)
 
-    def recheck(self, pending: list[Actor]) -> None:
+    def recheck(self, pending: list[Actor]) -> None:  # noqa: C901 - as hot as the loop
         """What these actors are parked on has changed: ask again whether they can go on."""
         if not pending:
             return
