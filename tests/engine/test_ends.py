@@ -40,7 +40,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 def run(engine: str) -> Iterator[Run]:
     """Execute on the engine; when the test is over, no coroutine may be suspended, and nothing was warned."""
     functions: set[types.CodeType] = set()
-    known = {id(thing) for thing in gc.get_objects() if isinstance(thing, types.CoroutineType)}
+    gc.freeze()  # what is there already is neither looked through nor looked at
 
     def on_engine(build: Build, answers: Any = (), **options: Any) -> Ran:
         with warnings.catch_warnings(record=True) as warned:
@@ -53,7 +53,8 @@ def run(engine: str) -> Iterator[Run]:
 
     yield on_engine
     gc.collect()
-    left = [thing for thing in gc.get_objects() if isinstance(thing, types.CoroutineType) and id(thing) not in known]
+    left = [thing for thing in gc.get_objects() if isinstance(thing, types.CoroutineType)]
+    gc.unfreeze()
     assert [thing for thing in left if thing.cr_frame is not None] == []
     assert functions
 
