@@ -119,7 +119,7 @@ class Parking:
         return coroutine
 
     def arrive(self, actor: Actor, passed: tuple[Settle, ...]) -> None:
-        """``actor`` went on by its table, and settled on the way."""
+        """``actor`` has settled, once or several times, on the way to its next op."""
         for op in passed:
             actor.settled = op.value
             actor.site = op.site
@@ -227,10 +227,7 @@ class Parking:
 
     def _settle(self, actor: Actor, op: Settle) -> None:
         actor.local = hash((actor.key, op.value))
-        actor.settled = op.value
-        actor.site = op.site
-        if self.watch is not None:
-            self.watch.settled(actor, op)
+        self.arrive(actor, (op,))
         self.started.append(actor)
 
     def repark(self, actor: Actor) -> None:

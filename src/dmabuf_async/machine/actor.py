@@ -39,7 +39,7 @@ class Actor(Thing):
     """
 
     __slots__ = (
-        "arguments", "body", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "failure",
+        "arguments", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "failure",
         "entry", "function", "group", "groups", "held", "inbox", "killed", "last", "local", "mapped", "names",
         "needs", "op", "parent", "path", "ready", "resume", "run", "settled", "site", "spawned", "stuck",
         "table", "trail", "user",
