@@ -13,11 +13,14 @@ from dmabuf_async.drivers.catalogue import DEFECTS
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.execution import Execution, execute
 from dmabuf_async.machine.machine import Machine
-from dmabuf_async.scenario import build, schema
-from dmabuf_async.scenario.build import Objects, act, program, verb_of
+from dmabuf_async.scenario import build
+from dmabuf_async.scenario.build import program
 from dmabuf_async.scenario.contradictions import contradictions
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.schema import Scenario
+from dmabuf_async.scenario.steps.base import Objects, act, verb_of
+from dmabuf_async.scenario.verbs.base import Verb
+from dmabuf_async.scenario.verbs.kernel import Kunmap
 from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.strategies.replay import Replay
@@ -102,10 +105,10 @@ def test_a_step_makes_the_call_of_its_name(steps: str, kinds: str, programmed: P
 
 
 def test_every_verb_can_be_performed() -> None:
-    for verb in schema.Verb.__subclasses__():
+    for verb in Verb.__subclasses__():
         assert act.dispatch(verb) is not act.dispatch(object), verb
     with pytest.raises(NotImplementedError, match="no task can perform Verb"):
-        act(schema.Verb(), Objects(Machine(), {}, {}, {}))
+        act(Verb(), Objects(Machine(), {}, {}, {}))
 
 
 def test_a_range_without_a_length_goes_to_the_end_of_the_buffer(programmed: Programmed) -> None:
@@ -363,4 +366,4 @@ def test_a_reused_machine_is_as_new(programmed: Programmed) -> None:
 
 
 def test_the_verb_of_a_step_is_its_word_in_the_file() -> None:
-    assert verb_of(schema.Kunmap(at="p")) == "kunmap"
+    assert verb_of(Kunmap(at="p")) == "kunmap"

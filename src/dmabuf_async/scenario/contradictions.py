@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from dmabuf_async.scenario import schema
+from dmabuf_async.scenario import fields, schema
 from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
 from dmabuf_async.scenario.positions import KeyPath
-from dmabuf_async.scenario.schema import Scenario, TaskSpec, Verb
+from dmabuf_async.scenario.schema import Scenario, TaskSpec
+from dmabuf_async.scenario.verbs import exporter, kernel
+from dmabuf_async.scenario.verbs.base import Verb
 
 
 def contradictions(
@@ -106,7 +108,7 @@ def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[s
         )
     yield from _defects(path, task.defects, known, "a task, which is the CPU importer,")
     daemons = {
-        f"reclaim-{step.buffer}" for one in scenario.tasks for step in one.steps if isinstance(step, schema.Reclaim)
+        f"reclaim-{step.buffer}" for one in scenario.tasks for step in one.steps if isinstance(step, exporter.Reclaim)
     }
     if task.name in daemons:
         yield Mistake((*path, "name"), f"{shown(task.name)} is the reclaim task of a buffer; call this task otherwise")
@@ -124,7 +126,7 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
         name = getattr(step, key, None)
         if name is not None and name not in names:
             yield Mistake((*path, key), f"there is no {kind} {shown(name)}; {_declare(key, name, names)}")
-    if isinstance(step, schema.SwapOut | schema.Reclaim):
+    if isinstance(step, exporter.SwapOut | exporter.Reclaim):
         spec = scenario.buffers.get(step.buffer)
         if spec is not None and spec.exporter == "static":
             yield Mistake(
@@ -132,7 +134,7 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
                 f"the exporter of buffer {shown(step.buffer)} is static and never moves its storage; "
                 'make it exporter = "swapping", or drop the step',
             )
-    if isinstance(step, schema.Load | schema.Store) and step.word >= scenario.machine.words:
+    if isinstance(step, kernel.Load | kernel.Store) and step.word >= scenario.machine.words:
         words = scenario.machine.words
         has = "only word 0" if words == 1 else f"words 0 to {words - 1}"
         yield Mistake(
@@ -142,7 +144,7 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
         )
     for key in ("start", "len"):
         value = getattr(step, key, None)
-        if value is not None and not schema.BYTES_MIN <= value <= schema.BYTES_MAX:
+        if value is not None and not fields.BYTES_MIN <= value <= fields.BYTES_MAX:
             yield Mistake((*path, key), f"expected a number of bytes from -2**63 to 2**64, found {shown(value)}")
 
 
@@ -157,7 +159,7 @@ def _mappings(path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
     mapped: dict[str, _Mapped] = {}
     for index, step in enumerate(task.steps):
         here = (*path, "steps", index)
-        if isinstance(step, schema.Kmap | schema.KmapAtomic):
+        if isinstance(step, kernel.Kmap | kernel.KmapAtomic):
             old = mapped.get(step.as_)
             if old is not None and old.ended is None:
                 yield Mistake(
@@ -165,13 +167,13 @@ def _mappings(path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
                     f"the mapping {shown(step.as_)} of steps[{old.made}] is still there; unmap it first, or give this "
                     "one another name",
                 )
-            mapped[step.as_] = _Mapped(index, isinstance(step, schema.KmapAtomic))
+            mapped[step.as_] = _Mapped(index, isinstance(step, kernel.KmapAtomic))
         for key, name in _uses(step):
             found = mapped.get(name)
             if found is None or found.ended is not None:
                 yield Mistake((*here, key), _missing(task, index, name, mapped))
-            elif isinstance(step, schema.Kunmap | schema.KunmapAtomic):
-                if found.atomic != isinstance(step, schema.KunmapAtomic):
+            elif isinstance(step, kernel.Kunmap | kernel.KunmapAtomic):
+                if found.atomic != isinstance(step, kernel.KunmapAtomic):
                     verbs = ("kmap_atomic", "kunmap_atomic") if found.atomic else ("kmap", "kunmap")
                     yield Mistake(
                         (*here, "do"),
@@ -191,9 +193,9 @@ def _mappings(path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
 def _uses(step: Verb) -> Iterator[tuple[str, str]]:
     """The keys under which a step names mappings that exist, with the names."""
     match step:
-        case schema.Memcpy():
+        case kernel.Memcpy():
             yield from (("from", step.from_), ("to", step.to))
-        case schema.Load() | schema.Store() | schema.Kunmap() | schema.KunmapAtomic():
+        case kernel.Load() | kernel.Store() | kernel.Kunmap() | kernel.KunmapAtomic():
             yield "at", step.at
         case _:
             pass
@@ -204,7 +206,7 @@ def _missing(task: TaskSpec, index: int, name: str, mapped: Mapping[str, _Mapped
     if gone is not None:
         return f"the mapping {shown(name)} was unmapped in steps[{gone.ended}]; map the page again, or drop the step"
     for later, step in enumerate(task.steps[index:], index):
-        if isinstance(step, schema.Kmap | schema.KmapAtomic) and step.as_ == name:
+        if isinstance(step, kernel.Kmap | kernel.KmapAtomic) and step.as_ == name:
             return f"the mapping {shown(name)} is made only later, in steps[{later}]; map the page first"
     live = [other for other, one in mapped.items() if one.ended is None]
     hint = did_you_mean(name, live, f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}')

@@ -1,7 +1,7 @@
-"""What a scenario file may say: one frozen struct a table, one a verb.
+"""What a scenario file may say: one frozen struct a table; steps are in ``verbs``, the types of keys in ``fields``.
 
-The bounds, the defaults and the words in which a mistake is told (the descriptions) all live here; `load`, `hints` and
-`json_schema` read them off these types. What the structs cannot express, such as that a buffer exists, `load` checks.
+The bounds, the defaults and the words in which a mistake is told (the descriptions) all live in these; `load`, `hints`
+and `json_schema` read them off the types. What the structs cannot express, such as that a buffer exists, `load` checks.
 """
 
 from __future__ import annotations
@@ -10,55 +10,31 @@ import hashlib
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
-# "$" alone also matches before a final newline; "(?!\n)" forbids that here and means nothing to an editor.
-Name: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z][A-Za-z0-9_-]*$(?!\n)",
-        max_length=40,
-        description='a name of at most 40 letters, digits, "_" and "-", a letter first',
-    ),
-]
-Title: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^[^\x00-\x1f\x7f-\x9f]+$(?!\n)",
-        max_length=200,
-        description="a line of text of 1 to 200 characters",
-    ),
-]
-Witness: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z][A-Za-z0-9_-]* reaches [A-Za-z0-9_]+$(?!\n)",
-        description='"TASK reaches STEP", where STEP is a verb of that task, the number of a step, 1 for the first, '
-        'its "error" path, or for a user task its "exit" path, the latter after a "kill" too',
-    ),
-]
-Page: TypeAlias = Annotated[int, Meta(ge=0, le=4095)]
-WordIndex: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
-CellValue: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-FaultBudget: TypeAlias = Annotated[int, Meta(ge=0, le=100)]
+from dmabuf_async.scenario.fields import CellValue, FaultBudget, Name, Table, Title, Witness, Zone
+from dmabuf_async.scenario.verbs import exporter, kernel, locks
 
-# msgspec holds bounds in 64 bits, and an overflowing range is worth simulating: `load` enforces these two.
-BYTES_MIN, BYTES_MAX = -(2**63), 2**64
-Bytes: TypeAlias = Annotated[
-    int,
-    Meta(
-        description="a number of bytes from -2**63 to 2**64",
-        extra_json_schema={"minimum": BYTES_MIN, "maximum": BYTES_MAX},
-    ),
-]
-
-Zone: TypeAlias = Literal["lowmem", "highmem"]
-Relation: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
-OnError: TypeAlias = Literal["unwind", "ignore"]
-
-
-class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of a scenario file: immutable, and an unknown key is a mistake."""
+Step: TypeAlias = (
+    kernel.GetBackingStorage
+    | kernel.PutBackingStorage
+    | kernel.Kmap
+    | kernel.Kunmap
+    | kernel.KmapAtomic
+    | kernel.KunmapAtomic
+    | kernel.Load
+    | kernel.Store
+    | kernel.Memcpy
+    | kernel.DmaBufGet
+    | kernel.DmaBufPut
+    | locks.Lock
+    | locks.Unlock
+    | locks.Set
+    | locks.Wait
+    | locks.Sleep
+    | exporter.SwapOut
+    | exporter.Reclaim
+)
 
 
 class MachineSizes(Table, frozen=True, kw_only=True):
@@ -89,206 +65,11 @@ class BufferSpec(Table, frozen=True, kw_only=True):
     exporter: Literal["static", "swapping"] = "static"
     zone: Zone | None = None
     resident: bool = True
-    defects: list[str] = []
+    defects: list[str] = field(default_factory=list)
 
     def zone_on(self, machine: MachineSizes) -> Zone:
         """The zone of the frames of this buffer on `machine`: the one it names, or the default."""
         return self.zone or ("highmem" if machine.highmem else "lowmem")
-
-
-class Verb(Table, frozen=True, kw_only=True, tag_field="do"):
-    """A step of a task; the key `do` says which."""
-
-
-class GetBackingStorage(Verb, frozen=True, kw_only=True, tag="get_backing_storage"):
-    """Pin a range of a buffer in memory (rules V1 to V7); may fail.
-
-    Neither end is checked against the page size or the buffer, for a bad range is a thing to simulate. start: where it
-    begins. len: how long it is; left out, it goes on to the end of the buffer. on_error: "unwind" ends the task in
-    good order, "ignore" goes on with the next step.
-    """
-
-    buffer: Name
-    start: Bytes = 0
-    len: Bytes | None = None
-    on_error: OnError = "unwind"
-
-
-class PutBackingStorage(Verb, frozen=True, kw_only=True, tag="put_backing_storage"):
-    """Unpin a range of a buffer, as it was pinned.
-
-    start: where it begins. len: how long it is; left out, it goes on to the end of the buffer.
-    """
-
-    buffer: Name
-    start: Bytes = 0
-    len: Bytes | None = None
-
-
-class Kmap(Verb, frozen=True, kw_only=True, tag="kmap"):
-    """Map one page of a buffer for the kernel (rules V8 to V11); waits for a slot, never fails.
-
-    page: from 0; whether the buffer has it is not checked, for that is a thing to simulate. as: what later steps call
-    the mapping.
-    """
-
-    buffer: Name
-    page: Page = 0
-    as_: Name = field(name="as")
-
-
-class Kunmap(Verb, frozen=True, kw_only=True, tag="kunmap"):
-    """Unmap what kmap mapped.
-
-    at: what kmap called the mapping.
-    """
-
-    at: Name
-
-
-class KmapAtomic(Verb, frozen=True, kw_only=True, tag="kmap_atomic"):
-    """Map one page of a buffer without a slot; until kunmap_atomic the task must not sleep (rule V12).
-
-    page: from 0, as of kmap. as: what later steps call the mapping.
-    """
-
-    buffer: Name
-    page: Page = 0
-    as_: Name = field(name="as")
-
-
-class KunmapAtomic(Verb, frozen=True, kw_only=True, tag="kunmap_atomic"):
-    """Unmap what kmap_atomic mapped.
-
-    at: what kmap_atomic called the mapping.
-    """
-
-    at: Name
-
-
-class Load(Verb, frozen=True, kw_only=True, tag="load"):
-    """Read one word through a mapping.
-
-    at: what kmap called the mapping. word: below the words of a page.
-    """
-
-    at: Name
-    word: WordIndex = 0
-
-
-class Store(Verb, frozen=True, kw_only=True, tag="store"):
-    """Write one word through a mapping.
-
-    at: what kmap called the mapping. word: below the words of a page.
-    """
-
-    at: Name
-    word: WordIndex = 0
-
-
-class Memcpy(Verb, frozen=True, kw_only=True, tag="memcpy"):
-    """Copy a page, word by word, between two mappings.
-
-    from: what kmap called the one that is read. to: what kmap called the one that is written.
-    """
-
-    from_: Name = field(name="from")
-    to: Name
-
-
-class Lock(Verb, frozen=True, kw_only=True, tag="lock"):
-    """Take a mutex; may sleep."""
-
-    mutex: Name
-
-
-class Unlock(Verb, frozen=True, kw_only=True, tag="unlock"):
-    """Give a mutex back."""
-
-    mutex: Name
-
-
-class Set(Verb, frozen=True, kw_only=True, tag="set"):
-    """Store a value in a cell.
-
-    value: an integer of 64 bits.
-    """
-
-    cell: Name
-    value: CellValue
-
-
-class Wait(Verb, frozen=True, kw_only=True, tag="wait"):
-    """Sleep until a cell stands in a relation to a value.
-
-    is: the relation. value: an integer of 64 bits. interruptible: a signal may end the wait with EINTR; then on_error
-    says what follows. on_error: "unwind" ends the task in good order, "ignore" goes on with the next step.
-    """
-
-    cell: Name
-    is_: Relation = field(name="is", default="==")
-    value: CellValue
-    interruptible: bool = False
-    on_error: OnError = "unwind"
-
-
-class Sleep(Verb, frozen=True, kw_only=True, tag="sleep"):
-    """Sleep for some virtual time.
-
-    ticks: how long, 1 to 1000000.
-    """
-
-    ticks: Annotated[int, Meta(ge=1, le=1_000_000)]
-
-
-class DmaBufGet(Verb, frozen=True, kw_only=True, tag="dma_buf_get"):
-    """Take a reference to a buffer (rule V15)."""
-
-    buffer: Name
-
-
-class DmaBufPut(Verb, frozen=True, kw_only=True, tag="dma_buf_put"):
-    """Drop a reference to a buffer; the last one releases it (rule V15)."""
-
-    buffer: Name
-
-
-class SwapOut(Verb, frozen=True, kw_only=True, tag="swap_out"):
-    """Ask the exporter to swap the whole buffer out; fails with EBUSY if it is pinned.
-
-    on_error: "ignore" goes on with the next step, "unwind" ends the task in good order.
-    """
-
-    buffer: Name
-    on_error: OnError = "ignore"
-
-
-class Reclaim(Verb, frozen=True, kw_only=True, tag="reclaim"):
-    """Let memory pressure try to take the storage of a buffer, as reclaim does (rule P12)."""
-
-    buffer: Name
-
-
-Step: TypeAlias = (
-    GetBackingStorage
-    | PutBackingStorage
-    | Kmap
-    | Kunmap
-    | KmapAtomic
-    | KunmapAtomic
-    | Load
-    | Store
-    | Memcpy
-    | Lock
-    | Unlock
-    | Set
-    | Wait
-    | Sleep
-    | DmaBufGet
-    | DmaBufPut
-    | SwapOut
-    | Reclaim
-)
 
 
 class TaskSpec(Table, frozen=True, kw_only=True):
@@ -303,7 +84,7 @@ class TaskSpec(Table, frozen=True, kw_only=True):
     cpu: Annotated[int, Meta(ge=0, le=63)] = 0
     kind: Literal["kernel", "user"] = "kernel"
     repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
-    defects: list[str] = []
+    defects: list[str] = field(default_factory=list)
     steps: Annotated[
         list[Step],
         Meta(
@@ -333,8 +114,8 @@ class Expect(Table, frozen=True, kw_only=True):
     path, which a failed step with on_error = "unwind" leads to, and a user task an "exit" path, also after a "kill".
     """
 
-    findings: list[str] = []
-    sometimes: list[Witness] = []
+    findings: list[str] = field(default_factory=list)
+    sometimes: list[Witness] = field(default_factory=list)
 
 
 def split_witness(witness: str) -> tuple[str, str]:
@@ -354,9 +135,9 @@ class Scenario(Table, frozen=True, kw_only=True):
     story: str = ""
     rules: Literal["rfc-2012"] = "rfc-2012"
     machine: MachineSizes = MachineSizes()
-    buffers: dict[Name, BufferSpec] = {}
-    cells: dict[Name, CellValue] = {}
-    mutexes: list[Name] = []
+    buffers: dict[Name, BufferSpec] = field(default_factory=dict)
+    cells: dict[Name, CellValue] = field(default_factory=dict)
+    mutexes: list[Name] = field(default_factory=list)
     tasks: Annotated[
         list[TaskSpec],
         Meta(min_length=1, max_length=64, description="1 to 64 tables, each written [[tasks]]"),

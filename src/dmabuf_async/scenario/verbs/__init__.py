@@ -1,0 +1,1 @@
+"""What the steps of a scenario file may do: one frozen struct a verb, its docstring the reference."""
