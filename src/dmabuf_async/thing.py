@@ -20,12 +20,14 @@ class Thing:
     """One object of the simulated hardware or kernel, or of what is owed (pins, references).
 
     ``STATE`` names the fields that can matter from here on; their values are
-    immutable, so that state can be saved, hashed and put back by reference. All
-    other fields are bookkeeping, or never change.
+    immutable, so that state can be saved, hashed and put back by reference. ``MEMORY`` names
+    those that matter to checkers alone. All other fields are bookkeeping, or never change.
     """
 
-    __slots__ = ("fingerprint", "initial", "key", "name", "pending", "relative")
+    __slots__ = ("fingerprint", "initial", "key", "name", "past", "pending", "relative")
     STATE: ClassVar[tuple[str, ...]] = ()
+    MEMORY: ClassVar[tuple[str, ...]] = ("past",)
+    """Fields that only checkers read: put back with the state, and never in the fingerprint."""
     KIND: ClassVar[str] = "object"
     """The class of the object, as signatures of findings name it."""
     state_of: ClassVar[Any]
@@ -39,6 +41,7 @@ class Thing:
     def __init__(self, name: str) -> None:
         self.name = name
         self.key = key_of(f"{self.KIND} {name}")
+        self.past = 0  # what came before it in synchronisation order: see machine.order
         self.pending: list[Actor] = []  # actors whose next op's condition reads this; kept by the core
         self.fingerprint = 0  # hash of (key, state) at the last step that wrote it
         self.initial: Any = None

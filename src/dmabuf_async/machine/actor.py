@@ -85,7 +85,7 @@ class Actor(Thing):
         self.site = ""
         self.spawned = 0
         self.mapped = 0  # how many mappings it has made
-        self.fingerprint = 0
+        self.fingerprint = self.past = 0
         self.names = 0  # bit set of the numbers of its mappings
         self.groups: tuple[Group, ...] = ()
         self.ended_by: tuple[Thing, ...] = ()  # its flag of being killed, and the clock that its end may stop

@@ -21,6 +21,7 @@ from dmabuf_async.machine.marks import Marks
 from dmabuf_async.machine.memory import Place, Zone
 from dmabuf_async.machine.sizes import Faults, Sizes
 from dmabuf_async.machine.storage import Buffer
+from dmabuf_async.machine.translations import Rmap
 from dmabuf_async.ops import CALM
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Machine:
             zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks))
             for place in zone.places:
                 self._add(place)
+                self._add(place.rmap)
         self.kmaps = self._add(Pool(sizes.kmap_slots))
         self.clock = self._add(Clock())
         self.buffers: dict[str, Buffer] = {}
@@ -147,7 +149,7 @@ class Machine:
         for thing in self.things.values():
             thing.initial = thing.state()
             # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
-            if self.buffers or not isinstance(thing, Zone | Place):
+            if self.buffers or not isinstance(thing, Zone | Place | Rmap):
                 values = thing.initial if len(thing.STATE) > 1 else (thing.initial,)
                 self._initial += [(thing, field, value) for field, value in zip(thing.STATE, values, strict=False)]
                 self._waited.append(thing)
@@ -159,7 +161,7 @@ class Machine:
         for thing, field, value in self._initial:
             setattr(thing, field, value)
         for thing in self._waited:
-            thing.fingerprint = 0
+            thing.fingerprint = thing.past = 0
             if thing.pending:
                 thing.pending.clear()
         for buffer in self.buffers.values():
@@ -215,12 +217,15 @@ class Machine:
         """What :meth:`apply` would return and lead to; all undone again."""
         written = op.writes(actor)
         saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
+        remembered = [(thing, field, getattr(thing, field)) for thing in {*written, actor} for field in thing.MEMORY]
         fingerprint, marks, now = self.fingerprint, len(self.marks), self.clock.now
         mappings = dict(self.kmaps.mappings)
         peeked = Peek(self.apply(actor, op, outcome), self.fingerprint)
         for thing, state, old in saved:
             thing.restore(state)
             thing.fingerprint = old
+        for thing, field, value in remembered:
+            setattr(thing, field, value)
         self.fingerprint, self.clock.now = fingerprint, now
         self.kmaps.mappings = mappings
         del self.marks[marks:]

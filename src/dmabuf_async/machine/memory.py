@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.machine.translations import Rmap
 from dmabuf_async.ops import CALM, ENOMEM, ENOSPC, FallibleOp, Op
 from dmabuf_async.thing import Thing
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Place(Thing):
     """A page frame, or a slot of the swap space."""
 
-    __slots__ = ("maps", "number", "owner", "taker", "zone")
+    __slots__ = ("maps", "number", "owner", "rmap", "taker", "zone")
     STATE = ("owner", "maps", "taker")
     KIND = "frame"
 
@@ -25,6 +26,7 @@ class Place(Thing):
         super().__init__(f"{zone.name}#{number}")
         self.zone = zone
         self.number = number
+        self.rmap = Rmap(self.name)
         self.owner: Page | None = None  # None: free. From the allocation on, the page it is filled for
         self.taker: Actor | None = None  # who allocated it: a leak is laid at its door
         self.maps = 0  # live kernel mappings of a highmem frame, which share one slot

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dmabuf_async.drivers.cpu import CpuImporter
+from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
 from dmabuf_async.errors import KernelError, Killed
@@ -79,7 +79,7 @@ async def perform(machine: Machine, task: schema.TaskSpec, steps: Sequence[tuple
 
     A user process cleans up when it exits, however it ends; kernel code gives everything back only on its error path.
     """
-    importer = CpuImporter(machine, task.defects)
+    importer = Importer(machine, task.defects)
     user = task.kind == "user"
     try:
         await (user_steps if user else kernel_steps)(importer, task.repeat, steps)
@@ -96,7 +96,7 @@ async def perform(machine: Machine, task: schema.TaskSpec, steps: Sequence[tuple
     await importer.unwind()
 
 
-async def kernel_steps(importer: CpuImporter, repeat: int, steps: Sequence[tuple[str, Act]]) -> None:
+async def kernel_steps(importer: Importer, repeat: int, steps: Sequence[tuple[str, Act]]) -> None:
     """The steps of a kernel task, over and over."""
     for turn in range(repeat):
         for index, (site, begin) in enumerate(steps):
@@ -104,7 +104,7 @@ async def kernel_steps(importer: CpuImporter, repeat: int, steps: Sequence[tuple
             await begin(importer)
 
 
-async def user_steps(importer: CpuImporter, repeat: int, steps: Sequence[tuple[str, Act]]) -> None:
+async def user_steps(importer: Importer, repeat: int, steps: Sequence[tuple[str, Act]]) -> None:
     """The same for a user process, which comes back to user mode between two of them."""
     for turn in range(repeat):
         for index, (site, begin) in enumerate(steps):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import singledispatch
 from typing import Any, NamedTuple, TypeAlias
 
-from dmabuf_async.drivers.cpu import CpuImporter
+from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.locks import Mutex
@@ -16,7 +16,7 @@ from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.scenario.fields import OnError
 from dmabuf_async.scenario.verbs.base import Verb
 
-Act: TypeAlias = Callable[[CpuImporter], Awaitable[Any]]
+Act: TypeAlias = Callable[[Importer], Awaitable[Any]]
 """Begins a step of a task, which holds what its importer holds."""
 
 
@@ -43,7 +43,7 @@ def act(step: Verb, on: Objects) -> Act:
 def or_error(on_error: OnError, begin: Act) -> Act:
     """The same step, which fails or goes on as ``on_error`` says."""
 
-    async def ignoring(importer: CpuImporter) -> None:
+    async def ignoring(importer: Importer) -> None:
         with suppress(KernelError):
             await begin(importer)
 

@@ -11,68 +11,68 @@ from dmabuf_async.scenario.verbs import kernel
 def _(step: kernel.GetBackingStorage, on: Objects) -> Act:
     buffer, start = on.buffers[step.buffer], step.start
     length = length_of(buffer, step)
-    return or_error(step.on_error, lambda importer: importer.get(buffer, start, length))
+    return or_error(step.on_error, lambda importer: importer.cpu.get(buffer, start, length))
 
 
 @act.register
 def _(step: kernel.PutBackingStorage, on: Objects) -> Act:
     buffer, start = on.buffers[step.buffer], step.start
     length = length_of(buffer, step)
-    return lambda importer: importer.put(buffer, start, length)
+    return lambda importer: importer.cpu.put(buffer, start, length)
 
 
 @act.register
 def _(step: kernel.Kmap, on: Objects) -> Act:
     name, buffer, page = step.as_, on.buffers[step.buffer], step.page
-    return lambda importer: importer.kmap(name, buffer, page)
+    return lambda importer: importer.cpu.kmap(name, buffer, page)
 
 
 @act.register
 def _(step: kernel.Kunmap, _on: Objects) -> Act:
     name = step.at
-    return lambda importer: importer.kunmap(name)
+    return lambda importer: importer.cpu.kunmap(name)
 
 
 @act.register
 def _(step: kernel.KmapAtomic, on: Objects) -> Act:
     name, buffer, page = step.as_, on.buffers[step.buffer], step.page
-    return lambda importer: importer.kmap_atomic(name, buffer, page)
+    return lambda importer: importer.cpu.kmap_atomic(name, buffer, page)
 
 
 @act.register
 def _(step: kernel.KunmapAtomic, _on: Objects) -> Act:
     name = step.at
-    return lambda importer: importer.kunmap_atomic(name)
+    return lambda importer: importer.cpu.kunmap_atomic(name)
 
 
 @act.register
 def _(step: kernel.Load, _on: Objects) -> Act:
     name, word = step.at, step.word
-    return lambda importer: importer.mappings[name].load(word)
+    return lambda importer: importer.cpu.mappings[name].load(word)
 
 
 @act.register
 def _(step: kernel.Store, _on: Objects) -> Act:
     name, word = step.at, step.word
-    return lambda importer: importer.mappings[name].store(word)
+    return lambda importer: importer.cpu.mappings[name].store(word)
 
 
 @act.register
 def _(step: kernel.Memcpy, _on: Objects) -> Act:
     source, target = step.from_, step.to
-    return lambda importer: importer.copy(source, target)
+    return lambda importer: importer.cpu.copy(source, target)
 
 
 @act.register
 def _(step: kernel.DmaBufGet, on: Objects) -> Act:
     buffer = on.buffers[step.buffer]
-    return lambda importer: importer.take(buffer)
+    return lambda importer: importer.cpu.take(buffer)
 
 
 @act.register
 def _(step: kernel.DmaBufPut, on: Objects) -> Act:
     buffer = on.buffers[step.buffer]
-    return lambda importer: importer.drop(buffer)
+    return lambda importer: importer.cpu.drop(buffer)
 
 
 def length_of(buffer: Buffer, step: kernel.GetBackingStorage | kernel.PutBackingStorage) -> int:

@@ -1,0 +1,24 @@
+"""Synchronisation order: which events came before which (DESIGN 2, "Two orders").
+
+Each actor, and each object that actors synchronise by, has a *past*: a bit set of the events
+(writes of words, plain accesses of cells) that come before whatever it does next. An edge
+joins pasts: unlock to lock, spawn and join, signal to wait, an IPI and its answer. What is no
+such edge (frame words, PTEs, TLBs, cache lines) joins nothing, however it was ordered in time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dmabuf_async.thing import Thing
+
+
+def acquire(actor: Thing, source: Thing) -> None:
+    """What came before ``source`` comes before all that ``actor`` does from now on."""
+    actor.past |= source.past
+
+
+def release(actor: Thing, target: Thing) -> None:
+    """What ``actor`` has done comes before all that is done by whoever acquires ``target``."""
+    target.past |= actor.past
