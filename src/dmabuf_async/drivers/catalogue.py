@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from dmabuf_async.drivers import cpu, static, swapping
+from dmabuf_async.protocol import mm
 
 DEFECTS: Final[Mapping[str, Mapping[str, str]]] = {
     "static": static.DEFECTS,
     "swapping": swapping.DEFECTS,
     "cpu": cpu.DEFECTS,
+    "core": mm.DEFECTS,
 }
-"""Driver to defect to one line that says what it does wrong, with the rule that it breaks."""
+"""Driver to defect to one line that says what it does wrong, with the rule that it breaks; ``core`` is the kernel's."""

@@ -237,7 +237,7 @@ def _witness(scenario: Scenario, path: KeyPath, witness: str) -> Iterator[Mistak
 def _ways_out(scenario: Scenario, task: TaskSpec) -> Iterator[str]:
     if any(getattr(step, "on_error", "") == "unwind" for step in task.steps):
         yield "error"
-    if task.kind == "user":
+    if task.name in users(scenario):
         yield "exit"
         if scenario.environment.kills:
             yield "kill"
