@@ -51,19 +51,20 @@ class Free:
 
 
 class Zone(Thing):
-    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem) or ``swap``.
+    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem), ``vram`` (device memory) or ``swap``.
 
     Freed places are reused soonest first, because that shows most bugs.
     """
 
-    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident")
+    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident", "visible")
     STATE = ("free",)
     KIND = "zone"
 
-    def __init__(self, name: str, size: int, faults: Faults, marks: Marks) -> None:
+    def __init__(self, name: str, size: int, faults: Faults, marks: Marks, *, visible: bool) -> None:
         super().__init__(name)
         self.highmem = name == "high"
-        self.resident = name != "swap"  # a CPU can reach it
+        self.resident = name != "swap"  # made of frames, not of slots
+        self.visible = visible  # a CPU can reach it
         self.faults = faults
         self.marks = marks
         self.places = tuple(Place(self, number) for number in range(size))
