@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
+from dmabuf_async.drivers.faults import UserMaps
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.setup import fill
 
@@ -21,7 +22,7 @@ DEFECTS: Final = {
 }
 
 
-class StaticExporter(KernelMaps):
+class StaticExporter(KernelMaps, UserMaps):
     """Owns memory for good. ``zone``: ``ram`` or ``high``."""
 
     name = "static"
