@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from dmabuf_async.drivers import cpu, static, swapping
+from dmabuf_async.drivers import cpu, migrating, static, swapping
 
 DEFECTS: Final[Mapping[str, Mapping[str, str]]] = {
     "static": static.DEFECTS,
     "swapping": swapping.DEFECTS,
+    "migrating": migrating.DEFECTS,
     "cpu": cpu.DEFECTS,
 }
 """Driver to defect to one line that says what it does wrong, with the rule that it breaks."""

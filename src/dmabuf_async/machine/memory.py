@@ -76,6 +76,10 @@ class Zone(Thing):
         """Take a free place to be filled for ``page``; fails with ENOMEM (swap: ENOSPC)."""
         return Alloc(self, page)
 
+    def try_alloc(self, page: Page) -> TryAlloc:
+        """The same, but the result is None if there is none: reclaim may find one. It fails where reclaim would too."""
+        return TryAlloc(self, page)
+
     def release(self, place: Place) -> Release:
         """Free a place."""
         return Release(self, place)
@@ -130,6 +134,15 @@ class Alloc(FallibleOp):
 
     def describe(self) -> str:
         return f"alloc {'frame' if self.thing.resident else 'slot'} for {self.page.name}"
+
+
+class TryAlloc(Alloc):
+    """An allocation before it enters reclaim."""
+
+    __slots__ = ()
+
+    def apply(self, actor: Actor, outcome: int) -> Any:
+        return super().apply(actor, outcome) if outcome != CALM or self.thing.free is not None else None
 
 
 class Release(Op):

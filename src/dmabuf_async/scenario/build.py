@@ -37,7 +37,8 @@ def program(scenario: schema.Scenario, name: str) -> Program:
         digest=schema.digest(scenario),
         sizes=Sizes(
             cpus=size.cpus, ram=size.ram, highmem=size.highmem, vram=size.vram, cpu_visible=size.cpu_visible,
-            swap=size.swap, kmap_slots=size.kmap_slots, words=size.words, enomem=may.enomem, eintr=may.eintr, kills=may.kills,
+            swap=size.swap, kmap_slots=size.kmap_slots, words=size.words,
+            enomem=may.enomem, eintr=may.eintr, kills=may.kills,
         ),
         findings=tuple(scenario.expect.findings),
         sometimes=tuple(scenario.expect.sometimes),

@@ -41,7 +41,7 @@ class MachineSizes(Table, frozen=True, kw_only=True):
     """[machine]: the sizes of the simulated machine; the defaults are small, because bugs are.
 
     cpus: 1 to 64. ram: frames of lowmem, 0 to 4096. highmem: frames of highmem, 0 to 4096. vram: frames of device
-    memory, 0 to 4096. cpu_visible: false keeps CPUs from vram, so that get_backing_storage has to move the buffer first.
+    memory, 0 to 4096. cpu_visible: false keeps CPUs from vram, so that get_backing_storage moves the buffer first.
     swap: slots of a page each, 0 to 4096. kmap_slots: highmem frames that can be mapped with kmap at a time, 1 to 4096.
     words: words in a page, 1 to 64; two are enough to tear a copy.
     """
