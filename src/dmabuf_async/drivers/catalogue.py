@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from dmabuf_async.drivers import cpu, migrating, static, swapping
+from dmabuf_async.protocol import mm
 
 DEFECTS: Final[Mapping[str, Mapping[str, str]]] = {
     "static": static.DEFECTS,
     "swapping": swapping.DEFECTS,
     "migrating": migrating.DEFECTS,
     "cpu": cpu.DEFECTS,
+    "core": mm.DEFECTS,
 }
-"""Driver to defect to one line that says what it does wrong, with the rule that it breaks."""
+"""Driver to defect to one line that says what it does wrong, with the rule that it breaks; ``core`` is the kernel's."""

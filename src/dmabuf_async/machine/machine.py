@@ -17,12 +17,14 @@ from dmabuf_async.machine.cpu import Cpu
 from dmabuf_async.machine.i_mmap import AddressSpace
 from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
+from dmabuf_async.machine.lock_order import LockOrder
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.marks import Marks
 from dmabuf_async.machine.memory import Place, Zone
 from dmabuf_async.machine.mm import Mm
 from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
+from dmabuf_async.machine.spinlock import Spinlock
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.machine.translations import Rmap
 from dmabuf_async.ops import CALM
@@ -53,6 +55,7 @@ class Machine:
     def __init__(self, sizes: Sizes | None = None) -> None:
         self.sizes = sizes = sizes or Sizes()
         self.marks = Marks()
+        self.lock_order = LockOrder()
         self.faults = Faults(sizes)
         self.things: dict[str, Thing] = {}  # by kind and name
         self._sealed = False
@@ -109,13 +112,17 @@ class Machine:
         """A shared number with atomic ops."""
         return self._add(Counter(name, value, self.faults))
 
-    def mutex(self, name: str) -> Mutex:
-        """A sleeping lock."""
-        return self._add(Mutex(name, self.marks))
+    def mutex(self, name: str, lock_class: str | None = None) -> Mutex:
+        """A sleeping lock. ``lock_class``: see :mod:`~dmabuf_async.machine.lock_order`; left out, it is one of its own."""
+        return self._add(Mutex(name, lock_class, self.marks, self.lock_order))
+
+    def spinlock(self, name: str, lock_class: str | None = None) -> Spinlock:
+        """A lock that is waited for without sleeping."""
+        return self._add(Spinlock(name, lock_class, self.marks, self.lock_order))
 
     def rwsem(self, name: str, lock_class: str | None = None) -> RwSem:
-        """Stub."""
-        return self._add(RwSem(name, self.marks))
+        """A sleeping lock with many readers or one writer."""
+        return self._add(RwSem(name, lock_class, self.marks, self.lock_order))
 
     def buffer(self, name: str, pages: int = 1) -> Buffer:
         """A dma_buf without storage; an exporter gives it some."""
@@ -191,6 +198,7 @@ class Machine:
         if self.buffers or not isinstance(thing, Zone | Place | Rmap):
             values = thing.initial if len(thing.STATE) > 1 else (thing.initial,)
             self._initial += [(thing, field, value) for field, value in zip(thing.STATE, values, strict=False)]
+            self._initial += [(thing, field, getattr(thing, field)) for field in thing.MEMORY if field != "past"]
             self._waited.append(thing)
 
     def reset(self) -> None:
@@ -208,6 +216,7 @@ class Machine:
         self.kmaps.mappings.clear()
         self.taken.clear()
         self.marks.clear()
+        self.lock_order.clear()
         self.clock.now = 0
         self.fingerprint = 0
 

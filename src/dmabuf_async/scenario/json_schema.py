@@ -23,10 +23,11 @@ def json_schema() -> dict[str, Any]:
     for table in tables.values():
         _tidy(table)
         _describe(table)
-    exporters = {defect for driver, known in DEFECTS.items() if driver != "cpu" for defect in known}
+    exporters = {defect for driver, known in DEFECTS.items() if driver not in {"cpu", "core"} for defect in known}
     for table, key, words in (
         ("BufferSpec", "defects", exporters),
         ("TaskSpec", "defects", DEFECTS["cpu"]),
+        ("MachineSizes", "defects", DEFECTS["core"]),
         ("Expect", "findings", CODES),
     ):
         tables[table]["properties"][key]["items"] = {"enum": sorted(words)}
