@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from dmabuf_async.drivers import cpu, static, swapping
+from dmabuf_async.drivers import cpu, migrating, static, swapping
 from dmabuf_async.protocol import mm
 
 DEFECTS: Final[Mapping[str, Mapping[str, str]]] = {
     "static": static.DEFECTS,
     "swapping": swapping.DEFECTS,
+    "migrating": migrating.DEFECTS,
     "cpu": cpu.DEFECTS,
     "core": mm.DEFECTS,
 }

@@ -223,7 +223,7 @@ def _page(page: Page, taken: list[Place]) -> PageView:
     where = page.where
     return PageView(
         where="" if where is None else where.name,
-        resident=where is not None and where.zone.resident,
+        resident=where is not None and where.zone.visible,
         words=len(page.words),
         newest=0 if where is None else _newest(page, where),
         pins=tuple(holder.name for holder in page.buffer.pins.holders(page.index)),

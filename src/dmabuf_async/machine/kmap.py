@@ -90,8 +90,8 @@ class Mapping(Thing):
         return self.alive and page is not None and self.place is not None and page.where is self.place
 
     def leads_to_memory(self) -> bool:
-        """Whether a CPU finds memory behind it, not a swap slot or nothing."""
-        return self.leads() and self.place is not None and self.place.zone.resident
+        """Whether a CPU finds memory behind it, not a swap slot, nothing, or memory that only devices reach."""
+        return self.leads() and self.place is not None and self.place.zone.visible
 
     def judged_by(self, actor: Actor) -> tuple[Thing, ...]:
         """What a checker reads to judge an access by ``actor``."""

@@ -62,8 +62,10 @@ class Machine:
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
         self.zones: dict[str, Zone] = {}
-        for name, size in (("ram", sizes.ram), ("high", sizes.highmem), ("swap", sizes.swap)):
-            zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks))
+        zones = (("ram", sizes.ram), ("high", sizes.highmem), ("vram", sizes.vram), ("swap", sizes.swap))
+        for name, size in zones:
+            visible = name != "swap" and (name != "vram" or sizes.cpu_visible)
+            zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks, visible=visible))
             for place in zone.places:
                 self._add(place)
                 self._add(place.rmap)

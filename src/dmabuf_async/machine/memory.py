@@ -51,19 +51,20 @@ class Free:
 
 
 class Zone(Thing):
-    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem) or ``swap``.
+    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem), ``vram`` (device memory) or ``swap``.
 
     Freed places are reused soonest first, because that shows most bugs.
     """
 
-    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident")
+    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident", "visible")
     STATE = ("free",)
     KIND = "zone"
 
-    def __init__(self, name: str, size: int, faults: Faults, marks: Marks) -> None:
+    def __init__(self, name: str, size: int, faults: Faults, marks: Marks, *, visible: bool) -> None:
         super().__init__(name)
         self.highmem = name == "high"
-        self.resident = name != "swap"  # a CPU can reach it
+        self.resident = name != "swap"  # made of frames, not of slots
+        self.visible = visible  # a CPU can reach it
         self.faults = faults
         self.marks = marks
         self.places = tuple(Place(self, number) for number in range(size))
@@ -74,6 +75,10 @@ class Zone(Thing):
     def alloc(self, page: Page) -> Alloc:
         """Take a free place to be filled for ``page``; fails with ENOMEM (swap: ENOSPC)."""
         return Alloc(self, page)
+
+    def try_alloc(self, page: Page) -> TryAlloc:
+        """The same, but the result is None if there is none: reclaim may find one. It fails where reclaim would too."""
+        return TryAlloc(self, page)
 
     def release(self, place: Place) -> Release:
         """Free a place."""
@@ -129,6 +134,15 @@ class Alloc(FallibleOp):
 
     def describe(self) -> str:
         return f"alloc {'frame' if self.thing.resident else 'slot'} for {self.page.name}"
+
+
+class TryAlloc(Alloc):
+    """An allocation before it enters reclaim."""
+
+    __slots__ = ()
+
+    def apply(self, actor: Actor, outcome: int) -> Any:
+        return super().apply(actor, outcome) if outcome != CALM or self.thing.free is not None else None
 
 
 class Release(Op):

@@ -39,8 +39,9 @@ def program(scenario: schema.Scenario, name: str) -> Program:
         build=lambda machine: furnish(machine, scenario),
         digest=schema.digest(scenario),
         sizes=Sizes(
-            cpus=size.cpus, ram=size.ram, highmem=size.highmem, swap=size.swap, kmap_slots=size.kmap_slots,
-            words=size.words, enomem=may.enomem, eintr=may.eintr, kills=may.kills,
+            cpus=size.cpus, ram=size.ram, highmem=size.highmem, vram=size.vram, cpu_visible=size.cpu_visible,
+            swap=size.swap, kmap_slots=size.kmap_slots, words=size.words,
+            enomem=may.enomem, eintr=may.eintr, kills=may.kills,
         ),
         findings=tuple(scenario.expect.findings),
         sometimes=tuple(scenario.expect.sometimes),

@@ -44,14 +44,18 @@ Step: TypeAlias = (
 class MachineSizes(Table, frozen=True, kw_only=True):
     """[machine]: the sizes of the simulated machine; the defaults are small, because bugs are.
 
-    cpus: 1 to 64. ram: frames of lowmem, 0 to 4096. highmem: frames of highmem, 0 to 4096. swap: slots of a page each,
-    0 to 4096. kmap_slots: highmem frames that can be mapped with kmap at a time, 1 to 4096. words: words in a page,
-    1 to 64; two are enough to tear a copy. defects: deliberate mistakes of the kernel's core, by name.
+    cpus: 1 to 64. ram: frames of lowmem, 0 to 4096. highmem: frames of highmem, 0 to 4096. vram: frames of device
+    memory, 0 to 4096. cpu_visible: false keeps CPUs from vram, so that get_backing_storage moves the buffer first.
+    swap: slots of a page each, 0 to 4096. kmap_slots: highmem frames that can be mapped with kmap at a time, 1 to 4096.
+    words: words in a page, 1 to 64; two are enough to tear a copy. defects: deliberate mistakes of the kernel's core,
+    by name.
     """
 
     cpus: Annotated[int, Meta(ge=1, le=64)] = 2
     ram: Annotated[int, Meta(ge=0, le=4096)] = 4
     highmem: Annotated[int, Meta(ge=0, le=4096)] = 0
+    vram: Annotated[int, Meta(ge=0, le=4096)] = 0
+    cpu_visible: bool = True
     swap: Annotated[int, Meta(ge=0, le=4096)] = 4
     kmap_slots: Annotated[int, Meta(ge=1, le=4096)] = 4
     words: Annotated[int, Meta(ge=1, le=64)] = 2
