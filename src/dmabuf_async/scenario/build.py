@@ -22,7 +22,8 @@ from dmabuf_async.scenario.processes import forks, processes, users
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.steps.base import Act, Objects, act, verb_of
 from dmabuf_async.scenario.steps.exporter import swapping
-from dmabuf_async.scenario.verbs import exporter
+from dmabuf_async.scenario.steps.process import length_of
+from dmabuf_async.scenario.verbs import exporter, process
 from dmabuf_async.tasks import UserMode
 
 ZONES: Mapping[str, str] = {"lowmem": "ram", "highmem": "high"}
@@ -58,7 +59,7 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         mutexes={name: machine.mutex(name) for name in scenario.mutexes},
     )
     machine.defects = frozenset(scenario.machine.defects)
-    spaces = _spaces(machine, scenario)
+    spaces = _spaces(machine, scenario, objects.buffers)
     user = users(scenario)
     for task in scenario.tasks:
         steps = [(f"step {number} {verb_of(step)}", act(step, objects)) for number, step in enumerate(task.steps, 1)]
@@ -72,14 +73,18 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         swapping(objects.buffers[name]).serve()
 
 
-def _spaces(machine: Machine, scenario: schema.Scenario) -> dict[str, Mm]:
-    """The address space of each task that has one."""
+def _spaces(machine: Machine, scenario: schema.Scenario, buffers: Mapping[str, Buffer]) -> dict[str, Mm]:
+    """The address space of each task that has one, with what its processes may map."""
     spaces: dict[str, Mm] = {}
     for one in processes(scenario).values():
         mm = machine.mm(one.name, parent=None if one.parent is None else machine.mms[one.parent])
         for task in one.tasks:
             mm.thread(task.cpu)
             spaces[task.name] = mm
+            for step in task.steps:
+                if isinstance(step, process.Mmap):
+                    buffer = buffers[step.buffer]
+                    mm.region(step.as_, buffer, step.offset, length_of(buffer, step), write=step.write)
     return spaces
 
 
