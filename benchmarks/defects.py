@@ -1,7 +1,7 @@
 """Every defect in every right scenario of the driver that it belongs to: ``python -m benchmarks.defects``.
 
 A right scenario is one in which nothing may be found. Each gets each defect of each of its drivers, one at a time, and
-a random walk. What came of it is kept in docs/defects.md (``--write``): in how many a defect is found, and how often; in
+a random walk. What came of it is kept in docs/defects.md (``--write``): in how many a defect is found, how often; in
 how many every execution was, step for step, the same as without it, so that it has no effect there as far as was seen;
 and those in which executions differed and nothing was found, which only an exhaustive search can settle.
 """
