@@ -172,11 +172,7 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
                     "one another name",
                 )
             mapped[step.as_] = _Mapped(index, isinstance(step, kernel.KmapAtomic))
-            if step.as_ in mmapped:
-                yield Mistake((*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name")
-        for key, name in _uses(step):
-            if name in mmapped and isinstance(step, kernel.Load | kernel.Store):
-                continue
+        for key, name in _uses(step, mmapped):
             found = mapped.get(name)
             if found is None or found.ended is not None:
                 yield Mistake((*here, key), _missing(task, index, name, mapped))
@@ -189,8 +185,6 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
                         f'unmap it with do = "{verbs[1]}"',
                     )
                 mapped[name] = found._replace(ended=index)
-            elif getattr(step, "page", 0):
-                yield Mistake((*here, "page"), f"{shown(name)} is a mapping of one page; drop this key")
     for name, left in mapped.items():
         if left.ended is None and task.repeat > 1:
             yield Mistake(
@@ -200,9 +194,11 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
             )
 
 
-def _uses(step: Verb) -> Iterator[tuple[str, str]]:
-    """The keys under which a step names mappings that exist, with the names."""
+def _uses(step: Verb, mmapped: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The keys under which a step names kernel mappings that exist, with the names."""
     match step:
+        case kernel.Load() | kernel.Store() if step.at in mmapped:
+            pass
         case kernel.Memcpy():
             yield from (("from", step.from_), ("to", step.to))
         case kernel.Load() | kernel.Store() | kernel.Kunmap() | kernel.KunmapAtomic():
@@ -220,7 +216,9 @@ def _missing(task: TaskSpec, index: int, name: str, mapped: Mapping[str, _Mapped
             return f"the mapping {shown(name)} is made only later, in steps[{later}]; map the page first"
     live = [other for other, one in mapped.items() if one.ended is None]
     hint = did_you_mean(
-        name, live, f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}, or the buffer with "mmap"'
+        name,
+        live,
+        f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}, or the buffer with "mmap"',
     )
     return f"the task {shown(task.name)} has no mapping {shown(name)}; {hint}"
 
