@@ -289,7 +289,7 @@ TABLE = (
     Row("V15", "cpu", "forget-dma-buf-put", "leak-at-exit", "references"),
     Row("V15", "cpu", "double-dma-buf-put", "use-after-free", "references", also=("moved-while-pinned",)),
     Row("V15", "static", "release-forgets-frames", "frame-leak", "references"),
-    Row("V15", "swapping", "free-before-copy", "use-after-free", "eviction"),
+    Row("V15", "swapping", "free-before-copy", "use-after-free", "eviction", also=("lost-write",)),
 )
 RULES = [f"V{number}" for number in (*range(1, 13), 15)]
 

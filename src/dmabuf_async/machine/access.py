@@ -63,7 +63,7 @@ def store_touches(place: Place, index: int, *, cached: bool = True) -> Touched:
     """What a :func:`store` touches in the present state; what a checker asks when a write is lost is among it."""
     owner, word = place.owner, word_at(place, index)
     line = line_at(place, index) if cached else None
-    judged = () if owner is None else (owner.copying, owner.buffer)
+    judged = () if owner is None else (owner, owner.copying, owner.buffer)
     words = () if word is None else (word,)
     if line is None:
         return Touched((place, *judged), words)
@@ -113,7 +113,7 @@ def store(actor: Actor, place: Place, index: int, *, cached: bool = True) -> Non
     if owner is None or word is None:
         return
     if word.write(actor, place if line is None else line):
-        owner.loses(actor, word.index, f"writes to {place.name}, which is no longer its storage")
+        owner.loses(actor, word.index, f"{actor.name} writes to {place.name}, which is no longer its storage")
     if owner.copying.progress:
         for target in owner.copying.unfinished(word.index, place):
             word.tear(target, torn=True)

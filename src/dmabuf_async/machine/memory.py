@@ -154,7 +154,7 @@ class Release(Op):
         zone.free = Free(place, zone.free)
         lost = [word for word in owner.words if word.release((place, *place.lines))]
         if lost:
-            owner.loses(actor, lost[0].index, f"frees {place.name}")
+            owner.loses(actor, lost[0].index, f"{actor.name} frees {place.name}")
         owner.copying.end(place)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:

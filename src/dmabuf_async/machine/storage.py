@@ -101,8 +101,12 @@ class Page(Thing):
             word.newest = frozenset((place,))
 
     def loses(self, actor: Actor, index: int, how: str, by: Thing | None = None) -> None:
-        """A write to one of its words was lost, ``by`` a line maybe; of a released buffer nobody will miss it."""
-        if self.buffer.references:
+        """A write to one of its words was destroyed, ``by`` a line maybe, and nothing later survives.
+
+        Of a released buffer nobody will miss it. Where nothing at all survives, as the page has no storage, the
+        contents were given up, and who reads them once more is told then.
+        """
+        if self.buffer.references and (self.where is not None or any(self.words[index].held.surviving())):
             detail = f"{how}: a write to word {index} of {self.name} is lost"
             self.buffer.machine.marks.add("lost-write", actor, by or self.words[index], detail)
 
@@ -175,7 +179,7 @@ class Switch(Op):
             page.buffer.machine.marks.add("torn-copy", actor, torn[0], f"{detail} {_place(new)}, and before the last")
         lost = [word for word in page.words if word.switch(_locations(old, word), _locations(new, word))]
         if lost:
-            page.loses(actor, lost[0].index, f"switches {page.name} to {_place(new)}, which has an older version")
+            page.loses(actor, lost[0].index, f"{actor.name} switches {page.name} to {_place(new)}, which has an older version")
         if new is not None:
             page.copying.end(new)
 
@@ -213,13 +217,13 @@ class CopyWord(Op):
         if target.owner is page:
             word = page.words[self.index]
             if copy(word, source, target):
-                page.loses(actor, self.index, f"copies an older version to {target.name}")
+                page.loses(actor, self.index, f"{actor.name} copies an older version to {target.name}")
             if source.owner is page:
                 word.tear(target, torn=False)
                 page.copying.copied(self.index, source, target)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.source, self.target, self.thing.buffer)
+        return (self.source, self.target, self.thing, self.thing.buffer)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         page, index = self.thing, self.index
