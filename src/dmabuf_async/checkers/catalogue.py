@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Final
 
 from dmabuf_async.checkers.base import Checker
+from dmabuf_async.checkers.coherence import LostWrite, StaleRead, TornCopy
 from dmabuf_async.checkers.deadlock import Deadlock
 from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
 from dmabuf_async.checkers.locking import DoubleUnlock
@@ -33,6 +34,9 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     StaleKmap(),
     UseAfterFree(),
     DoubleFree(),
+    LostWrite(),
+    TornCopy(),
+    StaleRead(),
     DoubleUnlock(),
     Deadlock(),
     UnhandledException(),
