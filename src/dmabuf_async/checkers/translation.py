@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.checkers.base import Checker, Found
-from dmabuf_async.machine.memory import Alloc, Place, Release
+from dmabuf_async.machine.memory import Alloc, Place, Release, TryAlloc
 from dmabuf_async.machine.paging import CopyPte, InsertPte
 from dmabuf_async.machine.storage import CopyWord, Switch
 from dmabuf_async.machine.tlb import UserLoad, UserStore, entry_of
@@ -29,7 +29,7 @@ class Translations(Checker):
 
     __slots__ = ()
     codes = ("mapped-while-moving", "stale-pte", "stale-tlb")
-    ops = (CopyWord, InsertPte, CopyPte, Switch, Release, Alloc, UserLoad, UserStore)
+    ops = (CopyWord, InsertPte, CopyPte, Switch, Release, Alloc, TryAlloc, UserLoad, UserStore)
 
     def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
         cls = op.__class__
