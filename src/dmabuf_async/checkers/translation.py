@@ -81,7 +81,7 @@ def _installed(actor: Actor, pte: Pte) -> Found | None:
 def _stale(actor: Actor, place: Place, does: str, *codes: str) -> Found | None:
     """The frame is taken from what leads to it: PTEs first, else TLB entries whose PTE is gone already."""
     for code in codes or ("stale-pte", "stale-tlb"):
-        entries = _named(entry for entry, _ in place.rmap.entries if entry.CODE == code)
+        entries = _named(entry for entry, _ in place.rmap.entries if code == entry.CODE)
         if entries:
             message = f"{actor.name} {does}, to which {_listed(entries)} still lead{'s' * (len(entries) == 1)}"
             return Found(code, "P1", message, actor, (place, *entries))

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmabuf_async.drivers.importer import Importer
-from dmabuf_async.drivers.process import UserProcess
 from dmabuf_async.drivers.migrating import MigratingExporter
+from dmabuf_async.drivers.process import UserProcess
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
 from dmabuf_async.errors import KernelError, Killed
