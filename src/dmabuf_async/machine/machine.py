@@ -14,6 +14,7 @@ from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.cells import Cell, Counter
 from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.cpu import Cpu
+from dmabuf_async.machine.device import Device, Engine
 from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
 from dmabuf_async.machine.locks import Mutex
@@ -63,6 +64,7 @@ class Machine:
         self.kmaps = self._add(Pool(sizes.kmap_slots))
         self.clock = self._add(Clock())
         self.buffers: dict[str, Buffer] = {}
+        self.devices: dict[str, Device] = {}
         self.actors: list[Actor] = []
         self.fingerprint = 0
         self.tabled = False  # see Program.reusable: nothing but results decides what its tasks do
@@ -98,12 +100,28 @@ class Machine:
         """A dma_buf without storage; an exporter gives it some."""
         buffer = self._add(Buffer(self, name, pages, self.sizes.words))
         self._add(buffer.pins)
+        self._add(buffer.attached)
         for page in buffer.pages:
             self._add(page)
             for word in page.words:
                 self._add(word)
         self.buffers[name] = buffer
         return buffer
+
+    def device(self, name: str, engines: int = 1, revoke: str = "at once") -> Device:
+        """A device with so many DMA engines, which :meth:`Device.serve` sets going; a driver lets go as it can."""
+        device = self.devices[name] = self._add(Device(self, name, engines, revoke))
+        for engine in device.engines:
+            self._add(engine)
+            self._add(engine.ring)
+        return device
+
+    def engine(self, engine: Engine) -> Actor:
+        """Declare the actor that a DMA engine is; it stands on no CPU but on itself."""
+        actor = self._add(Actor(engine.name, (len(self.actors),), engine, engine.run, ()))
+        actor.daemon = True
+        self.actors.append(actor)
+        return actor
 
     def task(
         self,
@@ -166,6 +184,8 @@ class Machine:
                 thing.pending.clear()
         for buffer in self.buffers.values():
             buffer.pins.of.clear()
+        for device in self.devices.values():
+            device.reset()
         self.kmaps.mappings.clear()
         self.taken.clear()
         self.marks.clear()

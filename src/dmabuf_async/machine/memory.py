@@ -119,7 +119,8 @@ class Alloc(FallibleOp):
         return place
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing.faults,)
+        zone = self.thing
+        return (zone.faults,) if zone.free is None else (zone.faults, zone.free.place.rmap)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         zone = self.thing
@@ -155,7 +156,10 @@ class Release(Op):
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
-        return () if owner is None else (owner,)
+        if owner is None:
+            return ()
+        mapped = owner.buffer.attached.judging() if owner.where is self.place else ()
+        return (owner, self.place.rmap, *mapped)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner

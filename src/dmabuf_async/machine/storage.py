@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.machine.attachment import Attached
 from dmabuf_async.machine.ledger import PinTable
 from dmabuf_async.machine.sizes import PAGE_SIZE
 from dmabuf_async.ops import Op
@@ -68,7 +69,7 @@ class Buffer(Thing):
     ``lock`` is what rfc-2012 calls the buffer's lock; an exporter that needs none has none.
     """
 
-    __slots__ = ("exporter", "lock", "machine", "pages", "pins", "references")
+    __slots__ = ("attached", "exporter", "lock", "machine", "pages", "pins", "references")
     STATE = ("references",)
     KIND = "dma_buf"
 
@@ -77,6 +78,7 @@ class Buffer(Thing):
         self.machine = machine
         self.pages = tuple(Page(self, index, words) for index in range(pages))
         self.pins = PinTable(f"{name}.pins")
+        self.attached = Attached(self)
         self.references = 1  # the fd that the exporting process holds
         self.lock: Mutex | None = None
         self.exporter: Any = None  # drivers lie above the machine
@@ -111,16 +113,22 @@ class Where(Op):
 
 
 class Switch(Op):
-    __slots__ = ("place", "thing")
+    __slots__ = ("left", "place", "thing")
     kind = "switch"
     thing: Page
 
     def __init__(self, page: Page, place: Place | None) -> None:
         self.thing = page
         self.place = place
+        self.left: Place | None = None  # where it was, for checkers
 
     def apply(self, actor: Actor, outcome: int) -> None:
+        self.left = self.thing.where
         self.thing.where = self.place
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        where, judging = self.thing.where, self.thing.buffer.attached.judging()
+        return judging if where is None else (*judging, where.rmap)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing, self.thing.buffer.pins)
