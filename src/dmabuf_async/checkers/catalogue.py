@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Final
 
 from dmabuf_async.checkers.base import Checker
+from dmabuf_async.checkers.device import BadState, StaleIotlb
 from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
 from dmabuf_async.checkers.locking import Deadlock, DoubleUnlock
 from dmabuf_async.checkers.memory import DoubleFree, FrameLeak, LeakAtExit, UseAfterFree
@@ -28,6 +29,8 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     KmapOrder(),
     SleepInAtomic(),
     StaleKmap(),
+    StaleIotlb(),
+    BadState(),
     UseAfterFree(),
     DoubleFree(),
     DoubleUnlock(),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.setup import fill
+from dmabuf_async.drivers.sharing import DEFECTS as SHARING_DEFECTS
+from dmabuf_async.drivers.sharing import MOVING_DEFECTS, SharesWithDevices
 from dmabuf_async.errors import KernelError
 from dmabuf_async.ops import settle
 
@@ -35,10 +37,12 @@ DEFECTS: Final = {
     "no-unlock-on-enomem": "a get that fails returns with the buffer's lock held (V6)",
     "unlock-twice-on-enomem": "a get that fails unlocks where it fails and where it returns (V6)",
     "free-twice-on-enomem": "a get that fails frees its frames where it fails and where it returns (V6)",
+    **SHARING_DEFECTS,
+    **MOVING_DEFECTS,
 }
 
 
-class SwappingExporter(KernelMaps):
+class SwappingExporter(KernelMaps, SharesWithDevices):
     """Owns one buffer that it swaps out, when asked to, as a whole, unless it is pinned.
 
     ``zone``: where frames come from, ``ram`` or ``high``. ``resident``: whether the buffer
@@ -105,10 +109,22 @@ class SwappingExporter(KernelMaps):
         await self.pins.add(-1)
         await self.lock.unlock()
 
+    async def make_resident(self) -> None:
+        """Swap in what is not there."""
+        await self._swap_in(self.buffer.pages)
+
+    async def hold(self) -> None:
+        """Pin, for a device."""
+        await self.pins.add(1)
+
+    async def unhold(self) -> None:
+        """Unpin."""
+        await self.pins.add(-1)
+
     async def swap_out(self) -> None:
         """Swap the whole buffer out; EBUSY if it is pinned, ENOSPC if swap is full.
 
-        Slots are taken before anything is moved, so that a failure moves nothing.
+        Slots are taken before devices are told to let go (V14) and anything is moved, so that a failure moves nothing.
         """
         if "evict-test-outside-lock" in self.defects:
             if await self.pins.load():
@@ -124,6 +140,7 @@ class SwappingExporter(KernelMaps):
         except KernelError:
             await self.lock.unlock()
             raise
+        told = await self.revoke()
         for page, frame, slot in moves:
             if "free-before-copy" in self.defects:
                 await page.switch(slot)
@@ -133,6 +150,7 @@ class SwappingExporter(KernelMaps):
                 await self._copy(page, frame, slot)
                 await page.switch(slot)
                 await frame.zone.release(frame)
+        await self.readmit(told)
         await self.lock.unlock()
 
     async def _swap_in(self, pages: tuple[Page, ...]) -> None:

@@ -89,7 +89,9 @@ class Attachment(Thing):
         key = (engine, page, words, write, number)
         transfer = self._transfers.get(key)
         if transfer is None:
-            name = f"{'write' if write else 'read'}{page.index}.{'.'.join(map(str, words))}.{number}"
+            some = "" if len(words) == len(page.words) else f".{'.'.join(map(str, words))}"
+            at = f"[{page.index}]{some}{f'.{engine.name}' if len(self.device.engines) > 1 else ''}"
+            name = f"{self.name}{at}.{'write' if write else 'read'}{f'.{number}' if number else ''}"
             transfer = self._transfers[key] = Transfer(self, engine, page, words, write, name)
         return transfer
 

@@ -20,7 +20,7 @@ class Cpu(Thing):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"cpu{number}")
-        self.number = number
+        self.number: int | None = number  # None: it runs no tasks of the kernel
         self.atomic: tuple[Mapping, ...] = ()
 
     def closed_to(self, actor: Actor) -> bool:

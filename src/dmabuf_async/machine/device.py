@@ -31,6 +31,7 @@ class Engine(Cpu):
     def __init__(self, device: Device, number: int) -> None:
         super().__init__(number)
         self.rename(f"{device.name}.engine{number}")
+        self.number = None
         self.device = device
         self.ring = Ring(self.name)
 

@@ -94,6 +94,25 @@ class Readmit(AttachmentOp):
         return f"let {self.thing.device.name} map {self.thing.buffer.name} again"
 
 
+class Noticed(AttachmentOp):
+    """Whether the importer has been told to let go, and not yet that it may map again."""
+
+    __slots__ = ()
+    kind = "noticed"
+
+    def apply(self, actor: Actor, outcome: int) -> bool:
+        return self.thing.noticed
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing,)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        return ()
+
+    def describe(self) -> str:
+        return f"look whether {self.thing.device.name} was told to let go of {self.thing.buffer.name}"
+
+
 class WaitReadmitted(WaitGone):
     """Wait until the move that the importer was told of is over."""
 

@@ -44,7 +44,7 @@ class Transfer(Thing):
     def __init__(
         self, attachment: Attachment, engine: Engine, page: Page, words: tuple[int, ...], writes: bool, name: str
     ) -> None:
-        super().__init__(f"{attachment.name}.{engine.name}.{name}")
+        super().__init__(name)
         self.attachment = attachment
         self.engine = engine
         self.page = page

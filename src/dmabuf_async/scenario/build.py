@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dmabuf_async.drivers.device import DeviceDriver
 from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
@@ -52,6 +53,7 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},
         cells={name: machine.cell(name, value) for name, value in scenario.cells.items()},
         mutexes={name: machine.mutex(name) for name in scenario.mutexes},
+        devices={name: machine.device(name, spec.engines, spec.revoke) for name, spec in scenario.devices.items()},
     )
     for task in scenario.tasks:
         steps = [(f"step {number} {verb_of(step)}", act(step, objects)) for number, step in enumerate(task.steps, 1)]
@@ -59,6 +61,8 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
     reclaimed = {step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, exporter.Reclaim)}
     for name in sorted(reclaimed):
         swapping(objects.buffers[name]).serve()
+    for name, driven in scenario.devices.items():
+        DeviceDriver(objects.devices[name], driven.defects).serve()
 
 
 def _buffer(machine: Machine, name: str, spec: schema.BufferSpec, scenario: schema.Scenario) -> Buffer:
