@@ -216,13 +216,14 @@ class DeviceImporter:
         page = attachment.buffer.pages[dma.page]
         blindly = "starts-while-revoked" in _defects(attachment.device)
         start = attachment.start(engine, page, dma.words, write=dma.write, blindly=blindly)
-        transfer: Transfer = await start
-        while not transfer:
+        transfer = await start
+        while transfer is None:
             await attachment.wait_gone()
             await protocol.map_dma_buf(attachment, self.mapped[dma.attachment])
             transfer = await start
         await transfer.doorbell()
-        return transfer
+        started: Transfer = transfer
+        return started
 
     async def _blindly(self, attachment: Attachment) -> Transfer:
         """Start a transfer of a word without looking whether the mapping is there for it."""

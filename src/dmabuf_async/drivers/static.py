@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
+from dmabuf_async.drivers.faults import UserMaps
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.setup import fill
 from dmabuf_async.drivers.sharing import DEFECTS as SHARING_DEFECTS
@@ -24,7 +25,7 @@ DEFECTS: Final = {
 }
 
 
-class StaticExporter(KernelMaps, SharesWithDevices):
+class StaticExporter(KernelMaps, UserMaps, SharesWithDevices):
     """Owns memory for good. ``zone``: ``ram`` or ``high``."""
 
     name = "static"

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 class Cpu(Thing):
     """A processor. Its atomic context is the stack of the atomic mappings made on it."""
 
-    __slots__ = ("atomic", "number")
-    STATE = ("atomic",)
+    __slots__ = ("atomic", "irqs_off", "number")
+    STATE = ("atomic", "irqs_off")
     KIND = "cpu"
 
     def __init__(self, number: int) -> None:
         super().__init__(f"cpu{number}")
         self.number: int | None = number  # None: it runs no tasks of the kernel
         self.atomic: tuple[Mapping, ...] = ()
+        self.irqs_off = False
 
     def closed_to(self, actor: Actor) -> bool:
         """Whether another actor keeps this CPU in atomic context."""

@@ -15,11 +15,14 @@ from dmabuf_async.machine.cells import Cell, Counter
 from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.cpu import Cpu
 from dmabuf_async.machine.device import Device, Engine
+from dmabuf_async.machine.i_mmap import AddressSpace
 from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.marks import Marks
 from dmabuf_async.machine.memory import Place, Zone
+from dmabuf_async.machine.mm import Mm
+from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.machine.translations import Rmap
@@ -53,6 +56,7 @@ class Machine:
         self.marks = Marks()
         self.faults = Faults(sizes)
         self.things: dict[str, Thing] = {}  # by kind and name
+        self._sealed = False
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
         self.zones: dict[str, Zone] = {}
@@ -65,6 +69,10 @@ class Machine:
         self.clock = self._add(Clock())
         self.buffers: dict[str, Buffer] = {}
         self.devices: dict[str, Device] = {}
+        self.mms: dict[str, Mm] = {}
+        self.spaces: dict[str, AddressSpace] = {}
+        self.defects: frozenset[str] = frozenset()
+        """Deliberate mistakes of the core's own calls: see protocol/mm.py."""
         self.actors: list[Actor] = []
         self.fingerprint = 0
         self.tabled = False  # see Program.reusable: nothing but results decides what its tasks do
@@ -80,7 +88,16 @@ class Machine:
                 "objects in traces and across executions, so give one of them another name"
             )
         self.things[name] = thing
+        if self._sealed:
+            self._remember(thing)
         return thing
+
+    def add(self, thing: AnyThing) -> AnyThing:
+        """Register an object that was made during a run: from now on it is there in every execution.
+
+        Its state must be that of an object which nothing has happened to.
+        """
+        return self._add(thing)
 
     # Makers ---------------------------------------------------------------
 
@@ -95,6 +112,10 @@ class Machine:
     def mutex(self, name: str) -> Mutex:
         """A sleeping lock."""
         return self._add(Mutex(name, self.marks))
+
+    def rwsem(self, name: str, lock_class: str | None = None) -> RwSem:
+        """Stub."""
+        return self._add(RwSem(name, self.marks))
 
     def buffer(self, name: str, pages: int = 1) -> Buffer:
         """A dma_buf without storage; an exporter gives it some."""
@@ -122,6 +143,18 @@ class Machine:
         actor.daemon = True
         self.actors.append(actor)
         return actor
+
+    def mm(self, name: str, *, parent: Mm | None = None) -> Mm:
+        """The address space of a user process; that of one that is yet to be forked has a parent."""
+        mm = self.mms[name] = self._add(Mm(self, name, parent))
+        return mm
+
+    def address_space(self, name: str) -> AddressSpace:
+        """Where the VMAs of the buffer of this name are registered."""
+        space = self.spaces.get(name)
+        if space is None:
+            space = self.spaces[name] = self._add(AddressSpace(self, name))
+        return space
 
     def task(
         self,
@@ -164,13 +197,17 @@ class Machine:
         """The program is complete: this is the state that :meth:`reset` goes back to."""
         self._initial.clear()
         self._waited.clear()
+        self._sealed = True
         for thing in self.things.values():
-            thing.initial = thing.state()
-            # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
-            if self.buffers or not isinstance(thing, Zone | Place | Rmap):
-                values = thing.initial if len(thing.STATE) > 1 else (thing.initial,)
-                self._initial += [(thing, field, value) for field, value in zip(thing.STATE, values, strict=False)]
-                self._waited.append(thing)
+            self._remember(thing)
+
+    def _remember(self, thing: Thing) -> None:
+        thing.initial = thing.state()
+        # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
+        if self.buffers or not isinstance(thing, Zone | Place | Rmap):
+            values = thing.initial if len(thing.STATE) > 1 else (thing.initial,)
+            self._initial += [(thing, field, value) for field, value in zip(thing.STATE, values, strict=False)]
+            self._waited.append(thing)
 
     def reset(self) -> None:
         """Back to the state at :meth:`seal`, as if nothing had ever run."""

@@ -119,7 +119,7 @@ class Alloc(FallibleOp):
         return place
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        zone = self.thing
+        zone = self.thing  # who still leads to the frame is judged by it
         return (zone.faults,) if zone.free is None else (zone.faults, zone.free.place.rmap)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
@@ -150,6 +150,9 @@ class Release(Op):
             zone.marks.add("double-free", actor, place)
             return
         place.owner = place.taker = None
+        place.rmap.moving = None
+        for rmap in given_up(place, owner):
+            rmap.moving = None
         zone.free = Free(place, zone.free)
         for word in owner.words:
             word.newest -= {place}
@@ -159,7 +162,8 @@ class Release(Op):
         if owner is None:
             return ()
         mapped = owner.buffer.attached.judging() if owner.where is self.place else ()
-        return (owner, self.place.rmap, *mapped)
+        where = () if owner.where is None else (owner.where.rmap,)
+        return (owner, self.place.rmap, *where, *mapped)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
@@ -167,7 +171,14 @@ class Release(Op):
             return (self.thing, self.place)
         # Freeing what is still storage is judged by everybody's pins.
         pins = (owner.buffer.pins,) if owner.where is self.place else ()
-        return (self.thing, self.place, *owner.words, *pins)
+        moved = given_up(self.place, owner)
+        return (self.thing, self.place, self.place.rmap, *owner.words, *pins, *moved)
 
     def describe(self) -> str:
         return f"free {self.place.name}"
+
+
+def given_up(place: Place, owner: Page) -> tuple[Rmap, ...]:
+    """The reverse map of the source of a move that ends, as its target ``place`` is freed instead of switched to."""
+    where = owner.where
+    return (where.rmap,) if where is not None and where.rmap.moving is place else ()

@@ -123,22 +123,24 @@ class Switch(Op):
         self.left: Place | None = None  # where it was, for checkers
 
     def apply(self, actor: Actor, outcome: int) -> None:
-        self.left = self.thing.where
+        self.left = old = self.thing.where
         self.thing.where = self.place
+        if old is not None:
+            old.rmap.moving = None
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        where, judging = self.thing.where, self.thing.buffer.attached.judging()
-        return judging if where is None else (*judging, where.rmap)
+        return self.thing.buffer.attached.judging()
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing, self.thing.buffer.pins)
+        old = self.thing.where
+        return (self.thing, self.thing.buffer.pins, *(() if old is None else (old.rmap,)))
 
     def describe(self) -> str:
         return f"switch {self.thing.name} to {'nothing' if self.place is None else self.place.name}"
 
 
 class CopyWord(Op):
-    __slots__ = ("index", "source", "target", "thing")
+    __slots__ = ("begins", "index", "source", "target", "thing")
     kind = "copy"
     thing: Page
 
@@ -147,9 +149,16 @@ class CopyWord(Op):
         self.index = index
         self.source = source
         self.target = target
+        self.begins = False  # it was the first of a move, for checkers
+
+    def _begins(self) -> bool:
+        return self.thing.where is self.source and self.source.rmap.moving is None
 
     def apply(self, actor: Actor, outcome: int) -> None:
         page, source, target = self.thing, self.source, self.target
+        self.begins = self._begins()
+        if self.begins:
+            source.rmap.moving = target
         for place in (source, target):
             if place.owner is not page:  # no translation is used here, so nothing else would notice
                 state = "free" if place.owner is None else f"{place.owner.name}'s by now"
@@ -162,10 +171,11 @@ class CopyWord(Op):
             word.newest -= {target}
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.source, self.target)
+        return (self.source, self.target, self.thing, self.source.rmap)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing.words[self.index],)
+        word = self.thing.words[self.index]
+        return (word, self.source.rmap) if self._begins() else (word,)
 
     def describe(self) -> str:
         return f"copy word {self.index} of {self.thing.name}: {self.source.name} to {self.target.name}"
