@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dmabuf_async.checkers.base import Checker, Found
+from dmabuf_async.machine.attachment import Attachment
 from dmabuf_async.machine.iommu import IoPte, IotlbEntry, SetIopte
 from dmabuf_async.machine.memory import Alloc, Release
 from dmabuf_async.machine.storage import Switch
@@ -82,6 +83,7 @@ class BadState(Checker):
     codes = ("bad-state",)
 
     def marked(self, mark: Mark) -> Found | None:
-        # A revoke, and what races with one, is V14's; all else is the bracket of V0.
-        rule = "V14" if "revoke" in mark.detail else "V0"
+        # Once there is a notice it is V14 that is broken; all else is the bracket of V0.
+        assert isinstance(mark.thing, Attachment)
+        rule = "V14" if mark.thing.noticed else "V0"
         return Found("bad-state", rule, f"{mark.actor.name} {mark.detail}", mark.actor, (mark.thing,))

@@ -191,12 +191,12 @@ class DeviceImporter:
         self.dmas[name] = (dma, await self._launch(dma))
 
     async def wait(self, name: str) -> None:
-        """Wait for the completion of a transfer; one that a revoke has stopped is started again."""
+        """Wait for the completion of a transfer; one that a revoke has stopped is started again, if still mapped for."""
         dma, transfer = self.dmas[name]
-        if "no-dma-wait" in _defects(self.attachments[dma.attachment].device):
+        if "no-dma-wait" in _defects(transfer.attachment.device):
             return
         del self.dmas[name]
-        while not await transfer.wait():
+        while not await transfer.wait() and dma.attachment in self.mapped:
             transfer = await self._launch(dma)
 
     async def unwind(self) -> None:

@@ -28,10 +28,10 @@ class Mm(Thing):
     """The address space of one user process. ``mmap_lock`` guards which VMAs are mapped.
 
     ``cpus``: where its threads run, and so the TLBs that may hold its translations. ``users``: threads that have
-    not ended. ``born``: False until the process is forked, None if that will never come.
+    not ended. ``born``: False until the process is forked, None if that will never come. ``forker``: who forks it.
     """
 
-    __slots__ = ("born", "cpus", "machine", "mmap_lock", "parent", "regions", "users", "vmas")
+    __slots__ = ("born", "cpus", "forker", "machine", "mmap_lock", "parent", "regions", "users", "vmas")
     STATE = ("vmas", "users", "born")
     KIND = "mm"
 
@@ -42,6 +42,7 @@ class Mm(Thing):
         self.vmas: tuple[Vma, ...] = ()
         self.users = 0
         self.born: bool | None = parent is None
+        self.forker: Actor | None = None
         self.cpus: tuple[Cpu, ...] = ()
         self.regions: dict[str, Vma] = {}
         self.mmap_lock: RwSem = machine.rwsem(f"{name}.mmap_lock", "mmap_lock")
@@ -172,6 +173,10 @@ class LinkVma(Op):
 
     def apply(self, actor: Actor, outcome: int) -> int:
         vma, space, beside = self.thing, self.space, self.beside
+        has = len(vma.buffer.pages)
+        if vma.first + vma.size > has and vma.mm.parent is None:
+            detail = f"maps {vma.size} pages of {vma.buffer.name} from page {vma.first} on, which has {has}"
+            vma.mm.machine.marks.add("bad-range", actor, vma.buffer, detail)
         vma.pages = vma.size
         vma.writable = vma.write
         vma.space = space
@@ -248,6 +253,9 @@ class MremapCall(FallibleOp):
         if self.pages < 1 or not vma.pages or (self.pages > vma.pages and not self.unchecked):
             return EINVAL
         had, vma.pages = vma.pages, self.pages
+        if self.pages > had:
+            detail = f"grows {vma.name}, a mapping of {vma.buffer.name}, from {had} to {self.pages} pages"
+            vma.mm.machine.marks.add("bad-range", actor, vma.buffer, detail)
         return had
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
@@ -336,14 +344,13 @@ class Bear(Op):
 class AwaitFork(Op):
     """What the task of a forked process stands before; the result says whether it lives."""
 
-    __slots__ = ("parents", "thing")
+    __slots__ = ("thing",)
     kind = "forked"
     parks = conditional = True
     thing: Mm
 
-    def __init__(self, mm: Mm, parents: tuple[Actor, ...]) -> None:
+    def __init__(self, mm: Mm) -> None:
         self.thing = mm
-        self.parents = parents
 
     def enabled(self, actor: Actor) -> bool:
         return self.thing.born is not False
@@ -357,8 +364,9 @@ class AwaitFork(Op):
     def describe(self) -> str:
         return f"begin as {self.thing.name}"
 
-    def blockers(self, actor: Actor) -> tuple[Actor, ...]:
-        return self.parents
+    def blockers(self, actor: Actor) -> tuple[Actor, ...] | None:
+        forker = self.thing.forker
+        return None if forker is None else (forker,)
 
 
 class ExitMm(Op):

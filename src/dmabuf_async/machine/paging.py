@@ -107,7 +107,7 @@ class InsertPte(Op):
     The buffer's lock must be held, or a move may lie between the look and the insertion (P2).
     """
 
-    __slots__ = ("place", "thing", "writable")
+    __slots__ = ("installs", "place", "thing", "writable")
     kind = "insert pte"
     thing: Pte
 
@@ -115,6 +115,7 @@ class InsertPte(Op):
         self.thing = pte
         self.place = place
         self.writable = writable
+        self.installs = False  # whether it did, for checkers
 
     def apply(self, actor: Actor, outcome: int) -> None:
         pte, buffer = self.thing, self.thing.vma.buffer
@@ -123,7 +124,11 @@ class InsertPte(Op):
             detail = f"inserts the pte of {pte.name} without {lock.name}"
             buffer.machine.marks.add("missing-lock", actor, lock, detail)
         writable = self.writable and pte.vma.writable
-        if pte.place is None or (pte.place is self.place and writable and not pte.writable):
+        if pte.of is None:
+            detail = f"maps {pte.name}, which lies beyond the end of {buffer.name}"
+            buffer.machine.marks.add("bad-range", actor, buffer, detail)
+        self.installs = pte.place is None or (pte.place is self.place and writable and not pte.writable)
+        if self.installs:
             pte.follow(self.place, pte.of, writable=writable, dirty=pte.dirty)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
@@ -144,20 +149,21 @@ class InsertPte(Op):
 class CopyPte(Op):
     """Copy a PTE to a forked process: the same frame and permission, not dirty. The result: whether there was one."""
 
-    __slots__ = ("source", "thing")
+    __slots__ = ("installs", "source", "thing")
     kind = "copy pte"
     thing: Pte
 
     def __init__(self, source: Pte, target: Pte) -> None:
         self.thing = target
         self.source = source
+        self.installs = False  # whether it did, for checkers
 
     def apply(self, actor: Actor, outcome: int) -> bool:
         source, target = self.source, self.thing
-        if source.place is None:
-            return False
-        target.follow(source.place, source.page, writable=source.writable, dirty=False)
-        return True
+        self.installs = source.place is not None
+        if source.place is not None:
+            target.follow(source.place, source.page, writable=source.writable, dirty=False)
+        return self.installs
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         source = self.source
