@@ -249,6 +249,9 @@ class Row(NamedTuple):
         return f"{self.driver}-{self.defect}-{self.rule}"
 
 
+UNDERFOOT = ("access-without-backing", "lost-write", "torn-copy")
+"""What moves while it is written shows at the same switch that the write was lost, or the copy torn."""
+
 TABLE = (
     # Rule, driver, defect, code, where.
     Row("V1", "cpu", "skip-get", "access-without-backing", "eviction"),
@@ -269,11 +272,9 @@ TABLE = (
     Row("V6", "swapping", "unlock-twice-on-enomem", "double-unlock", "failing allocation", told="P7"),
     Row("V6", "swapping", "pins-on-enomem", "deadlock", "full memory", told="P7"),
     Row("V7", "cpu", "forget-put", "pin-leak", "eviction"),
-    Row("V7", "swapping", "ignore-pins", "moved-while-pinned", "eviction", also=("access-without-backing",)),
-    Row("V7", "swapping", "pin-count-after-unlock", "moved-while-pinned", "eviction", also=("access-without-backing",)),
-    Row(
-        "V7", "swapping", "evict-test-outside-lock", "moved-while-pinned", "eviction", also=("access-without-backing",)
-    ),
+    Row("V7", "swapping", "ignore-pins", "moved-while-pinned", "eviction", also=UNDERFOOT),
+    Row("V7", "swapping", "pin-count-after-unlock", "moved-while-pinned", "eviction", also=UNDERFOOT),
+    Row("V7", "swapping", "evict-test-outside-lock", "moved-while-pinned", "eviction", also=UNDERFOOT),
     Row("V8", "cpu", "forget-kunmap", "kmap-leak", "sleeper"),
     Row("V8", "cpu", "use-after-kunmap", "stale-kmap", "eviction"),
     Row("V9", "cpu", "late-kunmap", "kmap-limit", "page after page"),
@@ -288,7 +289,7 @@ TABLE = (
     Row("V15", "cpu", "forget-dma-buf-put", "leak-at-exit", "references"),
     Row("V15", "cpu", "double-dma-buf-put", "use-after-free", "references", also=("moved-while-pinned",)),
     Row("V15", "static", "release-forgets-frames", "frame-leak", "references"),
-    Row("V15", "swapping", "free-before-copy", "use-after-free", "eviction"),
+    Row("V15", "swapping", "free-before-copy", "use-after-free", "eviction", also=("lost-write",)),
 )
 RULES = [f"V{number}" for number in (*range(1, 13), 15)]
 

@@ -80,3 +80,8 @@ class LeakAtExit(Checker):
                 elif any(pte.place is not None for pte in attachment.ioptes):
                     message = f"{who.name} ends and IOPTEs of {device.name} still lead to {attachment.buffer.name}"
                     yield Found("leak-at-exit", "V0", message, who, things)
+        for mm in machine.mms.values():
+            for vma in mm.vmas:
+                message = f"{mm.name} has ended, and {vma.name} still maps {vma.buffer.name}: exit without munmap"
+                actor = next(one for one in actors if one.name == mm.name)
+                yield Found("leak-at-exit", "V15", message, actor, (vma.buffer,))

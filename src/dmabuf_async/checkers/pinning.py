@@ -79,6 +79,8 @@ class BadRange(Checker):
         return Found("bad-range", "V2", message, actor, (buffer,))
 
     def marked(self, mark: Mark) -> Found | None:
+        if mark.detail:
+            return Found("bad-range", "P11", f"{mark.actor.name} {mark.detail}", mark.actor, (mark.thing,))
         message = f"{mark.actor.name} puts a range of {mark.thing.name} that get_backing_storage refused with EINVAL"
         return Found("bad-range", "V2", message, mark.actor, (mark.thing,))
 

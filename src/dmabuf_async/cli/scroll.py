@@ -128,6 +128,8 @@ def _keys(first: str) -> Iterator[str]:
 
 def _machine(sizes: Sizes) -> str:
     frames = f"{sizes.ram} frames of lowmem, {sizes.highmem or 'no'} of highmem"
+    if sizes.vram:
+        frames += f", {sizes.vram} of vram{'' if sizes.cpu_visible else ' that CPUs cannot reach'}"
     return (
         f"{_many(sizes.cpus, 'cpu')}, {frames}, {_many(sizes.swap, 'swap slot')}, "
         f"{_many(sizes.kmap_slots, 'kmap slot')}, {_many(sizes.words, 'word')} a page"

@@ -19,6 +19,9 @@ class UserMaps:
     async def mmap(self, vma: Vma) -> None:
         """Allow it: whatever is mapped, the fault handler decides."""
 
+    async def unmapping(self, vma: Vma) -> None:
+        """Nothing to do: dirty or not, the storage keeps it."""
+
     async def munmap(self, vma: Vma, dirty: list[int]) -> None:
         """Nothing to do: the storage is where it was, dirty or not."""
 

@@ -45,6 +45,10 @@ class SharesWithDevices:
     lock: Mutex
     defects: frozenset[str]
 
+    async def enter(self) -> None:
+        """Take the buffer's lock when no move is under way."""
+        await self.lock.lock()
+
     async def make_resident(self) -> None:
         """Bring the buffer where devices reach it, under the lock; raises KernelError."""
 
@@ -56,7 +60,7 @@ class SharesWithDevices:
 
     async def attach(self, device: Device) -> Attachment:
         """Link a new attachment."""
-        await self.lock.lock()
+        await self.enter()
         attachment: Attachment = await self.buffer.attached.link(device)
         await self.lock.unlock()
         return attachment
@@ -72,12 +76,12 @@ class SharesWithDevices:
         if "map-without-lock" in self.defects:
             await attachment.establish(direction)
             return
-        await self.lock.lock()
+        await self.enter()
         if "attach-during-revoke-missed" in self.defects:
             while await Noticed(attachment):
                 await self.lock.unlock()
                 await WaitReadmitted(attachment)
-                await self.lock.lock()
+                await self.enter()
         try:
             await self.make_resident()
         except KernelError:

@@ -6,11 +6,12 @@ what an op does lies beside the object it acts on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.machine.actor import Actor
+from dmabuf_async.machine.cache import Cache, Line
 from dmabuf_async.machine.cells import Cell, Counter
 from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.cpu import Cpu
@@ -18,12 +19,16 @@ from dmabuf_async.machine.device import Device, Engine
 from dmabuf_async.machine.i_mmap import AddressSpace
 from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
+from dmabuf_async.machine.lock_order import LockOrder
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.marks import Marks
 from dmabuf_async.machine.memory import Place, Zone
+from dmabuf_async.machine.memory_key import memory_of
 from dmabuf_async.machine.mm import Mm
+from dmabuf_async.machine.order import Events
 from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
+from dmabuf_async.machine.spinlock import Spinlock
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.machine.translations import Rmap
 from dmabuf_async.ops import CALM
@@ -44,6 +49,15 @@ class Peek(NamedTuple):
     """Of the machine, what is owed included, after the op."""
 
 
+def _grown(actors: Iterable[Actor]) -> Iterator[Thing]:
+    """The groups that these have open, and all that they have spawned in them."""
+    for actor in actors:
+        for group in actor.groups:
+            yield group
+            yield from group.children
+            yield from _grown(group.children)
+
+
 class Machine:
     """The state of one simulated system, with the makers of its objects and tasks.
 
@@ -54,17 +68,25 @@ class Machine:
     def __init__(self, sizes: Sizes | None = None) -> None:
         self.sizes = sizes = sizes or Sizes()
         self.marks = Marks()
+        self.lock_order = LockOrder()
         self.faults = Faults(sizes)
+        self.events = Events()
         self.things: dict[str, Thing] = {}  # by kind and name
         self._sealed = False
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
+        self.cache = self._add(Cache(sizes))
         self.zones: dict[str, Zone] = {}
-        for name, size in (("ram", sizes.ram), ("high", sizes.highmem), ("swap", sizes.swap)):
-            zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks))
+        zones = (("ram", sizes.ram), ("high", sizes.highmem), ("vram", sizes.vram), ("swap", sizes.swap))
+        for name, size in zones:
+            visible = name != "swap" and (name != "vram" or sizes.cpu_visible)
+            zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks, visible=visible))
             for place in zone.places:
                 self._add(place)
                 self._add(place.rmap)
+                if name in {"ram", "high"} and not sizes.coherent:
+                    for line in self.cache.cover(place, sizes.words, sizes.line_words):
+                        self._add(line)
         self.kmaps = self._add(Pool(sizes.kmap_slots))
         self.clock = self._add(Clock())
         self.buffers: dict[str, Buffer] = {}
@@ -109,13 +131,17 @@ class Machine:
         """A shared number with atomic ops."""
         return self._add(Counter(name, value, self.faults))
 
-    def mutex(self, name: str) -> Mutex:
-        """A sleeping lock."""
-        return self._add(Mutex(name, self.marks))
+    def mutex(self, name: str, lock_class: str | None = None) -> Mutex:
+        """A sleeping lock. ``lock_class``: see :mod:`~dmabuf_async.machine.lock_order`; left out, it is one of its own."""
+        return self._add(Mutex(name, lock_class, self.marks, self.lock_order))
+
+    def spinlock(self, name: str, lock_class: str | None = None) -> Spinlock:
+        """A lock that is waited for without sleeping."""
+        return self._add(Spinlock(name, lock_class, self.marks, self.lock_order))
 
     def rwsem(self, name: str, lock_class: str | None = None) -> RwSem:
-        """Stub."""
-        return self._add(RwSem(name, self.marks))
+        """A sleeping lock with many readers or one writer."""
+        return self._add(RwSem(name, lock_class, self.marks, self.lock_order))
 
     def buffer(self, name: str, pages: int = 1) -> Buffer:
         """A dma_buf without storage; an exporter gives it some."""
@@ -124,6 +150,7 @@ class Machine:
         self._add(buffer.attached)
         for page in buffer.pages:
             self._add(page)
+            self._add(page.copying)
             for word in page.words:
                 self._add(word)
         self.buffers[name] = buffer
@@ -204,9 +231,9 @@ class Machine:
     def _remember(self, thing: Thing) -> None:
         thing.initial = thing.state()
         # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
-        if self.buffers or not isinstance(thing, Zone | Place | Rmap):
-            values = thing.initial if len(thing.STATE) > 1 else (thing.initial,)
-            self._initial += [(thing, field, value) for field, value in zip(thing.STATE, values, strict=False)]
+        if self.buffers or not isinstance(thing, Zone | Place | Rmap | Line):
+            fields = (*thing.STATE, *(field for field in thing.MEMORY if field != "past"))
+            self._initial += [(thing, field, getattr(thing, field)) for field in fields]
             self._waited.append(thing)
 
     def reset(self) -> None:
@@ -226,8 +253,17 @@ class Machine:
         self.kmaps.mappings.clear()
         self.taken.clear()
         self.marks.clear()
-        self.clock.now = 0
+        self.lock_order.clear()
+        self.clock.now = self.events.count = 0
         self.fingerprint = 0
+
+    def memory(self) -> Hashable:
+        """What checkers remember, as a key: with it, the fingerprint tells states apart that they judge differently.
+
+        It is worked out when it is asked for; equal for interleavings of the same steps, and there are finitely many.
+        """
+        pages = (page for buffer in self.buffers.values() for page in buffer.pages)
+        return memory_of(pages, (*self.things.values(), *_grown(self.actors)))
 
     def rehash(self, written: tuple[Thing, ...]) -> None:
         """Bring the fingerprint up to date after a step that wrote these objects.
@@ -275,7 +311,8 @@ class Machine:
         written = op.writes(actor)
         saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
         remembered = [(thing, field, getattr(thing, field)) for thing in {*written, actor} for field in thing.MEMORY]
-        fingerprint, marks, now = self.fingerprint, len(self.marks), self.clock.now
+        fingerprint, marks = self.fingerprint, len(self.marks)
+        now, events = self.clock.now, self.events.count
         mappings = dict(self.kmaps.mappings)
         peeked = Peek(self.apply(actor, op, outcome), self.fingerprint)
         for thing, state, old in saved:
@@ -283,7 +320,7 @@ class Machine:
             thing.fingerprint = old
         for thing, field, value in remembered:
             setattr(thing, field, value)
-        self.fingerprint, self.clock.now = fingerprint, now
+        self.fingerprint, self.clock.now, self.events.count = fingerprint, now, events
         self.kmaps.mappings = mappings
         del self.marks[marks:]
         return peeked

@@ -10,6 +10,7 @@ from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.cache import Line
     from dmabuf_async.machine.marks import Marks
     from dmabuf_async.machine.sizes import Faults
     from dmabuf_async.machine.storage import Page
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Place(Thing):
     """A page frame, or a slot of the swap space."""
 
-    __slots__ = ("maps", "number", "owner", "rmap", "taker", "zone")
+    __slots__ = ("lines", "maps", "number", "owner", "rmap", "taker", "zone")
     STATE = ("owner", "maps", "taker")
     KIND = "frame"
 
@@ -27,6 +28,7 @@ class Place(Thing):
         self.zone = zone
         self.number = number
         self.rmap = Rmap(self.name)
+        self.lines: tuple[Line, ...] = ()  # of the cache, over its words; none if it is uncached
         self.owner: Page | None = None  # None: free. From the allocation on, the page it is filled for
         self.taker: Actor | None = None  # who allocated it: a leak is laid at its door
         self.maps = 0  # live kernel mappings of a highmem frame, which share one slot
@@ -51,19 +53,20 @@ class Free:
 
 
 class Zone(Thing):
-    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem) or ``swap``.
+    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem), ``vram`` (device memory) or ``swap``.
 
     Freed places are reused soonest first, because that shows most bugs.
     """
 
-    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident")
+    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident", "visible")
     STATE = ("free",)
     KIND = "zone"
 
-    def __init__(self, name: str, size: int, faults: Faults, marks: Marks) -> None:
+    def __init__(self, name: str, size: int, faults: Faults, marks: Marks, *, visible: bool) -> None:
         super().__init__(name)
         self.highmem = name == "high"
-        self.resident = name != "swap"  # a CPU can reach it
+        self.resident = name != "swap"  # made of frames, not of slots
+        self.visible = visible  # a CPU can reach it
         self.faults = faults
         self.marks = marks
         self.places = tuple(Place(self, number) for number in range(size))
@@ -74,6 +77,10 @@ class Zone(Thing):
     def alloc(self, page: Page) -> Alloc:
         """Take a free place to be filled for ``page``; fails with ENOMEM (swap: ENOSPC)."""
         return Alloc(self, page)
+
+    def try_alloc(self, page: Page) -> TryAlloc:
+        """The same, but the result is None if there is none: reclaim may find one. It fails where reclaim would too."""
+        return TryAlloc(self, page)
 
     def release(self, place: Place) -> Release:
         """Free a place."""
@@ -131,6 +138,15 @@ class Alloc(FallibleOp):
         return f"alloc {'frame' if self.thing.resident else 'slot'} for {self.page.name}"
 
 
+class TryAlloc(Alloc):
+    """An allocation before it enters reclaim."""
+
+    __slots__ = ()
+
+    def apply(self, actor: Actor, outcome: int) -> Any:
+        return super().apply(actor, outcome) if outcome != CALM or self.thing.free is not None else None
+
+
 class Release(Op):
     """Free a frame or slot. Freeing what storage or a copy still needs is for checkers to name."""
 
@@ -154,16 +170,20 @@ class Release(Op):
         for rmap in given_up(place, owner):
             rmap.moving = None
         zone.free = Free(place, zone.free)
-        for word in owner.words:
-            word.newest -= {place}
+        lost = [word for word in owner.words if word.release((place, *place.lines))]
+        if lost:
+            owner.loses(actor, lost[0].index, f"{actor.name} frees {place.name}")
+        owner.copying.end(place)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
         if owner is None:
             return ()
+        reads = (owner, owner.buffer, self.place.rmap)
+        if owner.where is None:
+            return reads
         mapped = owner.buffer.attached.judging() if owner.where is self.place else ()
-        where = () if owner.where is None else (owner.where.rmap,)
-        return (owner, self.place.rmap, *where, *mapped)
+        return (*reads, owner.where.rmap, *mapped)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
@@ -172,7 +192,7 @@ class Release(Op):
         # Freeing what is still storage is judged by everybody's pins.
         pins = (owner.buffer.pins,) if owner.where is self.place else ()
         moved = given_up(self.place, owner)
-        return (self.thing, self.place, self.place.rmap, *owner.words, *pins, *moved)
+        return (self.thing, self.place, self.place.rmap, owner.copying, *owner.words, *pins, *moved)
 
     def describe(self) -> str:
         return f"free {self.place.name}"

@@ -20,6 +20,10 @@ class Sizes:
     """Frames of lowmem, which the kernel reaches without a slot."""
     highmem: int = 0
     """Frames that a kernel mapping needs a kmap slot for."""
+    vram: int = 0
+    """Frames of device memory."""
+    cpu_visible: bool = True
+    """Whether CPUs reach the frames of vram, uncached and without a slot."""
     swap: int = 4
     """Slots of the swap space, one page each."""
     kmap_slots: int = 4
@@ -29,6 +33,14 @@ class Sizes:
     """At most so many allocations fail in one execution though there is memory."""
     eintr: int = 0
     """At most so many interruptible waits are interrupted in one execution."""
+    coherent: bool = True
+    """Devices see what CPUs wrote and the other way round, without a clean or invalidate."""
+    line_words: int = 1
+    """Words in a cache line of a machine that is not coherent: 2, so that a CPU and a device can share one."""
+    evictions: int = 0
+    """At most so many dirty cache lines are written back in one execution though nobody asked for it."""
+    prefetches: int = 0
+    """At most so many cache lines are loaded in one execution though nobody asked for it."""
     kills: int = 0
     """At most so many user processes are killed in one execution."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from dmabuf_async.machine import access
-from dmabuf_async.machine.order import acquire
 from dmabuf_async.machine.paging import Entry
 from dmabuf_async.ops import Op
 
@@ -157,6 +156,7 @@ class Flush(Op):
     __slots__ = ("ranges", "thing")
     kind = "flush"
     conditional = parks = True
+    owed = "whose interrupts {} keeps off"
     thing: Cpu
 
     def __init__(self, cpu: Cpu, ranges: Ranges) -> None:
@@ -176,13 +176,9 @@ class Flush(Op):
                     yield entry
 
     def apply(self, actor: Actor, outcome: int) -> None:
-        cpu = self.thing
         for entry in self.entries():
             entry.cut()
-        acquire(actor, cpu)  # those who have ended
-        for other in cpu.pending:
-            if other.cpu is cpu:
-                acquire(actor, other)
+        self.thing.answer(actor)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         touched: dict[Thing, None] = {self.thing: None}
@@ -192,6 +188,9 @@ class Flush(Op):
 
     def describe(self) -> str:
         return f"flush tlb of {self.thing.name}"
+
+    def blockers(self, actor: Actor) -> tuple[Actor, ...]:
+        return self.thing.deaf()
 
 
 class FlushOwn(Flush):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from dmabuf_async.machine.access import dma_load, dma_store, touched
+from dmabuf_async.machine.access import dma_load, dma_load_touches, dma_store, dma_store_touches
 from dmabuf_async.machine.order import acquire, release
 from dmabuf_async.ops import Op
 from dmabuf_async.thing import Thing
@@ -17,6 +17,7 @@ from dmabuf_async.thing import Thing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dmabuf_async.machine.access import Touched
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.attachment import Attachment
     from dmabuf_async.machine.device import Engine, Ring
@@ -203,7 +204,7 @@ class Word(Op):
             return (transfer,)
         attachment, page = transfer.attachment, transfer.page
         place, _ = self._leads()
-        found = () if place is None else (place, *touched(place, self.word))
+        found = () if place is None else self._touches(place).reads
         return (attachment, attachment.ioptes[page.index], transfer.entry(), page, *found)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
@@ -214,7 +215,10 @@ class Word(Op):
         if place is None:
             return (transfer,)
         filled = (*transfer.entry().touched(), place.rmap) if walks else ()
-        return (transfer, *filled, *(touched(place, self.word) if transfer.writes else ()))
+        return (transfer, *filled, *self._touches(place).writes)
+
+    def _touches(self, place: Place) -> Touched:
+        return (dma_store_touches if self.thing.writes else dma_load_touches)(place, self.word)
 
     def describe(self) -> str:
         return f"dma {self.thing.verb} word {self.word} of {self.thing.page.name}"

@@ -58,6 +58,9 @@ class UserMapping(Protocol):
     async def mmap(self, vma: Vma) -> None:
         """Allow it, or raise KernelError."""
 
+    async def unmapping(self, vma: Vma) -> None:
+        """It is about to be unmapped: from here on a zap may find its PTEs and their dirty bits gone (P5)."""
+
     async def munmap(self, vma: Vma, dirty: list[int]) -> None:
         """It was unmapped and flushed; ``dirty``: pages of the buffer whose dirty bit was set."""
 
@@ -137,15 +140,16 @@ async def munmap(vma: Vma) -> None:
     if not pages:
         await mm.mmap_lock.up_write()
         return
+    await buffer.exporter.unmapping(vma)
     dirty = [vma.first + index for index in range(pages) if await ClearPte(vma.pte(index))]
     ranges = ((vma, 0, pages),)
     if "munmap-unlinks-before-flush" in defects:
         await _unlink(vma)
-        await _flush(mm.machine, ranges)
+        await flush_tlbs(mm.machine, ranges)
     elif "munmap-never-flushes" in defects:
         await _unlink(vma)
     else:
-        await _flush(mm.machine, ranges)
+        await flush_tlbs(mm.machine, ranges)
         await _unlink(vma)
     await buffer.exporter.munmap(vma, dirty)
     await mm.mmap_lock.up_write()
@@ -165,8 +169,8 @@ def _space(vma: Vma) -> AddressSpace:
     return machine.address_space("anon_inode" if "vma-registered-elsewhere" in machine.defects else vma.buffer.name)
 
 
-async def _flush(machine: Machine, ranges: Ranges, *, zap: bool = False) -> None:
-    """One op for each CPU that may hold one of these translations."""
+async def flush_tlbs(machine: Machine, ranges: Ranges, *, zap: bool = False) -> None:
+    """The second half of a zap: one op for each CPU that may hold one of these translations."""
     numbers = sorted({cpu.number for vma, _, _ in ranges for cpu in vma.mm.cpus})
     if zap and "flush-one-cpu" in machine.defects:
         numbers = numbers[:1]
@@ -183,9 +187,10 @@ async def mremap(vma: Vma, pages: int) -> None:
     try:
         had = await MremapCall(vma, pages, unchecked="vma-grows" in mm.machine.defects)
         if had > pages:
+            await vma.buffer.exporter.unmapping(vma)
             for index in range(pages, had):
                 await ClearPte(vma.pte(index))
-            await _flush(mm.machine, ((vma, pages, had),))
+            await flush_tlbs(mm.machine, ((vma, pages, had),))
     finally:
         await mm.mmap_lock.up_write()
 
@@ -293,12 +298,23 @@ async def unmap_mapping_range(buffer: Buffer, first: int = 0, end: int | None = 
     machine = buffer.machine
     if not machine.mms:
         return ()  # there is no user process on this machine
+    space = machine.address_space(buffer.name)
+    await space.rwsem.down_read()
+    dirty, ranges = await clear_ptes(buffer, first, end)
+    if "no-tlb-flush" not in machine.defects:
+        await flush_tlbs(machine, ranges, zap=True)
+    await space.rwsem.up_read()
+    return tuple(sorted(dirty))
+
+
+async def clear_ptes(buffer: Buffer, first: int = 0, end: int | None = None) -> tuple[frozenset[int], Ranges]:
+    """The first half of a zap, under i_mmap_rwsem: the pages that were dirty, and what is to be flushed."""
+    machine = buffer.machine
     end = len(buffer.pages) if end is None else end
     defects = machine.defects
     space = machine.address_space(buffer.name)
     dirty: set[int] = set()
     ranges: list[tuple[Vma, int, int]] = []
-    await space.rwsem.down_read()
     vma: Vma | None = await NextVma(space, None)
     while vma is not None:
         child = vma.mm.parent is not None
@@ -315,7 +331,4 @@ async def unmap_mapping_range(buffer: Buffer, first: int = 0, end: int | None = 
         if pages:
             ranges.append((vma, pages.start, pages.stop))
         vma = await NextVma(space, vma)
-    if "no-tlb-flush" not in defects:
-        await _flush(machine, tuple(ranges), zap=True)
-    await space.rwsem.up_read()
-    return tuple(sorted(dirty))
+    return frozenset(dirty), tuple(ranges)

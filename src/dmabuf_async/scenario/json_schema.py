@@ -28,6 +28,7 @@ def json_schema() -> dict[str, Any]:
         ("BufferSpec", "defects", exporters),
         ("TaskSpec", "defects", DEFECTS["cpu"]),
         ("DeviceSpec", "defects", DEFECTS["device"]),
+        ("MachineSizes", "defects", DEFECTS["core"]),
         ("Expect", "findings", CODES),
     ):
         tables[table]["properties"][key]["items"] = {"enum": sorted(words)}

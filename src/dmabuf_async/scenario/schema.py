@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, field
 
 from dmabuf_async.scenario.fields import CellValue, FaultBudget, Name, Table, Title, Witness, Zone
-from dmabuf_async.scenario.verbs import device, exporter, kernel, locks
+from dmabuf_async.scenario.verbs import device, exporter, kernel, locks, process
 
 Step: TypeAlias = (
     kernel.GetBackingStorage
@@ -41,23 +41,32 @@ Step: TypeAlias = (
     | locks.Sleep
     | exporter.SwapOut
     | exporter.Reclaim
+    | process.Mmap
+    | process.Munmap
+    | process.Mremap
+    | process.Fork
 )
 
 
 class MachineSizes(Table, frozen=True, kw_only=True):
     """[machine]: the sizes of the simulated machine; the defaults are small, because bugs are.
 
-    cpus: 1 to 64. ram: frames of lowmem, 0 to 4096. highmem: frames of highmem, 0 to 4096. swap: slots of a page each,
-    0 to 4096. kmap_slots: highmem frames that can be mapped with kmap at a time, 1 to 4096. words: words in a page,
-    1 to 64; two are enough to tear a copy.
+    cpus: 1 to 64. ram: frames of lowmem, 0 to 4096. highmem: frames of highmem, 0 to 4096. vram: frames of device
+    memory, 0 to 4096. cpu_visible: false keeps CPUs from vram, so that get_backing_storage moves the buffer first.
+    swap: slots of a page each, 0 to 4096. kmap_slots: highmem frames that can be mapped with kmap at a time, 1 to 4096.
+    words: words in a page, 1 to 64; two are enough to tear a copy. defects: deliberate mistakes of the kernel's core,
+    by name.
     """
 
     cpus: Annotated[int, Meta(ge=1, le=64)] = 2
     ram: Annotated[int, Meta(ge=0, le=4096)] = 4
     highmem: Annotated[int, Meta(ge=0, le=4096)] = 0
+    vram: Annotated[int, Meta(ge=0, le=4096)] = 0
+    cpu_visible: bool = True
     swap: Annotated[int, Meta(ge=0, le=4096)] = 4
     kmap_slots: Annotated[int, Meta(ge=1, le=4096)] = 4
     words: Annotated[int, Meta(ge=1, le=64)] = 2
+    defects: list[str] = field(default_factory=list)
 
 
 class BufferSpec(Table, frozen=True, kw_only=True):
@@ -96,13 +105,15 @@ class TaskSpec(Table, frozen=True, kw_only=True):
     """[[tasks]]: one actor, which performs its steps in order.
 
     name: its own among the tasks. cpu: where it stands, below the cpus of the machine. kind: a kernel task answers for
-    what it leaves behind, the exit path of a user task cleans up. repeat: rounds of the steps, 1 to 1000. defects:
-    deliberate mistakes of the importer, by name.
+    what it leaves behind, the exit path of a user task cleans up; left out, a task that maps a buffer, is a thread, or
+    is forked is "user", any other "kernel". thread_of: the task whose address space it shares. repeat: rounds of the
+    steps, 1 to 1000. defects: deliberate mistakes of the importer, by name.
     """
 
     name: Name
     cpu: Annotated[int, Meta(ge=0, le=63)] = 0
-    kind: Literal["kernel", "user"] = "kernel"
+    kind: Literal["kernel", "user"] | None = None
+    thread_of: Name | None = None
     repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
     defects: list[str] = field(default_factory=list)
     steps: Annotated[
