@@ -22,14 +22,9 @@ class UserMaps:
     async def unmapping(self, vma: Vma) -> None:
         """Nothing to do: dirty or not, the storage keeps it."""
 
-    async def munmap(self, vma: Vma, dirty: list[int]) -> None:
-        """Nothing to do: the storage is where it was, dirty or not."""
-
     async def fault(self, fault: Fault) -> str:
         """Insert the PTE of the page where it is, in one hold of the lock (P2); beyond the end is SIGBUS (P11)."""
         page = fault.page
-        if "fault-beyond-end" in self.defects and page is None:
-            page = fault.buffer.pages[-1]
         if page is None:
             return "sigbus"
         await self.lock.lock()

@@ -167,12 +167,12 @@ class Flush(Op):
         return not self.thing.irqs_off or actor.cpu is self.thing
 
     def entries(self) -> Iterator[TlbEntry]:
-        """The entries that it drops."""
+        """The entries of that CPU for these ranges, whether they lead anywhere or not."""
         for vma, first, end in self.ranges:
             for index in range(first, end):
                 pte = vma.ptes.get(index)
                 entry = None if pte is None else pte.entries.get(self.thing)
-                if entry is not None and entry.place is not None:
+                if entry is not None:
                     yield entry
 
     def apply(self, actor: Actor, outcome: int) -> None:
@@ -183,7 +183,7 @@ class Flush(Op):
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         touched: dict[Thing, None] = {self.thing: None}
         for entry in self.entries():
-            touched |= dict.fromkeys(entry.touched())
+            touched |= dict.fromkeys(entry.touched())  # two entries may lead to one frame
         return tuple(touched)
 
     def describe(self) -> str:

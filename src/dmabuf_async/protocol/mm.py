@@ -61,9 +61,6 @@ class UserMapping(Protocol):
     async def unmapping(self, vma: Vma) -> None:
         """It is about to be unmapped: from here on a zap may find its PTEs and their dirty bits gone (P5)."""
 
-    async def munmap(self, vma: Vma, dirty: list[int]) -> None:
-        """It was unmapped and flushed; ``dirty``: pages of the buffer whose dirty bit was set."""
-
     async def fault(self, fault: Fault) -> str:
         """Insert the PTE, under the buffer's lock. Called with mmap_lock held for read (P2, P8).
 
@@ -132,7 +129,10 @@ async def mmap(vma: Vma, *, shared: bool = True) -> None:
 
 
 async def munmap(vma: Vma) -> None:
-    """Unmap the whole range: clear its PTEs, flush, and only then unlink the VMA (P4). Nothing mapped: nothing done."""
+    """Unmap the whole range: clear its PTEs, flush, and only then unlink the VMA (P4). Nothing mapped: nothing done.
+
+    What the dirty bits say is discarded, as for a PFN mapping in Linux; the exporter has been told before (P5).
+    """
     mm, buffer = vma.mm, vma.buffer
     defects = mm.machine.defects
     await mm.mmap_lock.down_write()
@@ -141,7 +141,8 @@ async def munmap(vma: Vma) -> None:
         await mm.mmap_lock.up_write()
         return
     await buffer.exporter.unmapping(vma)
-    dirty = [vma.first + index for index in range(pages) if await ClearPte(vma.pte(index))]
+    for index in range(pages):
+        await ClearPte(vma.pte(index))
     ranges = ((vma, 0, pages),)
     if "munmap-unlinks-before-flush" in defects:
         await _unlink(vma)
@@ -151,7 +152,6 @@ async def munmap(vma: Vma) -> None:
     else:
         await flush_tlbs(mm.machine, ranges)
         await _unlink(vma)
-    await buffer.exporter.munmap(vma, dirty)
     await mm.mmap_lock.up_write()
     if "mmap-without-reference" not in defects:
         await dma_buf_put(buffer)
