@@ -29,9 +29,8 @@ class Engine(Cpu):
     KIND = "engine"
 
     def __init__(self, device: Device, number: int) -> None:
-        super().__init__(number)
+        super().__init__(-1 - number)
         self.rename(f"{device.name}.engine{number}")
-        self.number = None
         self.device = device
         self.ring = Ring(self.name)
 
