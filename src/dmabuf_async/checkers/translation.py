@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.machine.iommu import SetIopte
-from dmabuf_async.machine.memory import Alloc, Place, Release
+from dmabuf_async.machine.memory import Alloc, Place, Release, TryAlloc
 from dmabuf_async.machine.paging import CopyPte, InsertPte
 from dmabuf_async.machine.storage import CopyWord, Switch
 from dmabuf_async.machine.tlb import UserLoad, UserStore, entry_of
@@ -30,7 +30,7 @@ class Translations(Checker):
 
     __slots__ = ()
     codes = ("mapped-while-moving", "stale-pte", "stale-tlb")
-    ops = (CopyWord, InsertPte, CopyPte, SetIopte, Switch, Release, Alloc, UserLoad, UserStore)
+    ops = (CopyWord, InsertPte, CopyPte, SetIopte, Switch, Release, Alloc, TryAlloc, UserLoad, UserStore)
 
     def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
         cls = op.__class__
@@ -93,7 +93,7 @@ def _led(actor: Actor, op: SetIopte) -> Found | None:
 def _stale(actor: Actor, place: Place, does: str, *codes: str) -> Found | None:
     """The frame is taken from what leads to it: PTEs first, else TLB entries whose PTE is gone already."""
     for code in codes or ("stale-pte", "stale-tlb"):
-        entries = _named(entry for entry, _ in place.rmap.entries if entry.CODE == code)
+        entries = _named(entry for entry, _ in place.rmap.entries if code == entry.CODE)
         if entries:
             message = f"{actor.name} {does}, to which {_listed(entries)} still lead{'s' * (len(entries) == 1)}"
             return Found(code, "P1", message, actor, (place, *entries))
