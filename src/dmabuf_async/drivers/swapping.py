@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.setup import fill
 from dmabuf_async.errors import KernelError
+from dmabuf_async.machine.cache import Clean
 from dmabuf_async.ops import settle
+from dmabuf_async.protocol.coherency import upkeep
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.machine import Machine
@@ -29,6 +31,10 @@ DEFECTS: Final = {
     "pins-on-enomem": "a get that fails leaves its pin count raised (V6)",
     "free-before-copy": "swap-out frees the frame first and copies then (V15)",
     "leak-slot": "swap-in does not free the swap slot (V6)",
+    "dirty-line-on-free": "does not clean a frame that it swapped in, and frees it like that (V8)",
+    "no-flush": "kunmap does not clean the page (V8)",
+    "no-invalidate": "kmap neither cleans nor invalidates the page (V8)",
+    "invalidate-without-clean": "kmap invalidates the page and does not clean it before (V8)",
     "kmap-under-lock": "holds the buffer's lock while kmap waits for a slot (V11)",
     "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the buffer's lock (V12)",
@@ -138,6 +144,8 @@ class SwappingExporter(KernelMaps):
     async def _swap_in(self, pages: tuple[Page, ...]) -> None:
         for page, slot, frame in await self._allocate(pages, self.zone):
             await self._copy(page, slot, frame)
+            if "dirty-line-on-free" not in self.defects:  # neither a device nor whoever has the frame next may find one
+                await upkeep(self.machine, Clean, frame)
             await page.switch(frame)
             if "leak-slot" not in self.defects:
                 await self.swap.release(slot)
