@@ -6,6 +6,7 @@
      +-- Unwind                 thrown into an actor by the core; never catch it for good
      |    +-- Cancelled         its group was cancelled: clean up and leave
      |    +-- Killed            its user process was killed: the exit path runs
+     |    |    +-- Signalled    by a signal that a fault of its own raised: SIGBUS, SIGSEGV
      |    +-- RunOver           the run has ended: ops awaited now are not performed
      +-- Exception
           +-- KernelError       what a kernel function returns as -ENOMEM, -EINVAL ...
@@ -30,6 +31,14 @@ class Cancelled(Unwind):
 
 class Killed(Unwind):
     """The user process of this actor was killed; raised on the way back to user mode."""
+
+
+class Signalled(Killed):
+    """A user process made an access that ends in a signal: ``signal`` is ``SIGBUS`` or ``SIGSEGV``."""
+
+    def __init__(self, signal: str) -> None:
+        super().__init__(signal)
+        self.signal = signal
 
 
 class RunOver(Unwind):

@@ -59,8 +59,12 @@ class Op:
     """Calling it in atomic context is a finding, whether or not it would wait."""
     fallible: ClassVar[bool] = False
     """It may have more than one outcome."""
+    every: ClassVar[bool] = False
+    """While it is disabled, all of its ``blockers`` must act, and not just one of them."""
+    owed: ClassVar[str] = "which {} would have to give"
+    """What its blockers have to do with it, in words."""
     structural: ClassVar[bool] = False
-    """It also changes the tree of actors: the core calls ``commit`` after ``apply``."""
+    """It also changes the tree of actors, or who may run on a CPU: the core calls ``commit`` after ``apply``."""
     needs: ClassVar[int] = 0
     """All of these in one number, which is all that the core reads for most ops."""
 
@@ -89,7 +93,7 @@ class Op:
         raise NotImplementedError
 
     def commit(self, actor: Actor) -> Any:
-        """What a structural op does to the tree of actors; the result of the op, if it isn't None."""
+        """What a structural op does to actors beside; the result of the op, if it isn't None."""
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         """What it, and the checkers that judge it, may read and it does not write."""
@@ -104,7 +108,7 @@ class Op:
         return f"{self.kind} {self.thing.name}"
 
     def blockers(self, actor: Actor) -> tuple[Actor, ...] | None:
-        """While it is disabled: the actors of which one must act; None if it could be anybody."""
+        """While it is disabled: the actors of which one (:attr:`every`: all) must act; None if it could be anybody."""
         return None
 
     def footprint(self, actor: Actor) -> Footprint:

@@ -196,7 +196,7 @@ class Join(_GroupOp):
     __slots__ = ()
     kind = "join"
     structural = False
-    conditional = sleeps = True
+    conditional = sleeps = every = True
 
     def enabled(self, actor: Actor) -> bool:
         return all(child.ended for child in self.thing.children)

@@ -111,7 +111,7 @@ def test_locks_in_opposite_order_deadlock_in_some_interleavings_only() -> None:
         machine.task("b", work, second, first, cpu=1)
 
     found = {(ran.stopped, tuple(finding.message for finding in ran.findings)) for ran in all_executions(build)}
-    cycle = "a waits to lock k, which b would have to give; b waits to lock m, which a would have to give"
+    cycle = "a waits to lock k, held by b; b waits to lock m, held by a"
     assert found == {("ended", ()), ("deadlock", (cycle,))}  # whoever closed the circle
 
 

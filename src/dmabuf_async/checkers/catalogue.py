@@ -7,8 +7,10 @@ from typing import Final
 
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.coherence import LostWrite, StaleRead, TornCopy
+from dmabuf_async.checkers.deadlock import Deadlock
+from dmabuf_async.checkers.device import BadState, StaleIotlb
 from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
-from dmabuf_async.checkers.locking import Deadlock, DoubleUnlock
+from dmabuf_async.checkers.locking import DoubleUnlock
 from dmabuf_async.checkers.memory import DoubleFree, FrameLeak, LeakAtExit, UseAfterFree
 from dmabuf_async.checkers.pinning import (
     AccessWithoutBacking,
@@ -18,17 +20,21 @@ from dmabuf_async.checkers.pinning import (
     UnbalancedPut,
 )
 from dmabuf_async.checkers.program import UnhandledException
+from dmabuf_async.checkers.translation import Translations
 
 CHECKERS: Final[tuple[Checker, ...]] = (
     # At one step, the first that applies is told first.
     BadRange(),
     AccessWithoutBacking(),
     MovedWhilePinned(),
+    Translations(),
     UnbalancedPut(),
     KmapLimit(),
     KmapOrder(),
     SleepInAtomic(),
     StaleKmap(),
+    StaleIotlb(),
+    BadState(),
     UseAfterFree(),
     DoubleFree(),
     LostWrite(),

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.base import Checker, Found
+from dmabuf_async.machine.kmap import Mapping
 from dmabuf_async.machine.ledger import GetCall, PutCall
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.cpu import Cpu
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.marks import Mark
     from dmabuf_async.ops import Op
+    from dmabuf_async.thing import Thing
 
 
 class KmapLimit(Checker):
@@ -38,7 +41,7 @@ class KmapOrder(Checker):
 
 
 class SleepInAtomic(Checker):
-    """Who holds an atomic mapping may not call what may sleep, whether or not it would."""
+    """Whoever is in atomic context may not call what may sleep, whether or not it would."""
 
     __slots__ = ()
     codes = ("sleep-in-atomic",)
@@ -47,14 +50,25 @@ class SleepInAtomic(Checker):
         cpu = actor.cpu
         if not op.sleeps or cpu is None or not cpu.atomic or cpu.atomic[-1].actor is not actor:
             return None
-        mapping = cpu.atomic[-1]
-        page = "a page beyond the end" if mapping.page is None else mapping.page.name
-        if not mapping.atomic:
-            rule, held = "V10", f"a mapping of {page} that kmap made atomic"
-        else:
-            rule, held = "V5" if isinstance(op, GetCall | PutCall) else "V12", f"an atomic mapping of {page}"
+        rule, held = _why(cpu.atomic[-1].thing, cpu)
+        if rule == "V12" and isinstance(op, GetCall | PutCall):
+            rule = "V5"
         message = f"{actor.name} calls what may sleep ({op.describe()}) while it holds {held}"
         return Found("sleep-in-atomic", rule, message, actor, (cpu,))
+
+
+def _why(thing: Thing, cpu: Cpu) -> tuple[str, str]:
+    """The rule that forbids sleeping, and what is held."""
+    if thing is cpu:
+        return "P7", f"interrupts of {cpu.name} off"
+    if not isinstance(thing, Mapping):
+        return "P7", f"the spinlock {thing.name}"
+    page = "a page beyond the end" if thing.page is None else thing.page.name
+    return (
+        ("V12", f"an atomic mapping of {page}")
+        if thing.atomic
+        else ("V10", f"a mapping of {page} that kmap made atomic")
+    )
 
 
 class KmapLeak(Checker):

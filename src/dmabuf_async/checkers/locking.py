@@ -1,88 +1,23 @@
-"""Deadlock: actors each of which waits for what only others of the set can give (PROTOCOL 4)."""
+"""Locks that are given back by others, and what may not be called while one is held."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.checkers.base import Checker, Found
-from dmabuf_async.machine.kmap import Map
+from dmabuf_async.machine.lock_order import RANKS, names
+from dmabuf_async.machine.locks import Lock, Taking
+from dmabuf_async.machine.memory import Alloc
+from dmabuf_async.machine.rwsem import DownRead, DownWrite
+from dmabuf_async.machine.spinlock import Spin, SpinLock, SpinLockIrqsave
+from dmabuf_async.machine.storage import Switch
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.locks import AnyLock
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.marks import Mark
     from dmabuf_async.ops import Op
-
-
-def blockers(actor: Actor) -> tuple[Actor, ...] | None:
-    """Of whom one must act before ``actor`` can go on; None if it could be anybody."""
-    cpu = actor.cpu
-    if cpu is not None and cpu.atomic:
-        owner = cpu.atomic[-1].actor
-        if owner is not actor:
-            return (owner,)
-    return None if actor.op is None else actor.op.blockers(actor)
-
-
-def family(actors: Iterable[Actor]) -> Iterator[Actor]:
-    """These, and all that they have spawned in groups that are open."""
-    for actor in actors:
-        yield actor
-        for group in actor.groups:
-            yield from family(group.children)
-
-
-class Deadlock(Checker):
-    """Names the cycle: who waits for what, and who would have to give it."""
-
-    __slots__ = ()
-    codes = ("deadlock",)
-
-    def called(self, machine: Machine, actor: Actor, op: Op) -> Found | None:
-        if actor.ready or actor.stuck:
-            return None
-        members: dict[Actor, None] = {actor: None}
-        queue = [actor]
-        while queue:
-            member = queue.pop()
-            if member.ended:
-                continue
-            if member.stuck:
-                return None  # that one has been told; who waits for it is told at the end, whoever came first
-            givers = None if member.ready else blockers(member)
-            if givers is None:
-                return None  # it can go on, or anybody might help it
-            for giver in givers:
-                if giver not in members:
-                    members[giver] = None
-                    queue.append(giver)
-        if any(isinstance(member.op, Map) for member in members) and any(
-            not other.ended and not other.daemon and other not in members for other in family(machine.actors)
-        ):
-            return None  # a mapping may have been handed to it; if it was not, the end will tell
-        # Whoever closed the circle, it is the same deadlock.
-        return self.stated(sorted((member for member in members if not member.ended), key=lambda member: member.path))
-
-    def stated(self, members: Sequence[Actor]) -> Found:
-        """The finding for a set of actors none of which can ever go on."""
-        clauses = []
-        for member in members:
-            member.stuck = True
-            assert member.op is not None
-            givers = blockers(member)
-            if givers:
-                names = " and ".join(dict.fromkeys(giver.name for giver in givers))
-                tail = f", which {'it' if names == member.name else names} would have to give"
-                tail = f"{tail} (it has ended)" if all(giver.ended for giver in givers) else tail
-            else:
-                tail = ", which nobody is left to bring about"
-            said = member.op.describe()
-            what = f"for {said.removeprefix('wait ')}" if said.startswith("wait ") else f"to {said}"
-            clauses.append(f"{member.name} waits {what}{tail}")
-        things = tuple(member.op.thing for member in members if member.op is not None)
-        rule = "V11" if any(thing.KIND == "kmap slots" for thing in things) else "P7"
-        return Found("deadlock", rule, "; ".join(clauses), members[0], things, tuple(members[1:]))
 
 
 class DoubleUnlock(Checker):
@@ -93,3 +28,71 @@ class DoubleUnlock(Checker):
 
     def marked(self, mark: Mark) -> Found | None:
         return Found("double-unlock", "P7", f"{mark.actor.name} {mark.detail}", mark.actor, (mark.thing,))
+
+
+class LockOrder(Checker):
+    """P7's order is told at the call, whether or not it would wait; an inverted edge when the lock is had."""
+
+    __slots__ = ()
+    codes = ("lock-order",)
+    ops = (Lock, SpinLock, SpinLockIrqsave, Spin, DownRead, DownWrite)
+
+    def called(self, machine: Machine, actor: Actor, op: Op) -> Found | None:
+        held = actor.locks
+        if not held or not isinstance(op, Taking | Alloc) or isinstance(op, Spin):
+            return None
+        taken = "reclaim" if isinstance(op, Alloc) else op.thing.lock_class
+        rank = RANKS.get(taken)
+        first = None if rank is None else next((lock for lock in held if RANKS.get(lock.lock_class, -1) > rank), None)
+        if first is None:
+            return None
+        calls = f"calls what may enter reclaim ({op.describe()})" if isinstance(op, Alloc) else f"takes {op.thing.name}"
+        message = f"{actor.name} {calls} while it holds {first.name}, and {taken} comes before {first.lock_class}"
+        return Found("lock-order", "P7", message, actor, (op.thing, first))
+
+    def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
+        held = actor.locks
+        if len(held) < 2 or held[-1] is not op.thing:
+            return None
+        taken = held[-1]
+        for lock in held[:-1]:
+            pair = None if _canonical(lock, taken) else machine.lock_order.pair(lock, taken)
+            if pair is None or len(pair.edges) < 2:
+                continue
+            inverse = next(edge for edge in pair.edges if (edge.after, edge.before) == names(lock, taken))
+            who = "it" if inverse.actor is actor else inverse.actor.name
+            message = (
+                f"{actor.name} takes {taken.name} while it holds {lock.name}, and {who} took {inverse.taken.name} "
+                f"while holding {inverse.held.name}"
+            )
+            return Found("lock-order", "P7", message, actor, (taken, lock))
+        return None
+
+
+def _canonical(held: AnyLock, taken: AnyLock) -> bool:
+    """Whether P7 says which comes first: then only who departs from it is told."""
+    return held.lock_class != taken.lock_class and held.lock_class in RANKS and taken.lock_class in RANKS
+
+
+class MissingLock(Checker):
+    """A call that a rule says needs a lock is made without it.
+
+    V7: eviction and migration hold the buffer's lock up to the switch. Other calls mark themselves, with the rule at the
+    end of the detail in brackets.
+    """
+
+    __slots__ = ()
+    codes = ("missing-lock",)
+    ops = (Switch,)
+
+    def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
+        buffer = op.thing.buffer
+        lock = buffer.lock
+        if lock is None or lock.owner is actor or not buffer.references:
+            return None
+        message = f"{actor.name} switches {op.thing.name} and does not hold {lock.name}"
+        return Found("missing-lock", "V7", message, actor, (op.thing, lock))
+
+    def marked(self, mark: Mark) -> Found | None:
+        detail, _, rule = mark.detail.rpartition(" (")
+        return Found("missing-lock", rule.rstrip(")"), f"{mark.actor.name} {detail}", mark.actor, (mark.thing,))

@@ -18,11 +18,11 @@ from dmabuf_async.trace.schedule import digest_text
 if TYPE_CHECKING:
     from dmabuf_async.machine.sizes import Sizes
     from dmabuf_async.scenario.program import Program
-    from dmabuf_async.scenario.schema import BufferSpec, MachineSizes, Scenario, TaskSpec
+    from dmabuf_async.scenario.schema import BufferSpec, DeviceSpec, MachineSizes, Scenario, TaskSpec
 
 _KEY: Final = 13
 _WIDEST: Final = 100
-_QUIET: Final = {"start": 0, "len": None, "interruptible": False}
+_QUIET: Final = {"start": 0, "len": None, "interruptible": False, "word": None, "engine": 0}
 """Keys of steps that are not worth a word with these values."""
 
 
@@ -34,6 +34,9 @@ def of_file(program: Program, scenario: Scenario, width: int) -> list[Line]:
     page.add("buffers", *(_buffer(name, spec, scenario.machine) for name, spec in scenario.buffers.items()))
     for name, spec in scenario.buffers.items():
         page.add("", *_defects(name, spec.exporter, spec.defects))
+    page.add("devices", *(_device(name, device) for name, device in scenario.devices.items()))
+    for name, device in scenario.devices.items():
+        page.add("", *_defects(name, "device", device.defects))
     page.add("cells", *(f"{name} = {value}" for name, value in scenario.cells.items()))
     page.add("mutexes", *scenario.mutexes)
     for key, task in zip(_keys("tasks"), scenario.tasks, strict=False):
@@ -56,6 +59,7 @@ def of_python(program: Program, width: int) -> list[Line]:
     shared = machine.things.values()
     page.add("cells", *(f"{cell.name} = {cell.value!r}" for cell in shared if isinstance(cell, Cell)))
     page.add("mutexes", *(mutex.name for mutex in shared if isinstance(mutex, Mutex)))
+    page.add("devices", *(f"{device.name}: {_many(len(device.engines), 'engine')}" for device in machine.devices.values()))
     for key, actor in zip(_keys("tasks"), machine.actors, strict=False):
         kind = "a daemon" if actor.daemon else "a user process" if actor.user else "a kernel task"
         page.add(key, f"{actor.name}: {kind} on cpu {actor.cpu.number if actor.cpu else '?'}")
@@ -124,6 +128,8 @@ def _keys(first: str) -> Iterator[str]:
 
 def _machine(sizes: Sizes) -> str:
     frames = f"{sizes.ram} frames of lowmem, {sizes.highmem or 'no'} of highmem"
+    if sizes.vram:
+        frames += f", {sizes.vram} of vram{'' if sizes.cpu_visible else ' that CPUs cannot reach'}"
     return (
         f"{_many(sizes.cpus, 'cpu')}, {frames}, {_many(sizes.swap, 'swap slot')}, "
         f"{_many(sizes.kmap_slots, 'kmap slot')}, {_many(sizes.words, 'word')} a page"
@@ -133,6 +139,11 @@ def _machine(sizes: Sizes) -> str:
 def _buffer(name: str, spec: BufferSpec, machine: MachineSizes) -> str:
     where = f"in {spec.zone_on(machine)}" if spec.resident else f"of {spec.zone_on(machine)}, swapped out"
     return f"{name}: {_many(spec.pages, 'page')} {where}, {spec.exporter} exporter"
+
+
+def _device(name: str, device: DeviceSpec) -> str:
+    lets_go = {"at once": "lets go at once", "later": "lets go later", "cannot": "cannot let go"}[device.revoke]
+    return f"{name}: {_many(device.engines, 'engine')}, {lets_go}"
 
 
 def _defects(owner: str, driver: str, names: list[str]) -> list[str]:

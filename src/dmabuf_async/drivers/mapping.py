@@ -23,7 +23,7 @@ class KernelMaps:
         self.machine = machine
         self.buffer = buffer
         self.defects = frozenset(defects)
-        buffer.lock = self.lock = machine.mutex(f"{buffer.name}.lock")
+        buffer.lock = self.lock = machine.mutex(f"{buffer.name}.lock", "dma_resv")
         buffer.exporter = self
 
     async def kmap(self, mapping: Mapping) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
+from dmabuf_async.drivers.faults import UserMaps
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.setup import fill
+from dmabuf_async.drivers.sharing import DEFECTS as SHARING_DEFECTS
+from dmabuf_async.drivers.sharing import SharesWithDevices
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.machine import Machine
@@ -21,10 +24,11 @@ DEFECTS: Final = {
     "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the sleeping lock of the buffer (V12)",
     "release-forgets-frames": "does not free the storage when the last reference goes (V15)",
+    **SHARING_DEFECTS,
 }
 
 
-class StaticExporter(KernelMaps):
+class StaticExporter(KernelMaps, UserMaps, SharesWithDevices):
     """Owns memory for good. ``zone``: ``ram`` or ``high``."""
 
     name = "static"

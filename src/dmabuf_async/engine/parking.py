@@ -15,6 +15,7 @@ from dmabuf_async.engine.table import Entry, Table, Trail, hashed, revived
 from dmabuf_async.errors import ForeignAwait, RunOver, ScenarioError, Unwind
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.clock import Fire
+from dmabuf_async.machine.order import release
 from dmabuf_async.ops import COMMON, CONDITIONAL, STRUCTURAL, Op, Settle
 from dmabuf_async.tasks import Deliver, Fail, Group, Kill
 
@@ -302,6 +303,7 @@ class Parking:
             self.ready.remove(actor)
         if actor.cpu is not None and actor in actor.cpu.pending:
             actor.cpu.pending.remove(actor)
+            release(actor, actor.cpu)  # whoever has an answer of this CPU comes after all that it has done
         if actor.group is not None:
             self.recheck(actor.group.pending)
         if self.watch is not None:

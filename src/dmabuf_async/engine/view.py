@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from dmabuf_async.checkers.locking import blockers
+from dmabuf_async.checkers.deadlock import keeper
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.site import site
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.clock import Clock
-from dmabuf_async.machine.locks import Mutex
+from dmabuf_async.machine.locks import AnyLock
+from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.snapshot import (
     ActorView,
     BufferView,
@@ -24,6 +25,7 @@ from dmabuf_async.machine.snapshot import (
 from dmabuf_async.ops import Settle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping as Dict
 
     from dmabuf_async.engine.choosing import Choosing
@@ -120,8 +122,9 @@ class _Held(NamedTuple):
 def _held(machine: Machine) -> defaultdict[Actor, _Held]:
     held: defaultdict[Actor, _Held] = defaultdict(lambda: _Held([], [], []))
     for thing in machine.things.values():
-        if isinstance(thing, Mutex) and thing.owner is not None:
-            held[thing.owner].locks.append(thing.name)
+        if isinstance(thing, AnyLock):
+            for holder in thing.holders():
+                held[holder].locks.append(thing.name)
     for buffer in machine.buffers.values():
         for actor, pins in buffer.pins.of.items():
             held[actor].pins.extend(_range(buffer, first, end) for first, end in pins.ranges)
@@ -162,24 +165,28 @@ def _actor(core: Choosing, actor: Actor, held: _Held) -> ActorView:
 
 
 def _waits_for(actor: Actor) -> str:
-    op, cpu = actor.op, actor.cpu
-    givers = blockers(actor)
-    names = " and ".join(dict.fromkeys(f"{giver.name}{' (ended)' * giver.ended}" for giver in givers or ()))
-    if cpu is not None and cpu.owner() not in {None, actor}:
-        return f"{cpu.name}, kept atomic by {names}"
+    op, owner = actor.op, keeper(actor)
+    if owner is not None and actor.cpu is not None:
+        return f"{actor.cpu.name}, kept atomic by {_named((owner,))}"
     if op is None:
         return ""
-    thing = op.thing
+    thing, names = op.thing, _named(op.blockers(actor) or ())
     if isinstance(thing, Clock):
         return _time(thing, actor)
     if isinstance(thing, Cell):
         return f"{op.describe().removeprefix('wait ')}, it is {thing.value!r}"
+    if isinstance(thing, AnyLock):
+        return f"{thing.name}, held by {names}"
     words = {
-        "mutex": f"{thing.name}, held by {names}",
         "kmap slots": f"a kmap slot, held by {names}",
         "group": f"the end of {names}",
+        "cpu": f"an answer of {thing.name}, whose interrupts {names} keeps off",
     }
     return words.get(thing.KIND, op.describe())
+
+
+def _named(actors: Iterable[Actor]) -> str:
+    return " and ".join(dict.fromkeys(f"{actor.name}{' (ended)' * actor.ended}" for actor in actors))
 
 
 def _time(clock: Clock, actor: Actor) -> str:
@@ -216,7 +223,7 @@ def _page(page: Page, taken: list[Place]) -> PageView:
     where = page.where
     return PageView(
         where="" if where is None else where.name,
-        resident=where is not None and where.zone.resident,
+        resident=where is not None and where.zone.visible,
         words=len(page.words),
         newest=0 if where is None else _newest(page, where),
         pins=tuple(holder.name for holder in page.buffer.pins.holders(page.index)),
@@ -255,8 +262,10 @@ def _slots(machine: Machine) -> ZoneView:
 def _shared(machine: Machine) -> list[SharedView]:
     views = []
     for thing in machine.things.values():
-        if isinstance(thing, Mutex):
-            views.append(SharedView(thing.name, thing.KIND, "" if thing.owner is None else thing.owner.name))
+        if isinstance(thing, AnyLock):
+            held = ", ".join(holder.name for holder in thing.holders())
+            reads = isinstance(thing, RwSem) and thing.writer is None and bool(held)
+            views.append(SharedView(thing.name, thing.KIND, f"{held} (reading)" if reads else held))
         elif isinstance(thing, Cell):
             views.append(SharedView(thing.name, thing.KIND, repr(thing.value)))
     return views

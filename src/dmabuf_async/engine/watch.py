@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dmabuf_async.checkers.base import Checker, Found
-from dmabuf_async.checkers.locking import Deadlock
+from dmabuf_async.checkers.deadlock import Deadlock
 from dmabuf_async.engine.site import role, site
 from dmabuf_async.engine.table import hashed
 from dmabuf_async.ops import CALM, Errno, Footprint

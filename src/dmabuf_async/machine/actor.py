@@ -10,6 +10,7 @@ from dmabuf_async.thing import Thing
 if TYPE_CHECKING:
     from dmabuf_async.engine.table import Entry, Table, Trail
     from dmabuf_async.machine.cpu import Cpu
+    from dmabuf_async.machine.locks import AnyLock
     from dmabuf_async.ops import Op
     from dmabuf_async.tasks import Group
 
@@ -40,11 +41,12 @@ class Actor(Thing):
 
     __slots__ = (
         "arguments", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "failure",
-        "entry", "function", "group", "groups", "held", "inbox", "killed", "last", "local", "mapped", "names",
+        "entry", "function", "group", "groups", "held", "inbox", "killed", "last", "local", "locks", "mapped", "names",
         "needs", "op", "parent", "path", "ready", "resume", "run", "settled", "site", "spawned", "stuck",
         "table", "trail", "user",
     )  # fmt: skip
     STATE = ("killed", "held", "names")
+    MEMORY = ("past", "locks")
     KIND = "task"
 
     def __init__(
@@ -84,6 +86,7 @@ class Actor(Thing):
         self.settled: object = None
         self.site = ""
         self.spawned = 0
+        self.locks: tuple[AnyLock, ...] = ()  # what it holds, in the order of taking
         self.mapped = 0  # how many mappings it has made
         self.fingerprint = self.past = 0
         self.names = 0  # bit set of the numbers of its mappings

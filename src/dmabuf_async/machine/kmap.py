@@ -91,8 +91,8 @@ class Mapping(Thing):
         return self.alive and page is not None and self.place is not None and page.where is self.place
 
     def leads_to_memory(self) -> bool:
-        """Whether a CPU finds memory behind it, not a swap slot or nothing."""
-        return self.leads() and self.place is not None and self.place.zone.resident
+        """Whether a CPU finds memory behind it, not a swap slot, nothing, or memory that only devices reach."""
+        return self.leads() and self.place is not None and self.place.zone.visible
 
     def judged_by(self, actor: Actor) -> tuple[Thing, ...]:
         """What a checker reads to judge an access by ``actor``."""
@@ -247,7 +247,7 @@ class MapAtomic(Op):
         mapping.alive = True
         mapping.place = mapping.led = self.place
         mapping.cpu = cpu
-        cpu.atomic = (*cpu.atomic, mapping)
+        cpu.enter(mapping.actor, mapping)
         actor.held += 1
         mapping.buffer.machine.kmaps.mappings[mapping] = None
         return mapping
@@ -281,12 +281,12 @@ class UnmapAtomic(Op):
             return
         cpu = mapping.cpu
         assert cpu is not None
+        later = next(hold.thing for hold in reversed(cpu.atomic) if isinstance(hold.thing, Mapping))
         if mapping.actor is not actor or actor.cpu is not cpu:
             marks.add("kmap-order", actor, mapping, f"unmaps what {mapping.actor.name} mapped on {cpu.name}")
-        elif cpu.atomic[-1] is not mapping:
-            later = cpu.atomic[-1]
+        elif later is not mapping:
             marks.add("kmap-order", actor, mapping, f"unmaps {_name(mapping)} before {_name(later)}, mapped later")
-        cpu.atomic = tuple(other for other in cpu.atomic if other is not mapping)
+        cpu.leave(mapping)
         forget(mapping)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:

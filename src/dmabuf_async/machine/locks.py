@@ -1,4 +1,7 @@
-"""Mutexes. No queue: any waiter that is enabled may win. Misuse is marked, not raised (DESIGN 4)."""
+"""Locks: what all kinds have in common, and the mutex. No queue: any waiter that is enabled may win (DESIGN 4).
+
+Misuse is marked, not raised. An unlock comes before the next lock in synchronisation order.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,93 @@ from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.lock_order import LockOrder
     from dmabuf_async.machine.marks import Marks
 
 
-class Mutex(Thing):
+class AnyLock(Thing):
+    """A lock of any kind. ``lock_class`` is what it is to :mod:`~dmabuf_async.machine.lock_order`."""
+
+    __slots__ = ("alone", "lock_class", "marks", "order")
+
+    def __init__(self, name: str, lock_class: str | None, marks: Marks, order: LockOrder) -> None:
+        super().__init__(name)
+        self.lock_class = lock_class or name
+        self.marks = marks
+        self.order = order
+        self.alone = (self,)
+
+    def holders(self) -> tuple[Actor, ...]:
+        """Who holds it: a reader as often as it does."""
+        raise NotImplementedError
+
+    def taken(self, actor: Actor) -> None:
+        """``actor`` holds it from now on."""
+        actor.past |= self.past
+        actor.locks = (*actor.locks, self)
+
+    def given(self, actor: Actor) -> None:
+        """``actor`` holds it no longer."""
+        self.past |= actor.past
+        held = actor.locks
+        at = len(held) - 1 - held[::-1].index(self)
+        actor.locks = held[:at] + held[at + 1 :]
+
+    def misused(self, actor: Actor, verb: str) -> None:
+        """``actor`` gives back what it doesn't hold."""
+        names = " and ".join(dict.fromkeys(holder.name for holder in self.holders()))
+        holds = f"{names} holds" if names and " and " not in names else f"{names or 'nobody'} hold{'s' * (not names)}"
+        self.marks.add("double-unlock", actor, self, f"{verb} {self.name}, which {holds}")
+
+
+class LockOp(Op):
+    """An op that takes a lock, or gives it back."""
+
+    __slots__ = ("thing",)
+    wakes = True
+    thing: AnyLock
+
+    def __init__(self, lock: AnyLock) -> None:
+        self.thing = lock
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        return self.thing.alone
+
+
+class Taking(LockOp):
+    """An op that waits for a lock: it is an edge from what the actor holds to this one."""
+
+    __slots__ = ()
+    owed = "held by {}"
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return self.thing.order.known(actor, self.thing) if actor.locks else ()
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        lock = self.thing
+        return (lock, *lock.order.unknown(actor, lock)) if actor.locks else lock.alone
+
+    def take(self, actor: Actor) -> None:
+        """``actor`` has waited long enough."""
+        lock = self.thing
+        if actor.locks:
+            lock.order.note(actor, lock)
+        lock.taken(actor)
+
+    def blockers(self, actor: Actor) -> tuple[Actor, ...]:
+        return self.thing.holders()
+
+
+class Mutex(AnyLock):
     """A sleeping lock with one owner."""
 
-    __slots__ = ("_lock", "_try_lock", "_unlock", "alone", "marks", "owner")
+    __slots__ = ("_lock", "_try_lock", "_unlock", "owner")
     STATE = ("owner",)
     KIND = "mutex"
 
-    def __init__(self, name: str, marks: Marks) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, lock_class: str | None, marks: Marks, order: LockOrder) -> None:
+        super().__init__(name, lock_class, marks, order)
         self.owner: Actor | None = None
-        self.marks = marks
-        self.alone = (self,)
         self._lock = Lock(self)
         self._try_lock = TryLock(self)
         self._unlock = Unlock(self)
@@ -40,54 +115,47 @@ class Mutex(Thing):
         """Give it back."""
         return self._unlock
 
-
-class _MutexOp(Op):
-    __slots__ = ("thing",)
-    wakes = True
-    thing: Mutex
-
-    def __init__(self, mutex: Mutex) -> None:
-        self.thing = mutex
-
-    def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return self.thing.alone
+    def holders(self) -> tuple[Actor, ...]:
+        return () if self.owner is None else (self.owner,)
 
 
-class Lock(_MutexOp):
+class Lock(Taking):
     __slots__ = ()
     kind = "lock"
     parks = conditional = common = sleeps = True
+    thing: Mutex
 
     def enabled(self, actor: Actor) -> bool:
         return self.thing.owner is None
 
     def apply(self, actor: Actor, outcome: int) -> None:
         self.thing.owner = actor
-
-    def blockers(self, actor: Actor) -> tuple[Actor, ...]:
-        owner = self.thing.owner
-        return () if owner is None else (owner,)
+        self.take(actor)
 
 
-class TryLock(_MutexOp):
+class TryLock(LockOp):
     __slots__ = ()
     kind = "trylock"
+    thing: Mutex
 
     def apply(self, actor: Actor, outcome: int) -> bool:
-        if self.thing.owner is not None:
+        mutex = self.thing
+        if mutex.owner is not None:
             return False
-        self.thing.owner = actor
+        mutex.owner = actor
+        mutex.taken(actor)
         return True
 
 
-class Unlock(_MutexOp):
+class Unlock(LockOp):
     __slots__ = ()
     kind = "unlock"
+    thing: Mutex
 
     def apply(self, actor: Actor, outcome: int) -> None:
         mutex = self.thing
         if mutex.owner is actor:
             mutex.owner = None
+            mutex.given(actor)
         else:
-            holder = "nobody" if mutex.owner is None else mutex.owner.name
-            mutex.marks.add("double-unlock", actor, mutex, f"unlocks {mutex.name}, which {holder} holds")
+            mutex.misused(actor, "unlocks")

@@ -15,14 +15,20 @@ from dmabuf_async.machine.cache import Cache, Line
 from dmabuf_async.machine.cells import Cell, Counter
 from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.cpu import Cpu
+from dmabuf_async.machine.device import Device, Engine
+from dmabuf_async.machine.i_mmap import AddressSpace
 from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
+from dmabuf_async.machine.lock_order import LockOrder
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.marks import Marks
 from dmabuf_async.machine.memory import Place, Zone
 from dmabuf_async.machine.memory_key import memory_of
+from dmabuf_async.machine.mm import Mm
 from dmabuf_async.machine.order import Events
+from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
+from dmabuf_async.machine.spinlock import Spinlock
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.machine.translations import Rmap
 from dmabuf_async.ops import CALM
@@ -64,15 +70,19 @@ class Machine:
     def __init__(self, sizes: Sizes | None = None) -> None:
         self.sizes = sizes = sizes or Sizes()
         self.marks = Marks()
+        self.lock_order = LockOrder()
         self.faults = Faults(sizes)
         self.events = Events()
         self.things: dict[str, Thing] = {}  # by kind and name
+        self._sealed = False
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
         self.cache = self._add(Cache(sizes))
         self.zones: dict[str, Zone] = {}
-        for name, size in (("ram", sizes.ram), ("high", sizes.highmem), ("swap", sizes.swap)):
-            zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks))
+        zones = (("ram", sizes.ram), ("high", sizes.highmem), ("vram", sizes.vram), ("swap", sizes.swap))
+        for name, size in zones:
+            visible = name != "swap" and (name != "vram" or sizes.cpu_visible)
+            zone = self.zones[name] = self._add(Zone(name, size, self.faults, self.marks, visible=visible))
             for place in zone.places:
                 self._add(place)
                 self._add(place.rmap)
@@ -82,6 +92,11 @@ class Machine:
         self.kmaps = self._add(Pool(sizes.kmap_slots))
         self.clock = self._add(Clock())
         self.buffers: dict[str, Buffer] = {}
+        self.devices: dict[str, Device] = {}
+        self.mms: dict[str, Mm] = {}
+        self.spaces: dict[str, AddressSpace] = {}
+        self.defects: frozenset[str] = frozenset()
+        """Deliberate mistakes of the core's own calls: see protocol/mm.py."""
         self.actors: list[Actor] = []
         self.fingerprint = 0
         self.tabled = False  # see Program.reusable: nothing but results decides what its tasks do
@@ -97,7 +112,16 @@ class Machine:
                 "objects in traces and across executions, so give one of them another name"
             )
         self.things[name] = thing
+        if self._sealed:
+            self._remember(thing)
         return thing
+
+    def add(self, thing: AnyThing) -> AnyThing:
+        """Register an object that was made during a run: from now on it is there in every execution.
+
+        Its state must be that of an object which nothing has happened to.
+        """
+        return self._add(thing)
 
     # Makers ---------------------------------------------------------------
 
@@ -109,14 +133,23 @@ class Machine:
         """A shared number with atomic ops."""
         return self._add(Counter(name, value, self.faults))
 
-    def mutex(self, name: str) -> Mutex:
-        """A sleeping lock."""
-        return self._add(Mutex(name, self.marks))
+    def mutex(self, name: str, lock_class: str | None = None) -> Mutex:
+        """A sleeping lock. ``lock_class``: see :mod:`~dmabuf_async.machine.lock_order`; left out, it is one of its own."""
+        return self._add(Mutex(name, lock_class, self.marks, self.lock_order))
+
+    def spinlock(self, name: str, lock_class: str | None = None) -> Spinlock:
+        """A lock that is waited for without sleeping."""
+        return self._add(Spinlock(name, lock_class, self.marks, self.lock_order))
+
+    def rwsem(self, name: str, lock_class: str | None = None) -> RwSem:
+        """A sleeping lock with many readers or one writer."""
+        return self._add(RwSem(name, lock_class, self.marks, self.lock_order))
 
     def buffer(self, name: str, pages: int = 1) -> Buffer:
         """A dma_buf without storage; an exporter gives it some."""
         buffer = self._add(Buffer(self, name, pages, self.sizes.words))
         self._add(buffer.pins)
+        self._add(buffer.attached)
         for page in buffer.pages:
             self._add(page)
             self._add(page.copying)
@@ -124,6 +157,33 @@ class Machine:
                 self._add(word)
         self.buffers[name] = buffer
         return buffer
+
+    def device(self, name: str, engines: int = 1, revoke: str = "at once") -> Device:
+        """A device with so many DMA engines, which :meth:`Device.serve` sets going; a driver lets go as it can."""
+        device = self.devices[name] = self._add(Device(self, name, engines, revoke))
+        for engine in device.engines:
+            self._add(engine)
+            self._add(engine.ring)
+        return device
+
+    def engine(self, engine: Engine) -> Actor:
+        """Declare the actor that a DMA engine is; it stands on no CPU but on itself."""
+        actor = self._add(Actor(engine.name, (len(self.actors),), engine, engine.run, ()))
+        actor.daemon = True
+        self.actors.append(actor)
+        return actor
+
+    def mm(self, name: str, *, parent: Mm | None = None) -> Mm:
+        """The address space of a user process; that of one that is yet to be forked has a parent."""
+        mm = self.mms[name] = self._add(Mm(self, name, parent))
+        return mm
+
+    def address_space(self, name: str) -> AddressSpace:
+        """Where the VMAs of the buffer of this name are registered."""
+        space = self.spaces.get(name)
+        if space is None:
+            space = self.spaces[name] = self._add(AddressSpace(self, name))
+        return space
 
     def task(
         self,
@@ -166,13 +226,17 @@ class Machine:
         """The program is complete: this is the state that :meth:`reset` goes back to."""
         self._initial.clear()
         self._waited.clear()
+        self._sealed = True
         for thing in self.things.values():
-            thing.initial = thing.state()
-            # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
-            if self.buffers or not isinstance(thing, Zone | Place | Rmap | Line):
-                fields = (*thing.STATE, *(field for field in thing.MEMORY if field != "past"))
-                self._initial += [(thing, field, getattr(thing, field)) for field in fields]
-                self._waited.append(thing)
+            self._remember(thing)
+
+    def _remember(self, thing: Thing) -> None:
+        thing.initial = thing.state()
+        # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
+        if self.buffers or not isinstance(thing, Zone | Place | Rmap | Line):
+            fields = (*thing.STATE, *(field for field in thing.MEMORY if field != "past"))
+            self._initial += [(thing, field, getattr(thing, field)) for field in fields]
+            self._waited.append(thing)
 
     def reset(self) -> None:
         """Back to the state at :meth:`seal`, as if nothing had ever run."""
@@ -186,9 +250,12 @@ class Machine:
                 thing.pending.clear()
         for buffer in self.buffers.values():
             buffer.pins.of.clear()
+        for device in self.devices.values():
+            device.reset()
         self.kmaps.mappings.clear()
         self.taken.clear()
         self.marks.clear()
+        self.lock_order.clear()
         self.clock.now = self.events.count = 0
         self.fingerprint = 0
 

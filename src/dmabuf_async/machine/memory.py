@@ -53,19 +53,20 @@ class Free:
 
 
 class Zone(Thing):
-    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem) or ``swap``.
+    """One kind of memory, finite: ``ram`` (lowmem), ``high`` (highmem), ``vram`` (device memory) or ``swap``.
 
     Freed places are reused soonest first, because that shows most bugs.
     """
 
-    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident")
+    __slots__ = ("faults", "free", "highmem", "marks", "places", "resident", "visible")
     STATE = ("free",)
     KIND = "zone"
 
-    def __init__(self, name: str, size: int, faults: Faults, marks: Marks) -> None:
+    def __init__(self, name: str, size: int, faults: Faults, marks: Marks, *, visible: bool) -> None:
         super().__init__(name)
         self.highmem = name == "high"
-        self.resident = name != "swap"  # a CPU can reach it
+        self.resident = name != "swap"  # made of frames, not of slots
+        self.visible = visible  # a CPU can reach it
         self.faults = faults
         self.marks = marks
         self.places = tuple(Place(self, number) for number in range(size))
@@ -76,6 +77,10 @@ class Zone(Thing):
     def alloc(self, page: Page) -> Alloc:
         """Take a free place to be filled for ``page``; fails with ENOMEM (swap: ENOSPC)."""
         return Alloc(self, page)
+
+    def try_alloc(self, page: Page) -> TryAlloc:
+        """The same, but the result is None if there is none: reclaim may find one. It fails where reclaim would too."""
+        return TryAlloc(self, page)
 
     def release(self, place: Place) -> Release:
         """Free a place."""
@@ -121,7 +126,8 @@ class Alloc(FallibleOp):
         return place
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing.faults,)
+        zone = self.thing  # who still leads to the frame is judged by it
+        return (zone.faults,) if zone.free is None else (zone.faults, zone.free.place.rmap)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         zone = self.thing
@@ -130,6 +136,15 @@ class Alloc(FallibleOp):
 
     def describe(self) -> str:
         return f"alloc {'frame' if self.thing.resident else 'slot'} for {self.page.name}"
+
+
+class TryAlloc(Alloc):
+    """An allocation before it enters reclaim."""
+
+    __slots__ = ()
+
+    def apply(self, actor: Actor, outcome: int) -> Any:
+        return super().apply(actor, outcome) if outcome != CALM or self.thing.free is not None else None
 
 
 class Release(Op):
@@ -151,6 +166,9 @@ class Release(Op):
             zone.marks.add("double-free", actor, place)
             return
         place.owner = place.taker = None
+        place.rmap.moving = None
+        for rmap in given_up(place, owner):
+            rmap.moving = None
         zone.free = Free(place, zone.free)
         lost = [word for word in owner.words if word.release(place, *place.lines)]
         if lost:
@@ -159,7 +177,13 @@ class Release(Op):
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
-        return () if owner is None else (owner, owner.buffer)
+        if owner is None:
+            return ()
+        reads = (owner, owner.buffer, self.place.rmap)
+        if owner.where is None:
+            return reads
+        mapped = owner.buffer.attached.judging() if owner.where is self.place else ()
+        return (*reads, owner.where.rmap, *mapped)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
@@ -167,7 +191,14 @@ class Release(Op):
             return (self.thing, self.place)
         # Freeing what is still storage is judged by everybody's pins.
         pins = (owner.buffer.pins,) if owner.where is self.place else ()
-        return (self.thing, self.place, owner.copying, *owner.words, *pins)
+        moved = given_up(self.place, owner)
+        return (self.thing, self.place, self.place.rmap, owner.copying, *owner.words, *pins, *moved)
 
     def describe(self) -> str:
         return f"free {self.place.name}"
+
+
+def given_up(place: Place, owner: Page) -> tuple[Rmap, ...]:
+    """The reverse map of the source of a move that ends, as its target ``place`` is freed instead of switched to."""
+    where = owner.where
+    return (where.rmap,) if where is not None and where.rmap.moving is place else ()

@@ -20,6 +20,10 @@ class Sizes:
     """Frames of lowmem, which the kernel reaches without a slot."""
     highmem: int = 0
     """Frames that a kernel mapping needs a kmap slot for."""
+    vram: int = 0
+    """Frames of device memory."""
+    cpu_visible: bool = True
+    """Whether CPUs reach the frames of vram, uncached and without a slot."""
     swap: int = 4
     """Slots of the swap space, one page each."""
     kmap_slots: int = 4

@@ -24,7 +24,7 @@ class ActorView:
     waits_for: str
     """What a blocked actor waits for: ``fb.lock, held by mover``; else empty."""
     locks: tuple[str, ...] = ()
-    """Mutexes that it holds, by name."""
+    """Locks that it holds, of any kind, by name."""
     pins: tuple[str, ...] = ()
     """Ranges that it pins: ``fb``, ``fb[0]``, ``fb[0..1]``; one entry for each pin."""
     kmaps: tuple[str, ...] = ()
@@ -107,13 +107,13 @@ class ZoneView:
 
 @dataclass(frozen=True, slots=True)
 class SharedView:
-    """A mutex, cell or counter."""
+    """A lock, cell or counter."""
 
     name: str
     kind: str
-    """``mutex``, ``cell`` or ``counter``."""
+    """``mutex``, ``spinlock``, ``rwsem``, ``cell`` or ``counter``."""
     value: str
-    """Who holds it, empty if nobody does; or the value."""
+    """Who holds it, empty if nobody does, ``a, b (reading)``; or the value."""
 
 
 @dataclass(frozen=True, slots=True)

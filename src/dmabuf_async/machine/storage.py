@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.machine.attachment import Attached
 from dmabuf_async.machine.access import copy, line_at, load, locations
 from dmabuf_async.machine.ledger import PinTable
 from dmabuf_async.machine.sizes import PAGE_SIZE
@@ -121,7 +122,7 @@ class Buffer(Thing):
     ``lock`` is what rfc-2012 calls the buffer's lock; an exporter that needs none has none.
     """
 
-    __slots__ = ("exporter", "lock", "machine", "pages", "pins", "references")
+    __slots__ = ("attached", "exporter", "lock", "machine", "pages", "pins", "references")
     STATE = ("references",)
     KIND = "dma_buf"
 
@@ -130,6 +131,7 @@ class Buffer(Thing):
         self.machine = machine
         self.pages = tuple(Page(self, index, words) for index in range(pages))
         self.pins = PinTable(f"{name}.pins")
+        self.attached = Attached(self)
         self.references = 1  # the fd that the exporting process holds
         self.lock: Mutex | None = None
         self.exporter: Any = None  # drivers lie above the machine
@@ -164,17 +166,21 @@ class Where(Op):
 
 
 class Switch(Op):
-    __slots__ = ("place", "thing")
+    __slots__ = ("left", "place", "thing")
     kind = "switch"
     thing: Page
 
     def __init__(self, page: Page, place: Place | None) -> None:
         self.thing = page
         self.place = place
+        self.left: Place | None = None  # where it was, for checkers
 
     def apply(self, actor: Actor, outcome: int) -> None:
         page, old, new = self.thing, self.thing.where, self.place
+        self.left = old
         page.where = new
+        if old is not None:
+            old.rmap.moving = None
         if old is new:
             return
         torn = [word for word in page.words if new in word.held.torn]
@@ -184,24 +190,25 @@ class Switch(Op):
         left = None if old is None or old.owner is not page else old
         lost = [word for word in page.words if word.switch(_locations(left, word), _locations(new, word))]
         if lost:
-            page.loses(actor, lost, f"{actor.name} switches {page.name} to {_place(new)}, which has an older version")
+            how = f"{actor.name} switches {page.name} to {_place(new)}, which has an older version"
+            page.loses(actor, lost, how)
         if new is not None:
             page.copying.end(new)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         page = self.thing
-        return (page.buffer,) if page.where is None else (page.buffer, page.where)
+        return (page.buffer, *page.buffer.attached.judging(), *(() if page.where is None else (page.where,)))
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        page = self.thing
-        return (page, page.buffer.pins, page.copying, *page.words)
+        page, old = self.thing, self.thing.where
+        return (page, page.buffer.pins, page.copying, *page.words, *(() if old is None else (old.rmap,)))
 
     def describe(self) -> str:
         return f"switch {self.thing.name} to {_place(self.place)}"
 
 
 class CopyWord(Op):
-    __slots__ = ("index", "source", "target", "thing")
+    __slots__ = ("begins", "index", "source", "target", "thing")
     kind = "copy"
     thing: Page
 
@@ -210,9 +217,16 @@ class CopyWord(Op):
         self.index = index
         self.source = source
         self.target = target
+        self.begins = False  # it was the first of a move, for checkers
+
+    def _begins(self) -> bool:
+        return self.thing.where is self.source and self.source.rmap.moving is None
 
     def apply(self, actor: Actor, outcome: int) -> None:
         page, source, target = self.thing, self.source, self.target
+        self.begins = self._begins()
+        if self.begins:
+            source.rmap.moving = target
         for place in (source, target):
             if place.owner is not page:  # no translation is used here, so nothing else would notice
                 state = "free" if place.owner is None else f"{place.owner.name}'s by now"
@@ -229,15 +243,16 @@ class CopyWord(Op):
                 page.copying.copied(self.index, source, target)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.source, self.target, self.thing, self.thing.buffer)
+        return (self.source, self.target, self.thing, self.thing.buffer, self.source.rmap)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         page, index = self.thing, self.index
         lines = (line_at(self.source, index), line_at(self.target, index))
+        begun = (self.source.rmap,) if self._begins() else ()
         if lines == (None, None):
-            return (page.words[index], page.copying)
+            return (page.words[index], page.copying, *begun)
         touched = [thing for line in lines if line is not None for thing in (line, *line.covered())]
-        return (*dict.fromkeys((page.words[index], page.copying, *touched)),)
+        return (*dict.fromkeys((page.words[index], page.copying, *begun, *touched)),)
 
     def describe(self) -> str:
         return f"copy word {self.index} of {self.thing.name}: {self.source.name} to {self.target.name}"

@@ -47,12 +47,16 @@ class Translation(Thing):
 
 
 class Rmap(Thing):
-    """The translations that lead to one frame, each with whether it permits writing."""
+    """The translations that lead to one frame, each with whether it permits writing.
 
-    __slots__ = ("entries",)
-    STATE = ("entries",)
+    ``moving``: where its page is being moved to: a word was copied there, and the storage not been switched since.
+    """
+
+    __slots__ = ("entries", "moving")
+    STATE = ("entries", "moving")
     KIND = "rmap"
 
     def __init__(self, place: str) -> None:
         super().__init__(place)
         self.entries: frozenset[tuple[Translation, bool]] = frozenset()
+        self.moving: Place | None = None

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dmabuf_async.drivers.device import DeviceDriver
 from dmabuf_async.drivers.importer import Importer
+from dmabuf_async.drivers.process import UserProcess
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
 from dmabuf_async.errors import KernelError, Killed
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.machine.mm import Mm
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.ops import settle
 from dmabuf_async.scenario import schema
+from dmabuf_async.scenario.processes import forks, processes, users
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.steps.base import Act, Objects, act, verb_of
 from dmabuf_async.scenario.steps.exporter import swapping
@@ -36,8 +40,9 @@ def program(scenario: schema.Scenario, name: str) -> Program:
         build=lambda machine: furnish(machine, scenario),
         digest=schema.digest(scenario),
         sizes=Sizes(
-            cpus=size.cpus, ram=size.ram, highmem=size.highmem, swap=size.swap, kmap_slots=size.kmap_slots,
-            words=size.words, enomem=may.enomem, eintr=may.eintr, kills=may.kills,
+            cpus=size.cpus, ram=size.ram, highmem=size.highmem, vram=size.vram, cpu_visible=size.cpu_visible,
+            swap=size.swap, kmap_slots=size.kmap_slots, words=size.words,
+            enomem=may.enomem, eintr=may.eintr, kills=may.kills,
         ),
         findings=tuple(scenario.expect.findings),
         sometimes=tuple(scenario.expect.sometimes),
@@ -52,13 +57,34 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},
         cells={name: machine.cell(name, value) for name, value in scenario.cells.items()},
         mutexes={name: machine.mutex(name) for name in scenario.mutexes},
+        devices={name: machine.device(name, spec.engines, spec.revoke) for name, spec in scenario.devices.items()},
     )
+    machine.defects = frozenset(scenario.machine.defects)
+    spaces = _spaces(machine, scenario)
+    user = users(scenario)
     for task in scenario.tasks:
         steps = [(f"step {number} {verb_of(step)}", act(step, objects)) for number, step in enumerate(task.steps, 1)]
-        machine.task(task.name, perform, machine, task, steps, cpu=task.cpu, user=task.kind == "user")
+        children = [machine.mms[one.task] for one in forks(task)]
+        life = (machine, task, steps, task.name in user, spaces.get(task.name), children)
+        actor = machine.task(task.name, perform, *life, cpu=task.cpu, user=task.name in user)
+        for child in children:
+            child.forker = actor
     reclaimed = {step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, exporter.Reclaim)}
     for name in sorted(reclaimed):
         swapping(objects.buffers[name]).serve()
+    for name, driven in scenario.devices.items():
+        DeviceDriver(objects.devices[name], driven.defects).serve()
+
+
+def _spaces(machine: Machine, scenario: schema.Scenario) -> dict[str, Mm]:
+    """The address space of each task that has one."""
+    spaces: dict[str, Mm] = {}
+    for one in processes(scenario).values():
+        mm = machine.mm(one.name, parent=None if one.parent is None else machine.mms[one.parent])
+        for task in one.tasks:
+            mm.thread(task.cpu)
+            spaces[task.name] = mm
+    return spaces
 
 
 def _buffer(machine: Machine, name: str, spec: schema.BufferSpec, scenario: schema.Scenario) -> Buffer:
@@ -74,13 +100,22 @@ def _buffer(machine: Machine, name: str, spec: schema.BufferSpec, scenario: sche
 # Tasks -------------------------------------------------------------------------
 
 
-async def perform(machine: Machine, task: schema.TaskSpec, steps: Sequence[tuple[str, Act]]) -> None:
+async def perform(
+    machine: Machine,
+    task: schema.TaskSpec,
+    steps: Sequence[tuple[str, Act]],
+    user: bool,
+    mm: Mm | None = None,
+    children: Sequence[Mm] = (),
+) -> None:
     """The life of a task: its steps, and then its way out.
 
     A user process cleans up when it exits, however it ends; kernel code gives everything back only on its error path.
     """
-    importer = Importer(machine, task.defects)
-    user = task.kind == "user"
+    process = None if mm is None else UserProcess(mm, children)
+    importer = Importer(machine, task.defects, process)
+    if process is not None and not await process.begin():
+        return
     try:
         await (user_steps if user else kernel_steps)(importer, task.repeat, steps)
     except KernelError:

@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from dmabuf_async.scenario import fields, schema
+from dmabuf_async.scenario.attachments import attachments
 from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
 from dmabuf_async.scenario.positions import KeyPath
+from dmabuf_async.scenario.processes import users
+from dmabuf_async.scenario.regions import regions, wrong_processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
-from dmabuf_async.scenario.verbs import exporter, kernel
+from dmabuf_async.scenario.verbs import device, exporter, kernel
 from dmabuf_async.scenario.verbs.base import Verb
 
 
@@ -20,12 +23,16 @@ def contradictions(
 
     ``defects`` and ``codes`` are as of :func:`~dmabuf_async.scenario.load.load_scenario`.
     """
+    yield from _defects(("machine",), scenario.machine.defects, defects["core"], "the kernel's core")
     yield from _buffers(scenario, defects)
     yield from _room(scenario)
+    for name, spec in scenario.devices.items():
+        yield from _defects(("devices", name), spec.defects, defects["device"], "a device")
     yield from _twice((("mutexes",), index, name) for index, name in enumerate(scenario.mutexes))
     yield from _twice((("tasks", index), "name", task.name) for index, task in enumerate(scenario.tasks))
     for index, task in enumerate(scenario.tasks):
         yield from _task(scenario, ("tasks", index), task, defects["cpu"])
+    yield from wrong_processes(scenario)
     for index, code in enumerate(scenario.expect.findings):
         if code not in codes:
             hint = did_you_mean(code, codes, f"the codes are {listed(codes)}")
@@ -112,14 +119,18 @@ def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[s
     }
     if task.name in daemons:
         yield Mistake((*path, "name"), f"{shown(task.name)} is the reclaim task of a buffer; call this task otherwise")
+    if task.name in {f"{name}-revoke" for name in scenario.devices}:
+        yield Mistake((*path, "name"), f"{shown(task.name)} is the task of a device's driver; call this task otherwise")
     for index, step in enumerate(task.steps):
         yield from _step(scenario, (*path, "steps", index), step)
-    yield from _mappings(path, task)
+    yield from _mappings(path, task, regions(scenario).get(task.name, {}))
+    yield from attachments(scenario, path, task)
 
 
 def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
     for key, kind, names in (
         ("buffer", "buffer", scenario.buffers),
+        ("device", "device", scenario.devices),
         ("mutex", "mutex", scenario.mutexes),
         ("cell", "cell", scenario.cells),
     ):
@@ -134,7 +145,8 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
                 f"the exporter of buffer {shown(step.buffer)} is static and never moves its storage; "
                 'make it exporter = "swapping", or drop the step',
             )
-    if isinstance(step, kernel.Load | kernel.Store) and step.word >= scenario.machine.words:
+    accesses = kernel.Load | kernel.Store | device.DmaRead | device.DmaWrite
+    if isinstance(step, accesses) and step.word is not None and step.word >= scenario.machine.words:
         words = scenario.machine.words
         has = "only word 0" if words == 1 else f"words 0 to {words - 1}"
         yield Mistake(
@@ -149,13 +161,13 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
 
 
 def _declare(key: str, name: str, names: Collection[str]) -> str:
-    declaration = {"buffer": f"[buffers.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
+    declaration = {"buffer": f"[buffers.{name}]", "device": f"[devices.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
     otherwise = f"declare it with {declaration[key]}" + (f", or take {listed(names)}" if names else "")
     return did_you_mean(name, names, otherwise)
 
 
-def _mappings(path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
-    """Mappings that steps name before they exist, after they have gone, or twice."""
+def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterator[Mistake]:
+    """Kernel mappings that steps name before they exist, after they have gone, or twice; ``mmapped`` are none."""
     mapped: dict[str, _Mapped] = {}
     for index, step in enumerate(task.steps):
         here = (*path, "steps", index)
@@ -168,7 +180,11 @@ def _mappings(path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
                     "one another name",
                 )
             mapped[step.as_] = _Mapped(index, isinstance(step, kernel.KmapAtomic))
+            if step.as_ in mmapped:
+                yield Mistake((*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name")
         for key, name in _uses(step):
+            if name in mmapped and isinstance(step, kernel.Load | kernel.Store):
+                continue
             found = mapped.get(name)
             if found is None or found.ended is not None:
                 yield Mistake((*here, key), _missing(task, index, name, mapped))
@@ -181,6 +197,8 @@ def _mappings(path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
                         f'unmap it with do = "{verbs[1]}"',
                     )
                 mapped[name] = found._replace(ended=index)
+            elif getattr(step, "page", 0):
+                yield Mistake((*here, "page"), f"{shown(name)} is a mapping of one page; drop this key")
     for name, left in mapped.items():
         if left.ended is None and task.repeat > 1:
             yield Mistake(
@@ -209,7 +227,9 @@ def _missing(task: TaskSpec, index: int, name: str, mapped: Mapping[str, _Mapped
         if isinstance(step, kernel.Kmap | kernel.KmapAtomic) and step.as_ == name:
             return f"the mapping {shown(name)} is made only later, in steps[{later}]; map the page first"
     live = [other for other, one in mapped.items() if one.ended is None]
-    hint = did_you_mean(name, live, f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}')
+    hint = did_you_mean(
+        name, live, f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}, or the buffer with "mmap"'
+    )
     return f"the task {shown(task.name)} has no mapping {shown(name)}; {hint}"
 
 
@@ -237,7 +257,7 @@ def _witness(scenario: Scenario, path: KeyPath, witness: str) -> Iterator[Mistak
 def _ways_out(scenario: Scenario, task: TaskSpec) -> Iterator[str]:
     if any(getattr(step, "on_error", "") == "unwind" for step in task.steps):
         yield "error"
-    if task.kind == "user":
+    if task.name in users(scenario):
         yield "exit"
         if scenario.environment.kills:
             yield "kill"

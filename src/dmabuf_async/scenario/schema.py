@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, field
 
 from dmabuf_async.scenario.fields import CellValue, FaultBudget, Name, Table, Title, Witness, Zone
-from dmabuf_async.scenario.verbs import exporter, kernel, locks
+from dmabuf_async.scenario.verbs import device, exporter, kernel, locks, process
 
 Step: TypeAlias = (
     kernel.GetBackingStorage
@@ -27,6 +27,13 @@ Step: TypeAlias = (
     | kernel.Memcpy
     | kernel.DmaBufGet
     | kernel.DmaBufPut
+    | device.Attach
+    | device.Detach
+    | device.MapDmaBuf
+    | device.UnmapDmaBuf
+    | device.DmaRead
+    | device.DmaWrite
+    | device.DmaWait
     | locks.Lock
     | locks.Unlock
     | locks.Set
@@ -34,23 +41,32 @@ Step: TypeAlias = (
     | locks.Sleep
     | exporter.SwapOut
     | exporter.Reclaim
+    | process.Mmap
+    | process.Munmap
+    | process.Mremap
+    | process.Fork
 )
 
 
 class MachineSizes(Table, frozen=True, kw_only=True):
     """[machine]: the sizes of the simulated machine; the defaults are small, because bugs are.
 
-    cpus: 1 to 64. ram: frames of lowmem, 0 to 4096. highmem: frames of highmem, 0 to 4096. swap: slots of a page each,
-    0 to 4096. kmap_slots: highmem frames that can be mapped with kmap at a time, 1 to 4096. words: words in a page,
-    1 to 64; two are enough to tear a copy.
+    cpus: 1 to 64. ram: frames of lowmem, 0 to 4096. highmem: frames of highmem, 0 to 4096. vram: frames of device
+    memory, 0 to 4096. cpu_visible: false keeps CPUs from vram, so that get_backing_storage moves the buffer first.
+    swap: slots of a page each, 0 to 4096. kmap_slots: highmem frames that can be mapped with kmap at a time, 1 to 4096.
+    words: words in a page, 1 to 64; two are enough to tear a copy. defects: deliberate mistakes of the kernel's core,
+    by name.
     """
 
     cpus: Annotated[int, Meta(ge=1, le=64)] = 2
     ram: Annotated[int, Meta(ge=0, le=4096)] = 4
     highmem: Annotated[int, Meta(ge=0, le=4096)] = 0
+    vram: Annotated[int, Meta(ge=0, le=4096)] = 0
+    cpu_visible: bool = True
     swap: Annotated[int, Meta(ge=0, le=4096)] = 4
     kmap_slots: Annotated[int, Meta(ge=1, le=4096)] = 4
     words: Annotated[int, Meta(ge=1, le=64)] = 2
+    defects: list[str] = field(default_factory=list)
 
 
 class BufferSpec(Table, frozen=True, kw_only=True):
@@ -72,17 +88,32 @@ class BufferSpec(Table, frozen=True, kw_only=True):
         return self.zone or ("highmem" if machine.highmem else "lowmem")
 
 
+class DeviceSpec(Table, frozen=True, kw_only=True):
+    """[devices.NAME]: a device that tasks attach to buffers, with its driver.
+
+    engines: DMA engines, 1 to 8, each with an IOTLB of its own. revoke: what its driver does when a buffer is to move:
+    "at once" stops the engines and unmaps, "later" finishes the transfers in flight first, and "cannot" has its
+    mappings pin the buffer. defects: deliberate mistakes of the driver and of the tasks that use it, by name.
+    """
+
+    engines: Annotated[int, Meta(ge=1, le=8)] = 1
+    revoke: Literal["at once", "later", "cannot"] = "at once"
+    defects: list[str] = field(default_factory=list)
+
+
 class TaskSpec(Table, frozen=True, kw_only=True):
     """[[tasks]]: one actor, which performs its steps in order.
 
     name: its own among the tasks. cpu: where it stands, below the cpus of the machine. kind: a kernel task answers for
-    what it leaves behind, the exit path of a user task cleans up. repeat: rounds of the steps, 1 to 1000. defects:
-    deliberate mistakes of the importer, by name.
+    what it leaves behind, the exit path of a user task cleans up; left out, a task that maps a buffer, is a thread, or
+    is forked is "user", any other "kernel". thread_of: the task whose address space it shares. repeat: rounds of the
+    steps, 1 to 1000. defects: deliberate mistakes of the importer, by name.
     """
 
     name: Name
     cpu: Annotated[int, Meta(ge=0, le=63)] = 0
-    kind: Literal["kernel", "user"] = "kernel"
+    kind: Literal["kernel", "user"] | None = None
+    thread_of: Name | None = None
     repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
     defects: list[str] = field(default_factory=list)
     steps: Annotated[
@@ -127,7 +158,8 @@ def split_witness(witness: str) -> tuple[str, str]:
 class Scenario(Table, frozen=True, kw_only=True):
     """A scenario file: a machine, buffers, and tasks that share them.
 
-    story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. cells: shared
+    story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. devices: tables
+    [devices.NAME]. cells: shared
     integers of 64 bits and their first values, for set and wait. mutexes: names of locks.
     """
 
@@ -136,6 +168,7 @@ class Scenario(Table, frozen=True, kw_only=True):
     rules: Literal["rfc-2012"] = "rfc-2012"
     machine: MachineSizes = MachineSizes()
     buffers: dict[Name, BufferSpec] = field(default_factory=dict)
+    devices: dict[Name, DeviceSpec] = field(default_factory=dict)
     cells: dict[Name, CellValue] = field(default_factory=dict)
     mutexes: list[Name] = field(default_factory=list)
     tasks: Annotated[

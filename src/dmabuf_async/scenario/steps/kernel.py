@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
+from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.scenario.steps.base import Act, Objects, act, or_error
 from dmabuf_async.scenario.verbs import kernel
@@ -47,14 +50,26 @@ def _(step: kernel.KunmapAtomic, _on: Objects) -> Act:
 
 @act.register
 def _(step: kernel.Load, _on: Objects) -> Act:
-    name, word = step.at, step.word
-    return lambda importer: importer.cpu.mappings[name].load(word)
+    name, page, word = step.at, step.page, step.word
+
+    def begin(importer: Importer) -> Awaitable[object]:
+        if importer.process is None or name in importer.cpu.mappings:
+            return importer.cpu.mappings[name].load(word)
+        return importer.process.load(name, page, word)
+
+    return begin
 
 
 @act.register
 def _(step: kernel.Store, _on: Objects) -> Act:
-    name, word = step.at, step.word
-    return lambda importer: importer.cpu.mappings[name].store(word)
+    name, page, word = step.at, step.page, step.word
+
+    def begin(importer: Importer) -> Awaitable[object]:
+        if importer.process is None or name in importer.cpu.mappings:
+            return importer.cpu.mappings[name].store(word)
+        return importer.process.store(name, page, word)
+
+    return begin
 
 
 @act.register

@@ -77,20 +77,23 @@ class KunmapAtomic(Verb, frozen=True, kw_only=True, tag="kunmap_atomic"):
 class Load(Verb, frozen=True, kw_only=True, tag="load"):
     """Read one word through a mapping.
 
-    at: what kmap called the mapping. word: below the words of a page.
+    at: what kmap or mmap called the mapping. page: of what mmap mapped, from 0; whether there is one is not checked, for
+    that is a thing to simulate. word: below the words of a page.
     """
 
     at: Name
+    page: Page = 0
     word: WordIndex = 0
 
 
 class Store(Verb, frozen=True, kw_only=True, tag="store"):
     """Write one word through a mapping.
 
-    at: what kmap called the mapping. word: below the words of a page.
+    at: what kmap or mmap called the mapping. page: of what mmap mapped, as of load. word: below the words of a page.
     """
 
     at: Name
+    page: Page = 0
     word: WordIndex = 0
 
 

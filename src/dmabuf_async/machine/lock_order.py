@@ -1,0 +1,112 @@
+"""The order in which locks are taken: classes, the canonical order of P7, and the edges of one execution.
+
+An edge leads from the class of a lock that is held to the class of one that is then waited for; a
+try-lock waits for nothing and adds none. Locks of one class are told apart by name. Two classes share one :class:`Pair`, so
+that steps which take locks of other classes don't conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from dmabuf_async.thing import Thing
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.locks import AnyLock
+
+CANONICAL: Final = (
+    "mmap_lock", "ww_acquire", "dma_resv", "reclaim", "i_mmap_rwsem", "mmu_notifier", "fence",
+)  # fmt: skip
+"""The classes of P7, first to last; in rfc-2012 the lock of a buffer is of the class ``dma_resv``."""
+
+RANKS: Final = {name: rank for rank, name in enumerate(CANONICAL)}
+
+
+class Edge(NamedTuple):
+    """Somebody waited for ``taken`` while it held ``held``."""
+
+    before: str
+    """The class of what was held, or its name if both are of one class."""
+    after: str
+    actor: Actor
+    held: AnyLock
+    taken: AnyLock
+
+
+class Pair(Thing):
+    """Two classes, and the edges between them that were taken in this execution, at most one each way."""
+
+    __slots__ = ("edges",)
+    STATE = ()
+    MEMORY = ("past", "edges")
+    KIND = "lock order"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.edges: tuple[Edge, ...] = ()
+
+    @staticmethod
+    def state_of(pair: Any) -> None:
+        """Nothing: what it remembers is for checkers."""
+
+    def restore(self, state: object) -> None:
+        """Nothing to put back."""
+
+
+class LockOrder:
+    """The edges that were taken in one execution."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[tuple[str, str], Pair] = {}
+
+    def edges(self) -> Iterator[Edge]:
+        """All of them."""
+        for pair in self._pairs.values():
+            yield from pair.edges
+
+    def clear(self) -> None:
+        """An execution begins."""
+        for pair in self._pairs.values():
+            pair.edges = ()
+
+    def pair(self, held: AnyLock, taken: AnyLock) -> Pair | None:
+        """What remembers the edges between these two; None if it is the same lock."""
+        before, after = names(held, taken)
+        if before == after:
+            return None
+        key = (before, after) if before < after else (after, before)
+        pair = self._pairs.get(key)
+        if pair is None:
+            pair = self._pairs[key] = Pair(" and ".join(key))
+        return pair
+
+    def note(self, actor: Actor, taken: AnyLock) -> None:
+        """``actor`` has waited for ``taken`` and is about to have it."""
+        for held in actor.locks:
+            pair = self.pair(held, taken)
+            if pair is not None and not _has(pair, held, taken):
+                pair.edges = (*pair.edges, Edge(*names(held, taken), actor, held, taken))
+
+    def unknown(self, actor: Actor, taken: AnyLock) -> tuple[Pair, ...]:
+        """What :meth:`note` writes."""
+        pairs = ((held, self.pair(held, taken)) for held in actor.locks)
+        return tuple(pair for held, pair in pairs if pair is not None and not _has(pair, held, taken))
+
+    def known(self, actor: Actor, taken: AnyLock) -> tuple[Pair, ...]:
+        """What it, and who judges by it, only reads."""
+        pairs = ((held, self.pair(held, taken)) for held in actor.locks)
+        return tuple(pair for held, pair in pairs if pair is not None and _has(pair, held, taken))
+
+
+def names(held: AnyLock, taken: AnyLock) -> tuple[str, str]:
+    """What the ends of an edge are called."""
+    if held.lock_class == taken.lock_class:
+        return held.name, taken.name
+    return held.lock_class, taken.lock_class
+
+
+def _has(pair: Pair, held: AnyLock, taken: AnyLock) -> bool:
+    before, after = names(held, taken)
+    return any((edge.before, edge.after) == (before, after) for edge in pair.edges)

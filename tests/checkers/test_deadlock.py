@@ -1,0 +1,267 @@
+"""Deadlock: a set of actors each of which waits for what only the set can give (PROTOCOL 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dmabuf_async.drivers.swapping import SwappingExporter
+from dmabuf_async.machine.locks import Mutex
+from dmabuf_async.machine.machine import Machine
+from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.protocol.rfc2012 import get_backing_storage, kmap, kmap_atomic, kunmap
+from dmabuf_async.strategies.random_walk import RandomWalk
+from dmabuf_async.tasks import Group
+from dmabuf_async.trace.events import Finding
+from tests.checkers.conftest import furnish
+from tests.harness import all_executions, codes, execute
+
+
+async def both(first: Mutex, second: Mutex) -> None:
+    await first.lock()
+    await second.lock()
+    await second.unlock()
+    await first.unlock()
+
+
+def abba(machine: Machine) -> None:
+    a, b = machine.mutex("a"), machine.mutex("b")
+    machine.task("left", both, a, b, cpu=0)
+    machine.task("right", both, b, a, cpu=1)
+
+
+def deadlocks(build: Callable[[Machine], object], sizes: Sizes | None = None) -> list[Finding]:
+    return [
+        finding for ran in all_executions(build, sizes=sizes) for finding in ran.findings if finding.code == "deadlock"
+    ]
+
+
+def test_the_cycle_is_named() -> None:
+    messages = {finding.message for finding in deadlocks(abba)}
+    assert messages == {"left waits to lock b, held by right; right waits to lock a, held by left"}
+
+
+def test_one_order_is_right() -> None:
+    def build(machine: Machine) -> None:
+        a, b = machine.mutex("a"), machine.mutex("b")
+        machine.task("left", both, a, b, cpu=0)
+        machine.task("right", both, a, b, cpu=1)
+
+    assert codes(build) == set()
+
+
+def test_a_mutex_taken_twice_waits_for_oneself() -> None:
+    def build(machine: Machine) -> None:
+        a = machine.mutex("a")
+        machine.task("work", both, a, a)
+
+    [finding] = execute(build).findings
+    assert finding.message == "work waits to lock a, held by itself"
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_a_dead_subset_is_told_at_once_though_others_go_on(daemon: bool) -> None:
+    def build(machine: Machine) -> None:
+        abba(machine)
+        turns = machine.counter("turns")
+
+        async def busy() -> None:
+            while await turns.add(1) < 4 or daemon:
+                pass
+
+        machine.task("other", busy, daemon=daemon)
+
+    found = 0
+    for seed in range(20):
+        ran = execute(build, RandomWalk(seed), trace=True, max_steps=40)
+        locks = [event.step for event in ran.watch.trace(ran.core).events if event.kind == "lock"]
+        for finding in ran.findings:
+            found += 1
+            assert finding.step == locks[1]
+            assert ran.core.steps > finding.step
+    assert found
+
+
+def test_the_idle_wait_of_a_daemon_is_none() -> None:
+    def build(machine: Machine) -> None:
+        buffer = machine.buffer("fb")
+        SwappingExporter(machine, buffer, "ram").serve()
+        machine.task("work", get_backing_storage, buffer, user=True)
+
+    ran = execute(build)
+    assert (ran.codes, ran.stopped) == ([], "ended")
+
+
+def test_a_wait_that_nobody_is_left_to_end_is_told_as_such() -> None:
+    def build(machine: Machine) -> None:
+        cell = machine.cell("never")
+
+        async def work() -> None:
+            await cell.wait("==", 1)
+
+        machine.task("work", work)
+
+    [finding] = execute(build).findings
+    assert finding.message == "work waits for never == 1, which nobody is left to bring about"
+
+
+def test_a_giver_that_has_ended_is_told_to_have() -> None:
+    def build(machine: Machine) -> None:
+        a = machine.mutex("a")
+
+        async def forgets() -> None:
+            await a.lock()
+
+        machine.task("first", forgets)
+        machine.task("second", both, a, machine.mutex("b"))
+
+    [finding] = execute(build).findings
+    assert finding.message == "second waits to lock a, held by first (it has ended)"
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_whoever_waits_for_a_slot_waits_for_all_who_hold_one(slots: int) -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 3, "static", "high")
+        gate = machine.cell("gate")
+
+        async def waits() -> None:
+            await get_backing_storage(fb)
+            mapping = await kmap(fb, 0)
+            await gate.store(1)
+            await kmap(fb, 1)
+            await kunmap(mapping)
+
+        machine.task("work", waits, user=True)
+
+    assert [finding.rule for finding in execute(build, sizes=Sizes(highmem=3, kmap_slots=slots)).findings] == (
+        ["V11"] if slots == 1 else []
+    )
+
+
+def test_who_holds_a_slot_and_can_go_on_is_no_deadlock() -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 2, "static", "high")
+
+        async def one(page: int) -> None:
+            await kunmap(await kmap(fb, page))
+
+        machine.task("one", one, 0, cpu=0)
+        machine.task("two", one, 1, cpu=1)
+
+    assert deadlocks(build, Sizes(highmem=2, kmap_slots=1)) == []
+
+
+@pytest.mark.parametrize(("ends", "spawned"), [(False, False), (True, False), (False, True)])
+def test_a_slot_whose_mapping_was_handed_on_is_given_back_by_another(ends: bool, spawned: bool) -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 2, "static", "high")
+        handed = machine.cell("handed", None)
+
+        async def maker() -> None:
+            await handed.store(await kmap(fb, 0))
+            if not ends:
+                await kunmap(await kmap(fb, 1))
+
+        async def waiter() -> None:
+            await handed.wait("!=", None)
+            await kunmap(await kmap(fb, 1))
+
+        async def other() -> None:
+            await handed.wait("!=", None)
+            await kunmap(await handed.load())
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(other)
+                await maker()
+
+        if spawned:
+            machine.task("parent", parent)
+            return
+        machine.task("maker", maker, cpu=0)
+        if ends:
+            machine.task("waiter", waiter, cpu=0)
+        machine.task("other", other, cpu=1)
+
+    assert deadlocks(build, Sizes(highmem=2, kmap_slots=1)) == []
+
+
+def test_a_daemon_does_not_hide_that_slots_are_waited_for_for_ever() -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 2, "static", "high")
+        turns = machine.counter("turns")
+
+        async def work() -> None:
+            await kmap(fb, 0)
+            await kmap(fb, 1)
+
+        async def busy() -> None:
+            while True:
+                await turns.add(1)
+
+        async def other() -> None:
+            await turns.add(1)
+
+        machine.task("other", other)
+        machine.task("work", work)
+        machine.task("busy", busy, daemon=True)
+
+    ran = execute(build, sizes=Sizes(highmem=2, kmap_slots=1), max_steps=40)
+    assert [finding.step for finding in ran.findings if finding.code == "deadlock"] == [6]
+
+
+def test_that_slots_are_waited_for_for_ever_is_told_once_whoever_else_there_is() -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 2, "static", "high")
+        cell = machine.cell("cell")
+
+        async def work() -> None:
+            await kmap(fb, 0)
+            await kmap(fb, 1)
+
+        async def other() -> None:
+            await cell.store(1)
+
+        machine.task("work", work)
+        machine.task("other", other)
+
+    for ran in all_executions(build, sizes=Sizes(highmem=2, kmap_slots=1)):
+        assert [finding.rule for finding in ran.findings if finding.code == "deadlock"] == ["V11"]
+
+
+def test_who_is_kept_off_its_cpu_waits_for_whoever_is_atomic_there() -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 1, "static", "ram")
+        gate = machine.cell("gate")
+
+        async def sleeper() -> None:
+            await get_backing_storage(fb)
+            await kmap_atomic(fb, 0)
+            await gate.wait("==", 1)
+
+        async def waker() -> None:
+            await gate.store(1)
+
+        machine.task("sleeper", sleeper, cpu=0)
+        machine.task("waker", waker, cpu=0)
+
+    ran = execute(build)
+    told = {finding.code: finding for finding in ran.findings}
+    assert ran.stopped == "deadlock"
+    assert "waker waits for cpu0, kept atomic by sleeper" in told["deadlock"].message
+
+
+def test_leaks_are_not_judged_after_a_deadlock() -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 1, "static", "ram")
+        never = machine.cell("never")
+
+        async def work() -> None:
+            await get_backing_storage(fb)
+            await never.wait("==", 1)
+
+        machine.task("work", work)
+
+    assert [finding.code for finding in execute(build).findings] == ["deadlock"]
