@@ -47,6 +47,8 @@ class Peek(NamedTuple):
     result: Any
     fingerprint: int
     """Of the machine, what is owed included, after the op."""
+    memory: Hashable
+    """Of checkers, after the op; None if it was not asked for."""
 
 
 def _grown(actors: Iterable[Actor]) -> Iterator[Thing]:
@@ -84,8 +86,8 @@ class Machine:
             for place in zone.places:
                 self._add(place)
                 self._add(place.rmap)
-                if name in {"ram", "high"} and not sizes.coherent:
-                    for line in self.cache.cover(place, sizes.words, sizes.line_words):
+                if name in {"ram", "high"}:
+                    for line in self.cache.cover(place, sizes):
                         self._add(line)
         self.kmaps = self._add(Pool(sizes.kmap_slots))
         self.clock = self._add(Clock())
@@ -306,15 +308,16 @@ class Machine:
         self.rehash(written)
         return result
 
-    def peek(self, actor: Actor, op: Op, outcome: int = CALM) -> Peek:
-        """What :meth:`apply` would return and lead to; all undone again."""
+    def peek(self, actor: Actor, op: Op, outcome: int = CALM, *, memory: bool = False) -> Peek:
+        """What :meth:`apply` would return and lead to, with the checkers' memory if asked; all undone again."""
         written = op.writes(actor)
         saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
         remembered = [(thing, field, getattr(thing, field)) for thing in {*written, actor} for field in thing.MEMORY]
         fingerprint, marks = self.fingerprint, len(self.marks)
         now, events = self.clock.now, self.events.count
         mappings = dict(self.kmaps.mappings)
-        peeked = Peek(self.apply(actor, op, outcome), self.fingerprint)
+        result = self.apply(actor, op, outcome)
+        peeked = Peek(result, self.fingerprint, self.memory() if memory else None)
         for thing, state, old in saved:
             thing.restore(state)
             thing.fingerprint = old

@@ -170,9 +170,9 @@ class Release(Op):
         for rmap in given_up(place, owner):
             rmap.moving = None
         zone.free = Free(place, zone.free)
-        lost = [word for word in owner.words if word.release((place, *place.lines))]
+        lost = [word for word in owner.words if word.release(place, *place.lines)]
         if lost:
-            owner.loses(actor, lost[0].index, f"{actor.name} frees {place.name}")
+            owner.loses(actor, lost, f"{actor.name} frees {place.name}")
         owner.copying.end(place)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:

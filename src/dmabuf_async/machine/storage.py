@@ -101,15 +101,19 @@ class Page(Thing):
         for word in self.words:
             word.newest = frozenset((place,))
 
-    def loses(self, actor: Actor, index: int, how: str, by: Thing | None = None) -> None:
-        """A write to one of its words was destroyed, ``by`` a line maybe, and nothing later survives.
+    def loses(self, actor: Actor, words: list[Word], how: str, by: Thing | None = None) -> None:
+        """Writes to some of its words were destroyed, ``by`` a line maybe, and nothing later survives.
 
-        Of a released buffer nobody will miss it. Where nothing at all survives, as the page has no storage, the
+        Of a released buffer nobody will miss them. Where nothing at all survives, as the page has no storage, the
         contents were given up, and who reads them once more is told then.
         """
-        if self.buffer.references and (self.where is not None or any(self.words[index].held.surviving())):
-            detail = f"{how}: a write to word {index} of {self.name} is lost"
-            self.buffer.machine.marks.add("lost-write", actor, by or self.words[index], detail)
+        if not self.buffer.references:
+            return
+        for word in words:
+            if self.where is not None or any(word.held.surviving()):
+                detail = f"{how}: a write to word {word.index} of {self.name} is lost"
+                self.buffer.machine.marks.add("lost-write", actor, by or word, detail)
+                return
 
 
 class Buffer(Thing):
@@ -183,15 +187,17 @@ class Switch(Op):
         if torn:
             detail = f"word {torn[0].index} of {page.name} was written after it had been copied to"
             page.buffer.machine.marks.add("torn-copy", actor, torn[0], f"{detail} {_place(new)}, and before the last")
-        lost = [word for word in page.words if word.switch(_locations(old, word), _locations(new, word))]
+        left = None if old is None or old.owner is not page else old
+        lost = [word for word in page.words if word.switch(_locations(left, word), _locations(new, word))]
         if lost:
             how = f"{actor.name} switches {page.name} to {_place(new)}, which has an older version"
-            page.loses(actor, lost[0].index, how)
+            page.loses(actor, lost, how)
         if new is not None:
             page.copying.end(new)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing.buffer, *self.thing.buffer.attached.judging())
+        page = self.thing
+        return (page.buffer, *page.buffer.attached.judging(), *(() if page.where is None else (page.where,)))
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         page, old = self.thing, self.thing.where
@@ -231,7 +237,7 @@ class CopyWord(Op):
         if target.owner is page:
             word = page.words[self.index]
             if copy(word, source, target):
-                page.loses(actor, self.index, f"{actor.name} copies an older version to {target.name}")
+                page.loses(actor, [word], f"{actor.name} copies an older version to {target.name}")
             if source.owner is page:
                 word.tear(target, torn=False)
                 page.copying.copied(self.index, source, target)
