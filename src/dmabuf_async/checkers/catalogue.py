@@ -8,6 +8,7 @@ from typing import Final
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.coherence import LostWrite, StaleRead, TornCopy
 from dmabuf_async.checkers.deadlock import Deadlock
+from dmabuf_async.checkers.device import BadState, StaleIotlb
 from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
 from dmabuf_async.checkers.locking import DoubleUnlock
 from dmabuf_async.checkers.memory import DoubleFree, FrameLeak, LeakAtExit, UseAfterFree
@@ -32,6 +33,8 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     KmapOrder(),
     SleepInAtomic(),
     StaleKmap(),
+    StaleIotlb(),
+    BadState(),
     UseAfterFree(),
     DoubleFree(),
     LostWrite(),

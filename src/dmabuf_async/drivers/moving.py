@@ -18,6 +18,7 @@ from dmabuf_async.tasks import Group
 
 if TYPE_CHECKING:
     from dmabuf_async.drivers.movable import MovableExporter
+    from dmabuf_async.machine.attachment import Attachment
     from dmabuf_async.machine.memory import Place, Zone
     from dmabuf_async.machine.storage import Page
     from dmabuf_async.machine.tlb import Ranges
@@ -102,6 +103,7 @@ class Move:
         self.ranges: Ranges = ()
         self.moving: list[Relocation] = []
         self.owed: list[Relocation] = []  # those of which one place is still to be freed
+        self.told: list[Attachment] = []  # who let go, and may come back when it is over
         self.moved = 0
 
     async def run(self, order: str) -> int:
@@ -129,6 +131,7 @@ class Move:
                 await other.zone.release(other)
                 if "free-twice-on-enomem" in defects:
                     await other.zone.release(other)
+        await self.readmit()
         if self.flagged:
             if not self.locked:
                 await self.lock()
@@ -217,7 +220,7 @@ class Move:
 
     async def wait(self) -> None:
         """Until no device uses it any more (V14)."""
-        await self.exporter.revoke()
+        self.told = await self.exporter.revoke()
 
     async def copy(self) -> None:
         """The content of all pages; with ``parallel_copy`` each in a child of its own."""
@@ -241,6 +244,13 @@ class Move:
         for page, _, target in self.moving:
             await page.switch(target)
         self.moved = len(self.moving)
+
+        await self.readmit()
+
+    async def readmit(self) -> None:
+        """Devices may map it again, as soon as they get the lock."""
+        told, self.told = self.told, []
+        await self.exporter.readmit(told)
 
     async def free(self) -> None:
         """Others may have the old places."""

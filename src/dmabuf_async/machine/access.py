@@ -113,7 +113,7 @@ def store(actor: Actor, place: Place, index: int, *, cached: bool = True) -> Non
     if owner is None or word is None:
         return
     if word.write(actor, place if line is None else line):
-        owner.loses(actor, word.index, f"{actor.name} writes to {place.name}, which is no longer its storage")
+        owner.loses(actor, [word], f"{actor.name} writes to {place.name}, which is no longer its storage")
     if owner.copying.progress:
         for target in owner.copying.unfinished(word.index, place):
             word.tear(target, torn=True)

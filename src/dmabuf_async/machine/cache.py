@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Cache(Thing):
     """What the cache may still do on its own account in this execution."""
 
-    __slots__ = ("evictions", "lines", "prefetches")
+    __slots__ = ("evictions", "prefetches", "whims")
     STATE = ("evictions", "prefetches")
     KIND = "cache"
 
@@ -30,12 +30,16 @@ class Cache(Thing):
         super().__init__("cache")
         self.evictions = sizes.evictions
         self.prefetches = sizes.prefetches
-        self.lines: list[Line] = []
+        self.whims: list[Evict | Prefetch] = []
+        """All that it may ever do by itself: the ops of actors of the environment."""
 
-    def cover(self, place: Place, words: int, size: int) -> tuple[Line, ...]:
-        """Lines of ``size`` words each over a frame."""
-        place.lines = tuple(Line(place, number, size) for number in range(-(-words // size)))
-        self.lines += place.lines
+    def cover(self, place: Place, sizes: Sizes) -> tuple[Line, ...]:
+        """Lay lines over a frame."""
+        place.lines = tuple(Line(place, number, sizes.line_words) for number in range(sizes.lines))
+        if self.evictions:
+            self.whims += [Evict(self, line) for line in place.lines]
+        if self.prefetches:
+            self.whims += [Prefetch(self, line) for line in place.lines]
         return place.lines
 
 
@@ -73,7 +77,7 @@ class Line(Thing):
         owner = self.place.owner
         lost = [word for word in self.covered() if word.copy(self, self.place)]
         if lost and owner is not None:
-            owner.loses(actor, lost[0].index, f"{how} over a newer version in {self.place.name}", self)
+            owner.loses(actor, lost, f"{how} over a newer version in {self.place.name}", self)
 
     def invalidate(self, actor: Actor, how: str) -> None:
         """Forget what it holds."""
@@ -83,7 +87,7 @@ class Line(Thing):
         owner = self.place.owner
         lost = [word for word in self.covered() if word.drop(self)]
         if lost and owner is not None:
-            owner.loses(actor, lost[0].index, f"{how} and drops what is not in {self.place.name}", self)
+            owner.loses(actor, lost, f"{how} and drops what is not in {self.place.name}", self)
 
     def judged(self) -> tuple[Thing, ...]:
         """What maintenance reads: whose the frame is, and whether that buffer lives."""

@@ -15,6 +15,7 @@ from dmabuf_async.machine.cache import Cache, Line
 from dmabuf_async.machine.cells import Cell, Counter
 from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.cpu import Cpu
+from dmabuf_async.machine.device import Device, Engine
 from dmabuf_async.machine.i_mmap import AddressSpace
 from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
@@ -46,6 +47,8 @@ class Peek(NamedTuple):
     result: Any
     fingerprint: int
     """Of the machine, what is owed included, after the op."""
+    memory: Hashable
+    """Of checkers, after the op; None if it was not asked for."""
 
 
 def _grown(actors: Iterable[Actor]) -> Iterator[Thing]:
@@ -83,12 +86,13 @@ class Machine:
             for place in zone.places:
                 self._add(place)
                 self._add(place.rmap)
-                if name in {"ram", "high"} and not sizes.coherent:
-                    for line in self.cache.cover(place, sizes.words, sizes.line_words):
+                if name in {"ram", "high"}:
+                    for line in self.cache.cover(place, sizes):
                         self._add(line)
         self.kmaps = self._add(Pool(sizes.kmap_slots))
         self.clock = self._add(Clock())
         self.buffers: dict[str, Buffer] = {}
+        self.devices: dict[str, Device] = {}
         self.mms: dict[str, Mm] = {}
         self.spaces: dict[str, AddressSpace] = {}
         self.defects: frozenset[str] = frozenset()
@@ -145,6 +149,7 @@ class Machine:
         """A dma_buf without storage; an exporter gives it some."""
         buffer = self._add(Buffer(self, name, pages, self.sizes.words))
         self._add(buffer.pins)
+        self._add(buffer.attached)
         for page in buffer.pages:
             self._add(page)
             self._add(page.copying)
@@ -152,6 +157,21 @@ class Machine:
                 self._add(word)
         self.buffers[name] = buffer
         return buffer
+
+    def device(self, name: str, engines: int = 1, revoke: str = "at once") -> Device:
+        """A device with so many DMA engines, which :meth:`Device.serve` sets going; a driver lets go as it can."""
+        device = self.devices[name] = self._add(Device(self, name, engines, revoke))
+        for engine in device.engines:
+            self._add(engine)
+            self._add(engine.ring)
+        return device
+
+    def engine(self, engine: Engine) -> Actor:
+        """Declare the actor that a DMA engine is; it stands on no CPU but on itself."""
+        actor = self._add(Actor(engine.name, (len(self.actors),), engine, engine.run, ()))
+        actor.daemon = True
+        self.actors.append(actor)
+        return actor
 
     def mm(self, name: str, *, parent: Mm | None = None) -> Mm:
         """The address space of a user process; that of one that is yet to be forked has a parent."""
@@ -230,6 +250,8 @@ class Machine:
                 thing.pending.clear()
         for buffer in self.buffers.values():
             buffer.pins.of.clear()
+        for device in self.devices.values():
+            device.reset()
         self.kmaps.mappings.clear()
         self.taken.clear()
         self.marks.clear()
@@ -286,15 +308,16 @@ class Machine:
         self.rehash(written)
         return result
 
-    def peek(self, actor: Actor, op: Op, outcome: int = CALM) -> Peek:
-        """What :meth:`apply` would return and lead to; all undone again."""
+    def peek(self, actor: Actor, op: Op, outcome: int = CALM, *, memory: bool = False) -> Peek:
+        """What :meth:`apply` would return and lead to, with the checkers' memory if asked; all undone again."""
         written = op.writes(actor)
         saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
         remembered = [(thing, field, getattr(thing, field)) for thing in {*written, actor} for field in thing.MEMORY]
         fingerprint, marks = self.fingerprint, len(self.marks)
         now, events = self.clock.now, self.events.count
         mappings = dict(self.kmaps.mappings)
-        peeked = Peek(self.apply(actor, op, outcome), self.fingerprint)
+        result = self.apply(actor, op, outcome)
+        peeked = Peek(result, self.fingerprint, self.memory() if memory else None)
         for thing, state, old in saved:
             thing.restore(state)
             thing.fingerprint = old

@@ -170,17 +170,20 @@ class Release(Op):
         for rmap in given_up(place, owner):
             rmap.moving = None
         zone.free = Free(place, zone.free)
-        lost = [word for word in owner.words if word.release((place, *place.lines))]
+        lost = [word for word in owner.words if word.release(place, *place.lines)]
         if lost:
-            owner.loses(actor, lost[0].index, f"{actor.name} frees {place.name}")
+            owner.loses(actor, lost, f"{actor.name} frees {place.name}")
         owner.copying.end(place)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
         if owner is None:
             return ()
-        reads = (owner, owner.buffer)
-        return reads if owner.where is None else (*reads, owner.where.rmap)
+        reads = (owner, owner.buffer, self.place.rmap)
+        if owner.where is None:
+            return reads
+        mapped = owner.buffer.attached.judging() if owner.where is self.place else ()
+        return (*reads, owner.where.rmap, *mapped)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner

@@ -45,6 +45,12 @@ class Sizes:
     """At most so many user processes are killed in one execution."""
 
 
+    @property
+    def lines(self) -> int:
+        """Cache lines over a frame; 0 on a coherent machine, where nobody can tell that there are any."""
+        return 0 if self.coherent else -(-self.words // self.line_words)
+
+
 class Faults(Thing):
     """What the environment may still do in this execution."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.machine.access import copy, line_at, load, locations
+from dmabuf_async.machine.attachment import Attached
 from dmabuf_async.machine.ledger import PinTable
 from dmabuf_async.machine.sizes import PAGE_SIZE
 from dmabuf_async.machine.word import Word
@@ -100,15 +101,19 @@ class Page(Thing):
         for word in self.words:
             word.newest = frozenset((place,))
 
-    def loses(self, actor: Actor, index: int, how: str, by: Thing | None = None) -> None:
-        """A write to one of its words was destroyed, ``by`` a line maybe, and nothing later survives.
+    def loses(self, actor: Actor, words: list[Word], how: str, by: Thing | None = None) -> None:
+        """Writes to some of its words were destroyed, ``by`` a line maybe, and nothing later survives.
 
-        Of a released buffer nobody will miss it. Where nothing at all survives, as the page has no storage, the
+        Of a released buffer nobody will miss them. Where nothing at all survives, as the page has no storage, the
         contents were given up, and who reads them once more is told then.
         """
-        if self.buffer.references and (self.where is not None or any(self.words[index].held.surviving())):
-            detail = f"{how}: a write to word {index} of {self.name} is lost"
-            self.buffer.machine.marks.add("lost-write", actor, by or self.words[index], detail)
+        if not self.buffer.references:
+            return
+        for word in words:
+            if self.where is not None or any(word.held.surviving()):
+                detail = f"{how}: a write to word {word.index} of {self.name} is lost"
+                self.buffer.machine.marks.add("lost-write", actor, by or word, detail)
+                return
 
 
 class Buffer(Thing):
@@ -117,7 +122,7 @@ class Buffer(Thing):
     ``lock`` is what rfc-2012 calls the buffer's lock; an exporter that needs none has none.
     """
 
-    __slots__ = ("exporter", "lock", "machine", "pages", "pins", "references")
+    __slots__ = ("attached", "exporter", "lock", "machine", "pages", "pins", "references")
     STATE = ("references",)
     KIND = "dma_buf"
 
@@ -126,6 +131,7 @@ class Buffer(Thing):
         self.machine = machine
         self.pages = tuple(Page(self, index, words) for index in range(pages))
         self.pins = PinTable(f"{name}.pins")
+        self.attached = Attached(self)
         self.references = 1  # the fd that the exporting process holds
         self.lock: Mutex | None = None
         self.exporter: Any = None  # drivers lie above the machine
@@ -181,15 +187,17 @@ class Switch(Op):
         if torn:
             detail = f"word {torn[0].index} of {page.name} was written after it had been copied to"
             page.buffer.machine.marks.add("torn-copy", actor, torn[0], f"{detail} {_place(new)}, and before the last")
-        lost = [word for word in page.words if word.switch(_locations(old, word), _locations(new, word))]
+        left = None if old is None or old.owner is not page else old
+        lost = [word for word in page.words if word.switch(_locations(left, word), _locations(new, word))]
         if lost:
             how = f"{actor.name} switches {page.name} to {_place(new)}, which has an older version"
-            page.loses(actor, lost[0].index, how)
+            page.loses(actor, lost, how)
         if new is not None:
             page.copying.end(new)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing.buffer,)
+        page = self.thing
+        return (page.buffer, *page.buffer.attached.judging(), *(() if page.where is None else (page.where,)))
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         page, old = self.thing, self.thing.where
@@ -229,7 +237,7 @@ class CopyWord(Op):
         if target.owner is page:
             word = page.words[self.index]
             if copy(word, source, target):
-                page.loses(actor, self.index, f"{actor.name} copies an older version to {target.name}")
+                page.loses(actor, [word], f"{actor.name} copies an older version to {target.name}")
             if source.owner is page:
                 word.tear(target, torn=False)
                 page.copying.copied(self.index, source, target)

@@ -111,23 +111,29 @@ class Word(Thing):
         if version == INITIAL:
             del left[target]
         self.held = self.held._replace(at=left)
-        return self._forget(target, old)
+        # What lay where it doesn't count was lost before, when it came to lie there.
+        lost = target not in self.held.gone and self.held.loses(old)
+        self._forget(old)
+        return lost
 
-    def drop(self, location: Location) -> bool:
+    def drop(self, *locations: Location) -> bool:
         """Nothing lies there any more; whether a write is lost by that."""
-        if location in self.newest:
-            self.newest -= {location}
+        if not self.newest.isdisjoint(locations):
+            self.newest = self.newest.difference(locations)
         at = self.held.at
-        if location not in at:
+        dropped = [(location, at[location]) for location in locations if location in at]
+        if not dropped:
             return False
-        self.held = self.held._replace(at={other: version for other, version in at.items() if other is not location})
-        return self._forget(location, at[location])
+        left = {location: version for location, version in at.items() if location not in locations}
+        self.held = self.held._replace(at=left)
+        lost = [self.held.loses(version) for location, version in dropped if location not in self.held.gone]
+        for _, version in dropped:
+            self._forget(version)
+        return any(lost)
 
-    def release(self, locations: tuple[Location, ...]) -> bool:
+    def release(self, *locations: Location) -> bool:
         """They are free, and may be taken for anything; whether a write is lost by that."""
-        lost = False
-        for location in locations:
-            lost |= self.drop(location)
+        lost = self.drop(*locations)
         held = self.held
         if not held.gone.isdisjoint(locations) or not held.torn.isdisjoint(locations):
             self.held = held._replace(gone=held.gone.difference(locations), torn=held.torn.difference(locations))
@@ -147,16 +153,13 @@ class Word(Thing):
         if torn != (target in self.held.torn):
             self.held = self.held._replace(torn=self.held.torn ^ {target})
 
-    def _forget(self, location: Location, version: int) -> bool:
-        """``version`` has been overwritten or dropped at ``location``; whether it is lost by that."""
+    def _forget(self, version: int) -> None:
+        """If ``version`` lies nowhere any more, nothing has to be known of it."""
         held = self.held
-        # What lay where it doesn't count was lost before, when it came to lie there.
-        lost = location not in held.gone and held.loses(version)
-        if version != INITIAL and version not in held.at.values():
+        if version in held.pasts and version not in held.at.values():
             later, pasts = dict(held.later), dict(held.pasts)
             del later[version], pasts[version]
             self.held = held._replace(later=later, pasts=pasts)
-        return lost
 
 
 def _joined(version: int, later: int, past: int, bit: int) -> int:

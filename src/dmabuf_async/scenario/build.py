@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dmabuf_async.drivers.device import DeviceDriver
 from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.drivers.migrating import MigratingExporter
 from dmabuf_async.drivers.process import UserProcess
@@ -23,6 +24,8 @@ from dmabuf_async.scenario import schema
 from dmabuf_async.scenario.processes import forks, processes, users
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.steps.base import Act, Objects, act, verb_of
+from dmabuf_async.scenario.steps.process import length_of
+from dmabuf_async.scenario.verbs import process
 from dmabuf_async.scenario.verbs.exporter import asks_service
 from dmabuf_async.tasks import UserMode
 
@@ -57,9 +60,10 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},
         cells={name: machine.cell(name, value) for name, value in scenario.cells.items()},
         mutexes={name: machine.mutex(name) for name in scenario.mutexes},
+        devices={name: machine.device(name, spec.engines, spec.revoke) for name, spec in scenario.devices.items()},
     )
     machine.defects = frozenset(scenario.machine.defects)
-    spaces = _spaces(machine, scenario)
+    spaces = _spaces(machine, scenario, objects.buffers)
     user = users(scenario)
     for task in scenario.tasks:
         steps = [(f"step {number} {verb_of(step)}", act(step, objects)) for number, step in enumerate(task.steps, 1)]
@@ -70,16 +74,22 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
             child.forker = actor
     for name in sorted({step.buffer for task in scenario.tasks for step in task.steps if asks_service(step)}):
         objects.buffers[name].exporter.serve()
+    for name, driven in scenario.devices.items():
+        DeviceDriver(objects.devices[name], driven.defects).serve()
 
 
-def _spaces(machine: Machine, scenario: schema.Scenario) -> dict[str, Mm]:
-    """The address space of each task that has one."""
+def _spaces(machine: Machine, scenario: schema.Scenario, buffers: Mapping[str, Buffer]) -> dict[str, Mm]:
+    """The address space of each task that has one, with what its processes may map."""
     spaces: dict[str, Mm] = {}
     for one in processes(scenario).values():
         mm = machine.mm(one.name, parent=None if one.parent is None else machine.mms[one.parent])
         for task in one.tasks:
             mm.thread(task.cpu)
             spaces[task.name] = mm
+            for step in task.steps:
+                if isinstance(step, process.Mmap):
+                    buffer = buffers[step.buffer]
+                    mm.region(step.as_, buffer, step.offset, length_of(buffer, step), write=step.write)
     return spaces
 
 

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from dmabuf_async.scenario import fields, schema
+from dmabuf_async.scenario.attachments import attachments
 from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
 from dmabuf_async.scenario.positions import KeyPath
 from dmabuf_async.scenario.processes import users
 from dmabuf_async.scenario.regions import regions, wrong_processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
-from dmabuf_async.scenario.verbs import exporter, kernel
+from dmabuf_async.scenario.verbs import device, exporter, kernel
 from dmabuf_async.scenario.verbs.base import Verb
 
 
@@ -25,6 +26,8 @@ def contradictions(
     yield from _defects(("machine",), scenario.machine.defects, defects["core"], "the kernel's core")
     yield from _buffers(scenario, defects)
     yield from _room(scenario)
+    for name, spec in scenario.devices.items():
+        yield from _defects(("devices", name), spec.defects, defects["device"], "a device")
     yield from _twice((("mutexes",), index, name) for index, name in enumerate(scenario.mutexes))
     yield from _twice((("tasks", index), "name", task.name) for index, task in enumerate(scenario.tasks))
     for index, task in enumerate(scenario.tasks):
@@ -144,9 +147,12 @@ def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[s
     if task.name in services:
         verb = task.name.partition("-")[0]
         yield Mistake((*path, "name"), f"{shown(task.name)} is the {verb} task of a buffer; call this task otherwise")
+    if task.name in {f"{name}-revoke" for name in scenario.devices}:
+        yield Mistake((*path, "name"), f"{shown(task.name)} is the task of a device's driver; call this task otherwise")
     for index, step in enumerate(task.steps):
         yield from _step(scenario, (*path, "steps", index), step)
     yield from _mappings(path, task, regions(scenario).get(task.name, {}))
+    yield from attachments(scenario, path, task)
 
 
 _NEVER = {"migrating": "has nothing to do with VRAM", "swapping": "has nothing to do with swap"}
@@ -160,6 +166,7 @@ def _service(step: exporter.Reclaim | exporter.Migrate) -> str:
 def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
     for key, kind, names in (
         ("buffer", "buffer", scenario.buffers),
+        ("device", "device", scenario.devices),
         ("mutex", "mutex", scenario.mutexes),
         ("cell", "cell", scenario.cells),
     ):
@@ -176,7 +183,8 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
                 f"the exporter of buffer {shown(step.buffer)} is {spec.exporter} and {never}; "
                 f'make it exporter = "{wanted}", or drop the step',
             )
-    if isinstance(step, kernel.Load | kernel.Store) and step.word >= scenario.machine.words:
+    accesses = kernel.Load | kernel.Store | device.DmaRead | device.DmaWrite
+    if isinstance(step, accesses) and step.word is not None and step.word >= scenario.machine.words:
         words = scenario.machine.words
         has = "only word 0" if words == 1 else f"words 0 to {words - 1}"
         yield Mistake(
@@ -191,7 +199,7 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
 
 
 def _declare(key: str, name: str, names: Collection[str]) -> str:
-    declaration = {"buffer": f"[buffers.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
+    declaration = {"buffer": f"[buffers.{name}]", "device": f"[devices.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
     otherwise = f"declare it with {declaration[key]}" + (f", or take {listed(names)}" if names else "")
     return did_you_mean(name, names, otherwise)
 

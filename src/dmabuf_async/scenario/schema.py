@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, field
 
 from dmabuf_async.scenario.fields import CellValue, FaultBudget, Name, Table, Title, Witness, Zone
-from dmabuf_async.scenario.verbs import exporter, kernel, locks, process
+from dmabuf_async.scenario.verbs import device, exporter, kernel, locks, process
 
 Step: TypeAlias = (
     kernel.GetBackingStorage
@@ -27,6 +27,13 @@ Step: TypeAlias = (
     | kernel.Memcpy
     | kernel.DmaBufGet
     | kernel.DmaBufPut
+    | device.Attach
+    | device.Detach
+    | device.MapDmaBuf
+    | device.UnmapDmaBuf
+    | device.DmaRead
+    | device.DmaWrite
+    | device.DmaWait
     | locks.Lock
     | locks.Unlock
     | locks.Set
@@ -91,6 +98,19 @@ class BufferSpec(Table, frozen=True, kw_only=True):
         return self.zone or ("highmem" if machine.highmem else "lowmem")
 
 
+class DeviceSpec(Table, frozen=True, kw_only=True):
+    """[devices.NAME]: a device that tasks attach to buffers, with its driver.
+
+    engines: DMA engines, 1 to 8, each with an IOTLB of its own. revoke: what its driver does when a buffer is to move:
+    "at once" stops the engines and unmaps, "later" finishes the transfers in flight first, and "cannot" has its
+    mappings pin the buffer. defects: deliberate mistakes of the driver and of the tasks that use it, by name.
+    """
+
+    engines: Annotated[int, Meta(ge=1, le=8)] = 1
+    revoke: Literal["at once", "later", "cannot"] = "at once"
+    defects: list[str] = field(default_factory=list)
+
+
 class TaskSpec(Table, frozen=True, kw_only=True):
     """[[tasks]]: one actor, which performs its steps in order.
 
@@ -148,7 +168,8 @@ def split_witness(witness: str) -> tuple[str, str]:
 class Scenario(Table, frozen=True, kw_only=True):
     """A scenario file: a machine, buffers, and tasks that share them.
 
-    story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. cells: shared
+    story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. devices: tables
+    [devices.NAME]. cells: shared
     integers of 64 bits and their first values, for set and wait. mutexes: names of locks.
     """
 
@@ -157,6 +178,7 @@ class Scenario(Table, frozen=True, kw_only=True):
     rules: Literal["rfc-2012"] = "rfc-2012"
     machine: MachineSizes = MachineSizes()
     buffers: dict[Name, BufferSpec] = field(default_factory=dict)
+    devices: dict[Name, DeviceSpec] = field(default_factory=dict)
     cells: dict[Name, CellValue] = field(default_factory=dict)
     mutexes: list[Name] = field(default_factory=list)
     tasks: Annotated[
