@@ -244,7 +244,6 @@ class Move:
         for page, _, target in self.moving:
             await page.switch(target)
         self.moved = len(self.moving)
-
         await self.readmit()
 
     async def readmit(self) -> None:

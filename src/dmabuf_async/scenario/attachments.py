@@ -57,9 +57,9 @@ def _step(scenario: Scenario, here: KeyPath, held: _Held, index: int, step: Verb
                     step.for_, held.started, f'start one first: {{ do = "dma_read", as = {shown(step.for_)}, ... }}'
                 )
                 yield Mistake((*here, "for"), f"no transfer {shown(step.for_)} is in flight; {hint}")
-        case (
-            device.Detach() | device.MapDmaBuf() | device.UnmapDmaBuf() | device.DmaRead() | device.DmaWrite()
-        ) if step.at not in held.attached:
+        case device.Detach() | device.MapDmaBuf() | device.UnmapDmaBuf() | device.DmaRead() | device.DmaWrite() if (
+            step.at not in held.attached
+        ):
             hint = did_you_mean(
                 step.at, held.attached, f'attach a device first: {{ do = "attach", as = {shown(step.at)}, ... }}'
             )
