@@ -118,6 +118,7 @@ def stand(core: Core) -> dict[str, Any]:
     assert watch is not None
     return {
         "fingerprint": machine.fingerprint,
+        "memory": machine.memory(),
         "local": {actor.path: actor.local for actor in core.actors},
         "ended": {actor.path for actor in core.actors if actor.ended},
         "ready": {actor.path for actor in core.actors if actor.ready},

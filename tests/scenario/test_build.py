@@ -108,7 +108,7 @@ def test_every_verb_can_be_performed() -> None:
     for verb in Verb.__subclasses__():
         assert act.dispatch(verb) is not act.dispatch(object), verb
     with pytest.raises(NotImplementedError, match="no task can perform Verb"):
-        act(Verb(), Objects(Machine(), {}, {}, {}))
+        act(Verb(), Objects(Machine(), {}, {}, {}, {}))
 
 
 def test_a_range_without_a_length_goes_to_the_end_of_the_buffer(programmed: Programmed) -> None:

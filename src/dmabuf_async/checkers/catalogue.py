@@ -6,7 +6,9 @@ from importlib import resources
 from typing import Final
 
 from dmabuf_async.checkers.base import Checker
+from dmabuf_async.checkers.coherence import LostWrite, StaleRead, TornCopy
 from dmabuf_async.checkers.deadlock import Deadlock
+from dmabuf_async.checkers.device import BadState, StaleIotlb
 from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
 from dmabuf_async.checkers.locking import DoubleUnlock
 from dmabuf_async.checkers.memory import DoubleFree, FrameLeak, LeakAtExit, UseAfterFree
@@ -31,8 +33,13 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     KmapOrder(),
     SleepInAtomic(),
     StaleKmap(),
+    StaleIotlb(),
+    BadState(),
     UseAfterFree(),
     DoubleFree(),
+    LostWrite(),
+    TornCopy(),
+    StaleRead(),
     DoubleUnlock(),
     Deadlock(),
     UnhandledException(),

@@ -55,7 +55,7 @@ class FrameLeak(Checker):
 
 
 class LeakAtExit(Checker):
-    """A kernel task that ends has dropped the references that it took."""
+    """A kernel task that ends has dropped the references that it took, and unmapped and detached its devices."""
 
     __slots__ = ()
     codes = ("leak-at-exit",)
@@ -66,6 +66,20 @@ class LeakAtExit(Checker):
                 name = taken.buffer.name
                 message = f"{taken.actor.name} ends and still holds a reference on {name}: dma_buf_get without put"
                 yield Found("leak-at-exit", "V15", message, taken.actor, (taken.buffer,))
+        for device in machine.devices.values():
+            for attachment in device.attachments():
+                if attachment.actor.user:
+                    continue
+                who, things = attachment.actor, (attachment,)
+                if attachment.direction is not None:
+                    message = f"{who.name} ends and has {attachment} still mapped: map_dma_buf without unmap_dma_buf"
+                    yield Found("leak-at-exit", "V0", message, who, things)
+                elif attachment.linked:
+                    message = f"{who.name} ends and has {device.name} still attached to {attachment.buffer.name}"
+                    yield Found("leak-at-exit", "V15", message, who, things)
+                elif any(pte.place is not None for pte in attachment.ioptes):
+                    message = f"{who.name} ends and IOPTEs of {device.name} still lead to {attachment.buffer.name}"
+                    yield Found("leak-at-exit", "V0", message, who, things)
         for mm in machine.mms.values():
             for vma in mm.vmas if mm.users == 0 else ():
                 message = f"{mm.name} has ended, and {vma.name} still maps {vma.buffer.name}: exit without munmap"

@@ -86,7 +86,10 @@ class BadRange(Checker):
 
 
 class MovedWhilePinned(Checker):
-    """Between get and put the exporter must not move the range: stated at the switch or the free."""
+    """Between get and put the exporter must not move the range: stated at the switch or the free.
+
+    So too while a device has it mapped whose mappings cannot be revoked.
+    """
 
     __slots__ = ()
     codes = ("moved-while-pinned",)
@@ -100,10 +103,11 @@ class MovedWhilePinned(Checker):
             page, what = op.freed, f"frees {op.place.name} under it"
         else:
             return None
-        holders = page.buffer.pins.holders(page.index)
+        holders = [holder.name for holder in page.buffer.pins.holders(page.index)]
+        holders += [f"a mapping for {one.device.name}" for one in page.buffer.attached.entries if one.pins(page)]
         if not holders:
             return None
-        names = " and ".join(dict.fromkeys(holder.name for holder in holders))
+        names = " and ".join(dict.fromkeys(holders))
         message = f"{page.name} is pinned by {names}, and {actor.name} {what}"
         return Found("moved-while-pinned", "V7", message, actor, (page,))
 

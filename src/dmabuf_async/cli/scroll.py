@@ -19,11 +19,14 @@ from dmabuf_async.trace.schedule import digest_text
 if TYPE_CHECKING:
     from dmabuf_async.machine.sizes import Sizes
     from dmabuf_async.scenario.program import Program
-    from dmabuf_async.scenario.schema import BufferSpec, MachineSizes, Scenario, TaskSpec
+    from dmabuf_async.scenario.schema import BufferSpec, DeviceSpec, MachineSizes, Scenario, TaskSpec
 
 _KEY: Final = 13
 _WIDEST: Final = 100
-_QUIET: Final = {"start": 0, "offset": 0, "len": None, "interruptible": False, "write": True, "shared": True}
+_QUIET: Final = {
+    "start": 0, "offset": 0, "len": None, "interruptible": False, "write": True, "shared": True, "word": None,
+    "engine": 0, "by": "task",
+}  # fmt: skip
 """Keys of steps that are not worth a word with these values."""
 
 
@@ -36,6 +39,9 @@ def of_file(program: Program, scenario: Scenario, width: int) -> list[Line]:
     for name, spec in scenario.buffers.items():
         page.add("", *_defects(name, spec.exporter, spec.defects))
     page.add("", *_defects("the kernel's core", "core", scenario.machine.defects))
+    page.add("devices", *(_device(name, device) for name, device in scenario.devices.items()))
+    for name, device in scenario.devices.items():
+        page.add("", *_defects(name, "device", device.defects))
     page.add("cells", *(f"{name} = {value}" for name, value in scenario.cells.items()))
     page.add("mutexes", *scenario.mutexes)
     members = users(scenario)
@@ -59,9 +65,11 @@ def of_python(program: Program, width: int) -> list[Line]:
     shared = machine.things.values()
     page.add("cells", *(f"{cell.name} = {cell.value!r}" for cell in shared if isinstance(cell, Cell)))
     page.add("mutexes", *(mutex.name for mutex in shared if isinstance(mutex, Mutex)))
+    page.add("devices", *(f"{one.name}: {_many(len(one.engines), 'engine')}" for one in machine.devices.values()))
     for key, actor in zip(_keys("tasks"), machine.actors, strict=False):
         kind = "a daemon" if actor.daemon else "a user process" if actor.user else "a kernel task"
-        page.add(key, f"{actor.name}: {kind} on cpu {actor.cpu.number if actor.cpu else '?'}")
+        where = actor.cpu.name.replace("cpu", "cpu ") if actor.cpu else "cpu ?"
+        page.add(key, f"{actor.name}: {kind} on {where}")
     page.foot(program)
     return page.lines
 
@@ -136,8 +144,29 @@ def _machine(sizes: Sizes) -> str:
 
 
 def _buffer(name: str, spec: BufferSpec, machine: MachineSizes) -> str:
-    where = f"in {spec.zone_on(machine)}" if spec.resident else f"of {spec.zone_on(machine)}, swapped out"
-    return f"{name}: {_many(spec.pages, 'page')} {where}, {spec.exporter} exporter"
+    zone = spec.zone_on(machine)
+    where = (
+        f"of {zone}, not there yet"
+        if not spec.populated
+        else f"in {zone}"
+        if spec.resident
+        else f"of {zone}, swapped out"
+    )
+    how = [
+        words
+        for words, told in (
+            ("faults retry", spec.fault == "retry"),
+            ("a flag guards moves", spec.guard == "flag"),
+            ("pages are copied in parallel", spec.parallel_copy),
+        )
+        if told
+    ]
+    return ", ".join((f"{name}: {_many(spec.pages, 'page')} {where}", f"{spec.exporter} exporter", *how))
+
+
+def _device(name: str, device: DeviceSpec) -> str:
+    lets_go = {"at once": "lets go at once", "later": "lets go later", "cannot": "cannot let go"}[device.revoke]
+    return f"{name}: {_many(device.engines, 'engine')}, {lets_go}"
 
 
 def _defects(owner: str, driver: str, names: list[str]) -> list[str]:

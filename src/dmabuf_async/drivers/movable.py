@@ -14,6 +14,9 @@ from dmabuf_async.drivers.faults import UserMaps
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.moving import DEFECTS as MOVING_DEFECTS
 from dmabuf_async.drivers.moving import Move, order_of
+from dmabuf_async.drivers.sharing import DEFECTS as SHARING_DEFECTS
+from dmabuf_async.drivers.sharing import MOVING_DEFECTS as REVOKE_DEFECTS
+from dmabuf_async.drivers.sharing import SharesWithDevices
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.references import TakeReference
 from dmabuf_async.ops import settle
@@ -39,10 +42,12 @@ DEFECTS: Final = {
     "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the buffer's lock (V12)",
     **MOVING_DEFECTS,
+    **SHARING_DEFECTS,
+    **REVOKE_DEFECTS,
 }
 
 
-class MovableExporter(KernelMaps, UserMaps):
+class MovableExporter(KernelMaps, UserMaps, SharesWithDevices):
     """Owns one buffer that moves as a whole.
 
     ``fault``: what the fault handler does when the buffer is on its way: ``wait``, in the legal order of locks, or
@@ -156,7 +161,8 @@ class MovableExporter(KernelMaps, UserMaps):
         place = seen if seen is not None and seen.zone.visible else await page.look()
         if place is None or not place.zone.visible:
             return "sigbus"
-        await fault.insert(place, writable=fault.write)
+        # Who goes by dirty bits need not be told of the first write.
+        await fault.insert(place, writable=fault.write or self.fills)
         return "done"
 
     async def _retry(self, fault: Fault) -> str:
@@ -221,8 +227,21 @@ class MovableExporter(KernelMaps, UserMaps):
     async def bring_in(self, pages: tuple[Page, ...]) -> None:
         """Move these pages to where CPUs reach them, under the lock; raises KernelError."""
 
-    async def revoke(self) -> None:
-        """Make devices let go of the buffer, and wait until they have (V14); EBUSY if one cannot."""
+    # Device access --------------------------------------------------------------
+
+    async def make_resident(self) -> None:
+        """Bring in what devices do not reach."""
+        await self.bring_in(self.buffer.pages)
+
+    async def hold(self) -> None:
+        """Pin, for a device."""
+        await self.pins.add(1)
+
+    async def unhold(self) -> None:
+        """Unpin."""
+        await self.pins.add(-1)
+
+    # What the memory of an exporter needs ---------------------------------------
 
     async def clean_pages(self) -> int:
         """The pages, as a bit set, that have not been written since they were filled with zeros."""

@@ -18,6 +18,7 @@ from dmabuf_async.tasks import Group
 
 if TYPE_CHECKING:
     from dmabuf_async.drivers.movable import MovableExporter
+    from dmabuf_async.machine.attachment import Attachment
     from dmabuf_async.machine.memory import Place, Zone
     from dmabuf_async.machine.storage import Page
     from dmabuf_async.machine.tlb import Ranges
@@ -25,27 +26,27 @@ if TYPE_CHECKING:
 # A line is a whole move, and a word a stage of it: a method of Move. The first of each paragraph is right; those below
 # it are defects, by name.
 ORDERS: Final = {
-    "move":                    "lock look test zap allocate wait copy switch free unlock",
-    "ignore-pins":             "lock look      zap allocate wait copy switch free unlock",
+    "move":                    "lock test look zap allocate wait copy switch free unlock",
+    "ignore-pins":             "lock      look zap allocate wait copy switch free unlock",
     "evict-test-outside-lock": "test lock look zap allocate wait copy switch free unlock",
-    "switch-after-unlock":     "lock look test zap allocate wait copy unlock switch free",
-    "zap-before-lock":         "look zap lock look test allocate wait copy switch free unlock",
-    "no-shootdown":            "lock look test allocate wait copy switch free unlock",
-    "zap-after-copy":          "lock look test allocate wait copy zap switch free unlock",
-    "zap-after-move":          "lock look test allocate wait copy switch zap free unlock",
-    "copy-before-flush":       "lock look test clear allocate wait copy flush switch free unlock",
-    "free-before-flush":       "lock look test clear allocate wait copy switch free flush unlock",
-    "free-before-copy":        "lock look test zap allocate wait switch free copy unlock",
-    "leak-source":             "lock look test zap allocate wait copy switch      unlock",
+    "switch-after-unlock":     "lock test look zap allocate wait copy unlock switch free",
+    "zap-before-lock":         "look zap lock test look allocate wait copy switch free unlock",
+    "no-shootdown":            "lock test look allocate wait copy switch free unlock",
+    "zap-after-copy":          "lock test look allocate wait copy zap switch free unlock",
+    "zap-after-move":          "lock test look allocate wait copy switch zap free unlock",
+    "copy-before-flush":       "lock test look clear allocate wait copy flush switch free unlock",
+    "free-before-flush":       "lock test look clear allocate wait copy switch free flush unlock",
+    "free-before-copy":        "lock test look zap allocate wait switch free copy unlock",
+    "leak-source":             "lock test look zap allocate wait copy switch      unlock",
 
     # With a flag that gets, faults and other moves wait for, in the place of the lock: the second form of P2.
-    "flag":                    "lock look test hoist unlock zap allocate wait copy switch lock drop unlock free",
-    "flag-dropped-early":      "lock look test hoist unlock zap allocate wait copy lock drop unlock switch free",
+    "flag":                    "lock test look hoist unlock zap allocate wait copy switch lock drop unlock free",
+    "flag-dropped-early":      "lock test look hoist unlock zap allocate wait lock drop unlock copy switch free",
 
     # On behalf of an allocation that finds no memory, whose caller holds the lock of another buffer (P12).
-    "reclaim":                 "try_lock look test zap allocate wait copy switch free unlock",
-    "reclaim-takes-lock":      "lock     look test zap allocate wait copy switch free unlock",
-    "reclaim-ignores-pins":    "try_lock look      zap allocate wait copy switch free unlock",
+    "reclaim":                 "try_lock test look zap allocate wait copy switch free unlock",
+    "reclaim-takes-lock":      "lock     test look zap allocate wait copy switch free unlock",
+    "reclaim-ignores-pins":    "try_lock      look zap allocate wait copy switch free unlock",
 
     # To where CPUs reach it, as a part of get or a fault, which hold the lock; nobody can have mapped what is in swap.
     "pull-in":                 "look test zap allocate wait copy switch free",
@@ -65,10 +66,10 @@ DEFECTS: Final = {
     "free-before-flush": "frees the old frames before it flushes the TLBs (P1)",
     "free-before-copy": "frees the old place first and copies then (V15)",
     "leak-source": "does not free the old places (V6)",
-    "flag-dropped-early": "drops the flag that keeps faults out before it switches (P2)",
+    "flag-dropped-early": "drops the flag that keeps faults out before it copies and switches (P2)",
     "partial-zap": "zaps the first page only (V13)",
     "zap-takes-mmap-lock": "takes the mmap_lock of processes under the buffer's lock, to zap (P7)",
-    "short-copy": "copies all words of a page but the last (V1)",
+    "short-copy": "copies all words of a page but the last (P5)",
     "leak-on-enomem": "a move that fails half way keeps the places that it had allocated (V6)",
     "free-twice-on-enomem": "a move that fails half way frees the places that it had allocated twice (V6)",
     "reclaim-takes-lock": "an allocation that finds no memory waits for the lock of the buffer to swap out (P12)",
@@ -102,6 +103,7 @@ class Move:
         self.ranges: Ranges = ()
         self.moving: list[Relocation] = []
         self.owed: list[Relocation] = []  # those of which one place is still to be freed
+        self.told: list[Attachment] = []  # who let go, and may come back when it is over
         self.moved = 0
 
     async def run(self, order: str) -> int:
@@ -129,6 +131,7 @@ class Move:
                 await other.zone.release(other)
                 if "free-twice-on-enomem" in defects:
                     await other.zone.release(other)
+        await self.readmit()
         if self.flagged:
             if not self.locked:
                 await self.lock()
@@ -217,7 +220,7 @@ class Move:
 
     async def wait(self) -> None:
         """Until no device uses it any more (V14)."""
-        await self.exporter.revoke()
+        self.told = await self.exporter.revoke()
 
     async def copy(self) -> None:
         """The content of all pages; with ``parallel_copy`` each in a child of its own."""
@@ -241,6 +244,12 @@ class Move:
         for page, _, target in self.moving:
             await page.switch(target)
         self.moved = len(self.moving)
+        await self.readmit()
+
+    async def readmit(self) -> None:
+        """Devices may map it again, as soon as they get the lock."""
+        told, self.told = self.told, []
+        await self.exporter.readmit(told)
 
     async def free(self) -> None:
         """Others may have the old places."""

@@ -84,13 +84,16 @@ class Choosing(Parking):
         return [Option(actor, actor.op, "") for actor in self.actors if actor.op is not None]
 
     def list_faults(self) -> None:
-        """What the environment may do now: kill a process, interrupt a wait that is blocked."""
+        """What the environment may do now: kill a process, evict or prefetch a line, interrupt a wait that is blocked."""
         assert self.faults is not None
         self.faults.clear()
         for killer in self._killers:
             assert killer.op is not None
             if killer.op.enabled(killer):
                 self.faults.append(killer)
+        cache = self.machine.cache
+        if cache.evictions or cache.prefetches:
+            self.faults += [whim for whim in self._whims if whim.op is not None and whim.op.enabled(whim)]
         if self.machine.faults.eintr:
             self.faults += [
                 actor

@@ -54,6 +54,7 @@ class Parking:
         self._interrupt: BaseException | None = None  # that came while an actor was made to end
         self._clock: Actor | None = None
         self._killers: list[Actor] = []
+        self._whims: list[Actor] = []  # what the cache may do by itself
 
     # Birth -----------------------------------------------------------------
 
@@ -72,9 +73,16 @@ class Parking:
                     actor.rescope()
         self.started.reverse()
         sizes = machine.sizes
-        if sizes.eintr or sizes.kills:
+        if sizes.eintr or sizes.kills or machine.cache.whims:
             self.faults = []
-            self.limit = -1  # whatever may be interrupted or killed is looked for before each choice
+            self.limit = (
+                -1
+            )  # whatever may be interrupted, killed, evicted or prefetched is looked for before each choice
+        for number, op in enumerate(machine.cache.whims):
+            whim = self._environment("the cache")
+            whim.path = (ENVIRONMENT + 1, number)
+            whim.op, whim.needs = op, op.needs
+            self._whims.append(whim)
         if sizes.kills:
             for target in machine.actors:
                 if target.user:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.machine.access import load, load_touches, store, store_touches
 from dmabuf_async.ops import Op
 from dmabuf_async.thing import Thing
 
@@ -348,16 +349,16 @@ class MapLoad(_Access):
     kind = "load"
 
     def apply(self, actor: Actor, outcome: int) -> bool:
-        mapping = self.thing
-        led = self._touch(actor)
-        if mapping.page is None or self.word >= len(mapping.page.words):
-            return False
-        return led and mapping.place in mapping.page.words[self.word].newest
+        place, led = self.thing.place, self._touch(actor)
+        return place is not None and load(actor, place, self.word) and led
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        page = self.thing.page
-        words = () if page is None else page.words[self.word : self.word + 1]
-        return (*self.thing.judged_by(actor), *words)
+        place, judged = self.thing.place, self.thing.judged_by(actor)
+        return judged if place is None else (*judged, *load_touches(place, self.word).reads)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        place = self.thing.place
+        return load_touches(place, self.word).writes if place is not None and place.lines else ()
 
 
 class MapStore(_Access):
@@ -365,16 +366,15 @@ class MapStore(_Access):
     kind = "store"
 
     def apply(self, actor: Actor, outcome: int) -> None:
-        mapping = self.thing
+        place = self.thing.place
         self._touch(actor)
-        place, page = mapping.place, mapping.page
-        if page is not None and place is not None and place.owner is page and self.word < len(page.words):
-            page.words[self.word].newest = frozenset((place,))
+        if place is not None:
+            store(actor, place, self.word)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        place = self.thing.place
-        return (*self.thing.judged_by(actor), *(() if place is None else (place,)))
+        place, judged = self.thing.place, self.thing.judged_by(actor)
+        return judged if place is None else (*judged, *store_touches(place, self.word).reads)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        page: Any = self.thing.page
-        return () if page is None else page.words[self.word : self.word + 1]
+        place = self.thing.place
+        return () if place is None else store_touches(place, self.word).writes

@@ -6,14 +6,16 @@ what an op does lies beside the object it acts on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.machine.actor import Actor
+from dmabuf_async.machine.cache import Cache, Line
 from dmabuf_async.machine.cells import Cell, Counter
 from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.cpu import Cpu
+from dmabuf_async.machine.device import Device, Engine
 from dmabuf_async.machine.i_mmap import AddressSpace
 from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
@@ -21,7 +23,9 @@ from dmabuf_async.machine.lock_order import LockOrder
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.marks import Marks
 from dmabuf_async.machine.memory import Place, Zone
+from dmabuf_async.machine.memory_key import memory_of
 from dmabuf_async.machine.mm import Mm
+from dmabuf_async.machine.order import Events
 from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
 from dmabuf_async.machine.spinlock import Spinlock
@@ -43,6 +47,17 @@ class Peek(NamedTuple):
     result: Any
     fingerprint: int
     """Of the machine, what is owed included, after the op."""
+    memory: Hashable
+    """Of checkers, after the op; None if it was not asked for."""
+
+
+def _grown(actors: Iterable[Actor]) -> Iterator[Thing]:
+    """The groups that these have open, and all that they have spawned in them."""
+    for actor in actors:
+        for group in actor.groups:
+            yield group
+            yield from group.children
+            yield from _grown(group.children)
 
 
 class Machine:
@@ -57,10 +72,12 @@ class Machine:
         self.marks = Marks()
         self.lock_order = LockOrder()
         self.faults = Faults(sizes)
+        self.events = Events()
         self.things: dict[str, Thing] = {}  # by kind and name
         self._sealed = False
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
+        self.cache = self._add(Cache(sizes))
         self.zones: dict[str, Zone] = {}
         zones = (("ram", sizes.ram), ("high", sizes.highmem), ("vram", sizes.vram), ("swap", sizes.swap))
         for name, size in zones:
@@ -69,9 +86,13 @@ class Machine:
             for place in zone.places:
                 self._add(place)
                 self._add(place.rmap)
+                if name in {"ram", "high"}:
+                    for line in self.cache.cover(place, sizes):
+                        self._add(line)
         self.kmaps = self._add(Pool(sizes.kmap_slots))
         self.clock = self._add(Clock())
         self.buffers: dict[str, Buffer] = {}
+        self.devices: dict[str, Device] = {}
         self.mms: dict[str, Mm] = {}
         self.spaces: dict[str, AddressSpace] = {}
         self.defects: frozenset[str] = frozenset()
@@ -128,12 +149,29 @@ class Machine:
         """A dma_buf without storage; an exporter gives it some."""
         buffer = self._add(Buffer(self, name, pages, self.sizes.words))
         self._add(buffer.pins)
+        self._add(buffer.attached)
         for page in buffer.pages:
             self._add(page)
+            self._add(page.copying)
             for word in page.words:
                 self._add(word)
         self.buffers[name] = buffer
         return buffer
+
+    def device(self, name: str, engines: int = 1, revoke: str = "at once") -> Device:
+        """A device with so many DMA engines, which :meth:`Device.serve` sets going; a driver lets go as it can."""
+        device = self.devices[name] = self._add(Device(self, name, engines, revoke))
+        for engine in device.engines:
+            self._add(engine)
+            self._add(engine.ring)
+        return device
+
+    def engine(self, engine: Engine) -> Actor:
+        """Declare the actor that a DMA engine is; it stands on no CPU but on itself."""
+        actor = self._add(Actor(engine.name, (len(self.actors),), engine, engine.run, ()))
+        actor.daemon = True
+        self.actors.append(actor)
+        return actor
 
     def mm(self, name: str, *, parent: Mm | None = None) -> Mm:
         """The address space of a user process; that of one that is yet to be forked has a parent."""
@@ -195,10 +233,9 @@ class Machine:
     def _remember(self, thing: Thing) -> None:
         thing.initial = thing.state()
         # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
-        if self.buffers or not isinstance(thing, Zone | Place | Rmap):
-            values = thing.initial if len(thing.STATE) > 1 else (thing.initial,)
-            self._initial += [(thing, field, value) for field, value in zip(thing.STATE, values, strict=False)]
-            self._initial += [(thing, field, getattr(thing, field)) for field in thing.MEMORY if field != "past"]
+        if self.buffers or not isinstance(thing, Zone | Place | Rmap | Line):
+            fields = (*thing.STATE, *(field for field in thing.MEMORY if field != "past"))
+            self._initial += [(thing, field, getattr(thing, field)) for field in fields]
             self._waited.append(thing)
 
     def reset(self) -> None:
@@ -213,12 +250,22 @@ class Machine:
                 thing.pending.clear()
         for buffer in self.buffers.values():
             buffer.pins.of.clear()
+        for device in self.devices.values():
+            device.reset()
         self.kmaps.mappings.clear()
         self.taken.clear()
         self.marks.clear()
         self.lock_order.clear()
-        self.clock.now = 0
+        self.clock.now = self.events.count = 0
         self.fingerprint = 0
+
+    def memory(self) -> Hashable:
+        """What checkers remember, as a key: with it, the fingerprint tells states apart that they judge differently.
+
+        It is worked out when it is asked for; equal for interleavings of the same steps, and there are finitely many.
+        """
+        pages = (page for buffer in self.buffers.values() for page in buffer.pages)
+        return memory_of(pages, (*self.things.values(), *_grown(self.actors)))
 
     def rehash(self, written: tuple[Thing, ...]) -> None:
         """Bring the fingerprint up to date after a step that wrote these objects.
@@ -261,20 +308,22 @@ class Machine:
         self.rehash(written)
         return result
 
-    def peek(self, actor: Actor, op: Op, outcome: int = CALM) -> Peek:
-        """What :meth:`apply` would return and lead to; all undone again."""
+    def peek(self, actor: Actor, op: Op, outcome: int = CALM, *, memory: bool = False) -> Peek:
+        """What :meth:`apply` would return and lead to, with the checkers' memory if asked; all undone again."""
         written = op.writes(actor)
         saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
         remembered = [(thing, field, getattr(thing, field)) for thing in {*written, actor} for field in thing.MEMORY]
-        fingerprint, marks, now = self.fingerprint, len(self.marks), self.clock.now
+        fingerprint, marks = self.fingerprint, len(self.marks)
+        now, events = self.clock.now, self.events.count
         mappings = dict(self.kmaps.mappings)
-        peeked = Peek(self.apply(actor, op, outcome), self.fingerprint)
+        result = self.apply(actor, op, outcome)
+        peeked = Peek(result, self.fingerprint, self.memory() if memory else None)
         for thing, state, old in saved:
             thing.restore(state)
             thing.fingerprint = old
         for thing, field, value in remembered:
             setattr(thing, field, value)
-        self.fingerprint, self.clock.now = fingerprint, now
+        self.fingerprint, self.clock.now, self.events.count = fingerprint, now, events
         self.kmaps.mappings = mappings
         del self.marks[marks:]
         return peeked

@@ -10,6 +10,7 @@ from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.cache import Line
     from dmabuf_async.machine.marks import Marks
     from dmabuf_async.machine.sizes import Faults
     from dmabuf_async.machine.storage import Page
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Place(Thing):
     """A page frame, or a slot of the swap space."""
 
-    __slots__ = ("maps", "number", "owner", "rmap", "taker", "zone")
+    __slots__ = ("lines", "maps", "number", "owner", "rmap", "taker", "zone")
     STATE = ("owner", "maps", "taker")
     KIND = "frame"
 
@@ -27,6 +28,7 @@ class Place(Thing):
         self.zone = zone
         self.number = number
         self.rmap = Rmap(self.name)
+        self.lines: tuple[Line, ...] = ()  # of the cache, over its words; none if it is uncached
         self.owner: Page | None = None  # None: free. From the allocation on, the page it is filled for
         self.taker: Actor | None = None  # who allocated it: a leak is laid at its door
         self.maps = 0  # live kernel mappings of a highmem frame, which share one slot
@@ -168,14 +170,20 @@ class Release(Op):
         for rmap in given_up(place, owner):
             rmap.moving = None
         zone.free = Free(place, zone.free)
-        for word in owner.words:
-            word.newest -= {place}
+        lost = [word for word in owner.words if word.release(place, *place.lines)]
+        if lost:
+            owner.loses(actor, lost, f"{actor.name} frees {place.name}")
+        owner.copying.end(place)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
         if owner is None:
             return ()
-        return (owner,) if owner.where is None else (owner, owner.where.rmap)
+        reads = (owner, owner.buffer, self.place.rmap)
+        if owner.where is None:
+            return reads
+        mapped = owner.buffer.attached.judging() if owner.where is self.place else ()
+        return (*reads, owner.where.rmap, *mapped)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner
@@ -184,7 +192,7 @@ class Release(Op):
         # Freeing what is still storage is judged by everybody's pins.
         pins = (owner.buffer.pins,) if owner.where is self.place else ()
         moved = given_up(self.place, owner)
-        return (self.thing, self.place, self.place.rmap, *owner.words, *pins, *moved)
+        return (self.thing, self.place, self.place.rmap, owner.copying, *owner.words, *pins, *moved)
 
     def describe(self) -> str:
         return f"free {self.place.name}"

@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from dmabuf_async.thing import Thing
 
 
+class Events:
+    """Gives each event of an execution a bit of its own. Which one is never part of any state."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0  # how many there were so far
+
+    def happen(self, actor: Thing) -> int:
+        """An event of ``actor``: its bit, which is in the past of the actor from now on."""
+        bit = 1 << self.count
+        self.count += 1
+        actor.past |= bit
+        return bit
+
+
 def acquire(actor: Thing, source: Thing) -> None:
     """What came before ``source`` comes before all that ``actor`` does from now on."""
     actor.past |= source.past

@@ -54,7 +54,14 @@ class DropReference(Op):
         buffer.references -= 1
         own = buffer.machine.references(buffer, actor)
         own.count = max(0, own.count - 1)
+        if buffer.references == 0 and buffer.attached.entries:
+            device = buffer.attached.entries[0].device.name
+            detail = f"puts the last reference on {buffer.name}, to which {device} is still attached"
+            buffer.machine.marks.add("use-after-free", actor, buffer, detail)
         return buffer.references == 0
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing.attached,) if self.thing.references == 1 else ()
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing, self.thing.machine.references(self.thing, actor))

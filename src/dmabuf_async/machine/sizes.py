@@ -33,8 +33,21 @@ class Sizes:
     """At most so many allocations fail in one execution though there is memory."""
     eintr: int = 0
     """At most so many interruptible waits are interrupted in one execution."""
+    coherent: bool = True
+    """Devices see what CPUs wrote and the other way round, without a clean or invalidate."""
+    line_words: int = 1
+    """Words in a cache line of a machine that is not coherent: 2, so that a CPU and a device can share one."""
+    evictions: int = 0
+    """At most so many dirty cache lines are written back in one execution though nobody asked for it."""
+    prefetches: int = 0
+    """At most so many cache lines are loaded in one execution though nobody asked for it."""
     kills: int = 0
     """At most so many user processes are killed in one execution."""
+
+    @property
+    def lines(self) -> int:
+        """Cache lines over a frame; 0 on a coherent machine, where nobody can tell that there are any."""
+        return 0 if self.coherent else -(-self.words // self.line_words)
 
 
 class Faults(Thing):

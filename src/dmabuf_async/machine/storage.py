@@ -1,11 +1,15 @@
-"""Buffers: which place holds each page, which copies of a word are the newest, who refers to it."""
+"""Buffers: which place holds each page, how it is copied and switched, who refers to it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.machine.access import copy, line_at, load, locations
+from dmabuf_async.machine.attachment import Attached
 from dmabuf_async.machine.ledger import PinTable
 from dmabuf_async.machine.sizes import PAGE_SIZE
+from dmabuf_async.machine.word import Word
 from dmabuf_async.ops import Op
 from dmabuf_async.thing import Thing
 
@@ -14,24 +18,59 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.locks import Mutex
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Place
+    from dmabuf_async.machine.word import Location
 
 
-class Word(Thing):
-    """One word of a page: the places whose copy of it is the newest."""
+class Copying(Thing):
+    """How far the copies of one page from place to place have come: memory of checkers, for ``torn-copy``.
 
-    __slots__ = ("newest",)
-    STATE = ("newest",)
-    KIND = "word"
+    It is an object of its own because a store to one word and the copy of another don't commute: whether the copy was
+    torn depends on which came first.
+    """
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.newest: frozenset[Place] = frozenset()
+    __slots__ = ("full", "progress")
+    STATE = ()
+    MEMORY = ("past", "progress")
+    KIND = "copying"
+
+    def __init__(self, page: str, words: int) -> None:
+        super().__init__(page)
+        self.full = (1 << words) - 1
+        self.progress: Mapping[Place, tuple[Place, int]] = {}
+        """Target to source, and the bit set of the words that have been copied."""
+
+    @staticmethod
+    def state_of(copying: Any) -> None:
+        """Nothing of it is state."""
+
+    def restore(self, state: object) -> None:
+        """Nothing to put back."""
+
+    def copied(self, index: int, source: Place, target: Place) -> None:
+        """One word was copied; after the last one, the first begins a new copy."""
+        old, words = self.progress.get(target, (source, 0))
+        words = 0 if old is not source or words == self.full else words
+        self.progress = {**self.progress, target: (source, words | 1 << index)}
+
+    def unfinished(self, index: int, source: Place) -> list[Place]:
+        """Targets to which this word has been copied from ``source``, and not yet all of the page."""
+        return [
+            target for target, (place, words) in self.progress.items()
+            if place is source and words != self.full and words >> index & 1
+        ]  # fmt: skip
+
+    def end(self, place: Place) -> None:
+        """Copies from and to ``place`` are over."""
+        if self.progress:
+            self.progress = {
+                target: copy for target, copy in self.progress.items() if target is not place and copy[0] is not place
+            }
 
 
 class Page(Thing):
     """storage[(buffer, page)]: a frame, a swap slot, or nothing. Only *switch* changes it."""
 
-    __slots__ = ("buffer", "index", "where", "words")
+    __slots__ = ("buffer", "copying", "index", "where", "words")
     STATE = ("where",)
     KIND = "page"
 
@@ -40,7 +79,8 @@ class Page(Thing):
         self.buffer = buffer
         self.index = index
         self.where: Place | None = None
-        self.words = tuple(Word(f"{self.name}.{number}") for number in range(words))
+        self.copying = Copying(self.name, words)
+        self.words = tuple(Word(self.name, number, buffer.machine.events) for number in range(words))
 
     def look(self) -> Where:
         """Read where it is: a place, or None."""
@@ -61,6 +101,20 @@ class Page(Thing):
         for word in self.words:
             word.newest = frozenset((place,))
 
+    def loses(self, actor: Actor, words: list[Word], how: str, by: Thing | None = None) -> None:
+        """Writes to some of its words were destroyed, ``by`` a line maybe, and nothing later survives.
+
+        Of a released buffer nobody will miss them. Where nothing at all survives, as the page has no storage, the
+        contents were given up, and who reads them once more is told then.
+        """
+        if not self.buffer.references:
+            return
+        for word in words:
+            if self.where is not None or any(word.held.surviving()):
+                detail = f"{how}: a write to word {word.index} of {self.name} is lost"
+                self.buffer.machine.marks.add("lost-write", actor, by or word, detail)
+                return
+
 
 class Buffer(Thing):
     """One dma_buf: its pages, its exporter, and a reference count (V15).
@@ -68,7 +122,7 @@ class Buffer(Thing):
     ``lock`` is what rfc-2012 calls the buffer's lock; an exporter that needs none has none.
     """
 
-    __slots__ = ("exporter", "lock", "machine", "pages", "pins", "references")
+    __slots__ = ("attached", "exporter", "lock", "machine", "pages", "pins", "references")
     STATE = ("references",)
     KIND = "dma_buf"
 
@@ -77,6 +131,7 @@ class Buffer(Thing):
         self.machine = machine
         self.pages = tuple(Page(self, index, words) for index in range(pages))
         self.pins = PinTable(f"{name}.pins")
+        self.attached = Attached(self)
         self.references = 1  # the fd that the exporting process holds
         self.lock: Mutex | None = None
         self.exporter: Any = None  # drivers lie above the machine
@@ -121,17 +176,35 @@ class Switch(Op):
         self.left: Place | None = None  # where it was, for checkers
 
     def apply(self, actor: Actor, outcome: int) -> None:
-        self.left = old = self.thing.where
-        self.thing.where = self.place
+        page, old, new = self.thing, self.thing.where, self.place
+        self.left = old
+        page.where = new
         if old is not None:
             old.rmap.moving = None
+        if old is new:
+            return
+        torn = [word for word in page.words if new in word.held.torn]
+        if torn:
+            detail = f"word {torn[0].index} of {page.name} was written after it had been copied to"
+            page.buffer.machine.marks.add("torn-copy", actor, torn[0], f"{detail} {_place(new)}, and before the last")
+        left = None if old is None or old.owner is not page else old
+        lost = [word for word in page.words if word.switch(_locations(left, word), _locations(new, word))]
+        if lost:
+            how = f"{actor.name} switches {page.name} to {_place(new)}, which has an older version"
+            page.loses(actor, lost, how)
+        if new is not None:
+            page.copying.end(new)
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        page = self.thing
+        return (page.buffer, *page.buffer.attached.judging(), *(() if page.where is None else (page.where,)))
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        old = self.thing.where
-        return (self.thing, self.thing.buffer.pins, *(() if old is None else (old.rmap,)))
+        page, old = self.thing, self.thing.where
+        return (page, page.buffer.pins, page.copying, *page.words, *(() if old is None else (old.rmap,)))
 
     def describe(self) -> str:
-        return f"switch {self.thing.name} to {'nothing' if self.place is None else self.place.name}"
+        return f"switch {self.thing.name} to {_place(self.place)}"
 
 
 class CopyWord(Op):
@@ -159,18 +232,35 @@ class CopyWord(Op):
                 state = "free" if place.owner is None else f"{place.owner.name}'s by now"
                 detail = f"copies a word through {place.name}, which is {state}"
                 page.buffer.machine.marks.add("use-after-free", actor, place, detail)
-        word = page.words[self.index]
-        if source in word.newest:
-            word.newest |= {target}
-        else:
-            word.newest -= {target}
+        if source.owner is page:
+            load(actor, source, self.index)
+        if target.owner is page:
+            word = page.words[self.index]
+            if copy(word, source, target):
+                page.loses(actor, [word], f"{actor.name} copies an older version to {target.name}")
+            if source.owner is page:
+                word.tear(target, torn=False)
+                page.copying.copied(self.index, source, target)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.source, self.target, self.thing, self.source.rmap)
+        return (self.source, self.target, self.thing, self.thing.buffer, self.source.rmap)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        word = self.thing.words[self.index]
-        return (word, self.source.rmap) if self._begins() else (word,)
+        page, index = self.thing, self.index
+        lines = (line_at(self.source, index), line_at(self.target, index))
+        begun = (self.source.rmap,) if self._begins() else ()
+        if lines == (None, None):
+            return (page.words[index], page.copying, *begun)
+        touched = [thing for line in lines if line is not None for thing in (line, *line.covered())]
+        return (*dict.fromkeys((page.words[index], page.copying, *begun, *touched)),)
 
     def describe(self) -> str:
         return f"copy word {self.index} of {self.thing.name}: {self.source.name} to {self.target.name}"
+
+
+def _place(place: Place | None) -> str:
+    return "nothing" if place is None else place.name
+
+
+def _locations(place: Place | None, word: Word) -> tuple[Location, ...]:
+    return () if place is None else locations(place, word.index)

@@ -58,7 +58,7 @@ def entry_of(pte: Pte, cpu: Cpu) -> TlbEntry:
 
 
 class UserAccess(Op):
-    """A user-mode access to one word: by the TLB entry if it permits it, else a walk of the page table.
+    """A user-mode access to one word, past the cache: by the TLB entry if it permits it, else a walk of the page table.
 
     A hit accesses the word; its result is what the access says. A walk fills the TLB entry, and a store sets
     the dirty bit in the PTE in the same op; the result is then :data:`WALKED`, or :data:`FAULT`. A store that finds
@@ -87,9 +87,9 @@ class UserAccess(Op):
         place = entry.place
         if place is not None and self.hits(entry):
             if self.stores:
-                access.store(actor, place, self.word)
+                access.store(actor, place, self.word, cached=False)
                 return None
-            return access.load(actor, place, self.word)
+            return access.load(actor, place, self.word, cached=False)
         if pte.place is None or (self.stores and not pte.writable):
             return FAULT
         if self.stores and not pte.dirty:
@@ -105,10 +105,11 @@ class UserAccess(Op):
         if place is None or not self.hits(entry):
             return (actor, pte, entry)
         page = () if entry.page is None else (entry.page,)
-        words = () if self.stores else access.touched(place, self.word)
+        touches = access.store_touches if self.stores else access.load_touches
+        reads = touches(place, self.word, cached=False).reads
         if entry.stale():  # is judged: by which translation it got there
-            return (actor, entry, place, *page, pte, *words)
-        return (actor, entry, place, *page, *words)
+            return (actor, entry, *page, pte, *reads)
+        return (actor, entry, *page, *reads)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         pte = self.thing
@@ -116,7 +117,7 @@ class UserAccess(Op):
         entry = entry_of(pte, actor.cpu)
         place = entry.place
         if place is not None and self.hits(entry):
-            return access.touched(place, self.word) if self.stores else ()
+            return access.store_touches(place, self.word, cached=False).writes if self.stores else ()
         if pte.place is None or (self.stores and not pte.writable):
             return ()
         filled = entry.filled()

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from dmabuf_async.scenario import fields, schema
+from dmabuf_async.scenario.attachments import attachments
 from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
 from dmabuf_async.scenario.positions import KeyPath
 from dmabuf_async.scenario.processes import users
 from dmabuf_async.scenario.regions import regions, wrong_processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
-from dmabuf_async.scenario.verbs import exporter, kernel
+from dmabuf_async.scenario.verbs import device, exporter, kernel
 from dmabuf_async.scenario.verbs.base import Verb
 
 
@@ -25,6 +26,8 @@ def contradictions(
     yield from _defects(("machine",), scenario.machine.defects, defects["core"], "the kernel's core")
     yield from _buffers(scenario, defects)
     yield from _room(scenario)
+    for name, spec in scenario.devices.items():
+        yield from _defects(("devices", name), spec.defects, defects["device"], "a device")
     yield from _twice((("mutexes",), index, name) for index, name in enumerate(scenario.mutexes))
     yield from _twice((("tasks", index), "name", task.name) for index, task in enumerate(scenario.tasks))
     for index, task in enumerate(scenario.tasks):
@@ -53,12 +56,39 @@ def _buffers(scenario: Scenario, defects: Mapping[str, Collection[str]]) -> Iter
     for name, spec in scenario.buffers.items():
         path: KeyPath = ("buffers", name)
         yield from _defects(path, spec.defects, defects[spec.exporter], f"the {spec.exporter} exporter")
-        if spec.exporter == "static" and not spec.resident:
+        yield from _options(path, spec)
+
+
+def _options(path: KeyPath, spec: schema.BufferSpec) -> Iterator[Mistake]:
+    """Keys of a buffer that its exporter has no use for."""
+    if spec.exporter != "swapping":
+        for key, must in (("resident", "be resident"), ("populated", "be populated")):
+            if not getattr(spec, key):
+                yield Mistake(
+                    (*path, key),
+                    f"the {spec.exporter} exporter never swaps, so its buffer must {must}; make it exporter = "
+                    '"swapping", or drop this key',
+                )
+    else:
+        if not spec.resident and not spec.populated:
             yield Mistake(
-                (*path, "resident"),
-                'the static exporter never swaps, so its buffer must be resident; make it exporter = "swapping", or '
-                "drop this key",
+                (*path, "populated"),
+                "the buffer starts swapped out, and what is nowhere is not in swap; drop this key, or resident",
             )
+        if spec.zone == "vram":
+            yield Mistake(
+                (*path, "zone"),
+                'the swapping exporter takes its frames from "lowmem" or "highmem"; take one of these, or make it '
+                'exporter = "migrating"',
+            )
+    if spec.exporter == "static":
+        for key, usual in (("fault", "wait"), ("guard", "lock"), ("parallel_copy", False)):
+            if getattr(spec, key) != usual:
+                yield Mistake(
+                    (*path, key),
+                    'the static exporter never moves its storage; make it exporter = "swapping" or "migrating", or '
+                    "drop this key",
+                )
 
 
 def _defects(path: KeyPath, named: list[str], known: Collection[str], whose: str) -> Iterator[Mistake]:
@@ -71,10 +101,12 @@ def _defects(path: KeyPath, named: list[str], known: Collection[str], whose: str
 def _room(scenario: Scenario) -> Iterator[Mistake]:
     """Storage that the buffers need before anything runs, and that the machine doesn't have."""
     machine = scenario.machine
-    sizes = {"ram": machine.ram, "highmem": machine.highmem, "swap": machine.swap}
+    sizes = {"ram": machine.ram, "highmem": machine.highmem, "vram": machine.vram, "swap": machine.swap}
     left = dict(sizes)
     for name, spec in scenario.buffers.items():
-        key = "swap" if not spec.resident else "ram" if spec.zone_on(machine) == "lowmem" else "highmem"
+        if not spec.populated:
+            continue
+        key = "swap" if not spec.resident else "ram" if spec.zone_on(machine) == "lowmem" else spec.zone_on(machine)
         if spec.pages > left[key]:
             unit, of = ("slot", "swap") if key == "swap" else ("frame", "lowmem" if key == "ram" else key)
             others = f", of which other buffers have {sizes[key] - left[key]}" if left[key] < sizes[key] else ""
@@ -111,34 +143,48 @@ def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[s
             "under [machine]",
         )
     yield from _defects(path, task.defects, known, "a task, which is the CPU importer,")
-    daemons = {
-        f"reclaim-{step.buffer}" for one in scenario.tasks for step in one.steps if isinstance(step, exporter.Reclaim)
-    }
-    if task.name in daemons:
-        yield Mistake((*path, "name"), f"{shown(task.name)} is the reclaim task of a buffer; call this task otherwise")
+    services = {_service(step) for one in scenario.tasks for step in one.steps if exporter.asks_service(step)}
+    if task.name in services:
+        verb = task.name.partition("-")[0]
+        yield Mistake((*path, "name"), f"{shown(task.name)} is the {verb} task of a buffer; call this task otherwise")
+    if task.name in {f"{name}-revoke" for name in scenario.devices}:
+        yield Mistake((*path, "name"), f"{shown(task.name)} is the task of a device's driver; call this task otherwise")
     for index, step in enumerate(task.steps):
         yield from _step(scenario, (*path, "steps", index), step)
     yield from _mappings(path, task, regions(scenario).get(task.name, {}))
+    yield from attachments(scenario, path, task)
+
+
+_NEVER = {"migrating": "has nothing to do with VRAM", "swapping": "has nothing to do with swap"}
+
+
+def _service(step: exporter.Reclaim | exporter.Migrate) -> str:
+    """The name of the service task that a step asks."""
+    return f"{'reclaim' if isinstance(step, exporter.Reclaim) else 'migrate'}-{step.buffer}"
 
 
 def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
     for key, kind, names in (
         ("buffer", "buffer", scenario.buffers),
+        ("device", "device", scenario.devices),
         ("mutex", "mutex", scenario.mutexes),
         ("cell", "cell", scenario.cells),
     ):
         name = getattr(step, key, None)
         if name is not None and name not in names:
             yield Mistake((*path, key), f"there is no {kind} {shown(name)}; {_declare(key, name, names)}")
-    if isinstance(step, exporter.SwapOut | exporter.Reclaim):
+    if isinstance(step, exporter.SwapOut | exporter.Reclaim | exporter.Migrate):
         spec = scenario.buffers.get(step.buffer)
-        if spec is not None and spec.exporter == "static":
+        wanted = "migrating" if isinstance(step, exporter.Migrate) else "swapping"
+        if spec is not None and spec.exporter != wanted:
+            never = "never moves its storage" if spec.exporter == "static" else _NEVER[wanted]
             yield Mistake(
                 (*path, "buffer"),
-                f"the exporter of buffer {shown(step.buffer)} is static and never moves its storage; "
-                'make it exporter = "swapping", or drop the step',
+                f"the exporter of buffer {shown(step.buffer)} is {spec.exporter} and {never}; "
+                f'make it exporter = "{wanted}", or drop the step',
             )
-    if isinstance(step, kernel.Load | kernel.Store) and step.word >= scenario.machine.words:
+    accesses = kernel.Load | kernel.Store | device.DmaRead | device.DmaWrite
+    if isinstance(step, accesses) and step.word is not None and step.word >= scenario.machine.words:
         words = scenario.machine.words
         has = "only word 0" if words == 1 else f"words 0 to {words - 1}"
         yield Mistake(
@@ -153,7 +199,12 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
 
 
 def _declare(key: str, name: str, names: Collection[str]) -> str:
-    declaration = {"buffer": f"[buffers.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
+    declaration = {
+        "buffer": f"[buffers.{name}]",
+        "device": f"[devices.{name}]",
+        "mutex": f'mutexes = ["{name}"]',
+        "cell": f"{name} = 0 under [cells]",
+    }
     otherwise = f"declare it with {declaration[key]}" + (f", or take {listed(names)}" if names else "")
     return did_you_mean(name, names, otherwise)
 
@@ -172,6 +223,10 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
                     "one another name",
                 )
             mapped[step.as_] = _Mapped(index, isinstance(step, kernel.KmapAtomic))
+            if step.as_ in mmapped:
+                yield Mistake(
+                    (*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name"
+                )
         for key, name in _uses(step, mmapped):
             found = mapped.get(name)
             if found is None or found.ended is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from dmabuf_async.checkers.catalogue import CODES
-from dmabuf_async.drivers.catalogue import DEFECTS
+from dmabuf_async.drivers.catalogue import DEFECTS, IMPORTERS
 from dmabuf_async.scenario.schema import Scenario
 
 
@@ -23,10 +23,11 @@ def json_schema() -> dict[str, Any]:
     for table in tables.values():
         _tidy(table)
         _describe(table)
-    exporters = {defect for driver, known in DEFECTS.items() if driver not in {"cpu", "core"} for defect in known}
+    exporters = {defect for driver, known in DEFECTS.items() if driver not in IMPORTERS for defect in known}
     for table, key, words in (
         ("BufferSpec", "defects", exporters),
         ("TaskSpec", "defects", DEFECTS["cpu"]),
+        ("DeviceSpec", "defects", DEFECTS["device"]),
         ("MachineSizes", "defects", DEFECTS["core"]),
         ("Expect", "findings", CODES),
     ):

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, field
 
 from dmabuf_async.scenario.fields import CellValue, FaultBudget, Name, Table, Title, Witness, Zone
-from dmabuf_async.scenario.verbs import exporter, kernel, locks, process
+from dmabuf_async.scenario.verbs import device, exporter, kernel, locks, process
 
 Step: TypeAlias = (
     kernel.GetBackingStorage
@@ -27,12 +27,20 @@ Step: TypeAlias = (
     | kernel.Memcpy
     | kernel.DmaBufGet
     | kernel.DmaBufPut
+    | device.Attach
+    | device.Detach
+    | device.MapDmaBuf
+    | device.UnmapDmaBuf
+    | device.DmaRead
+    | device.DmaWrite
+    | device.DmaWait
     | locks.Lock
     | locks.Unlock
     | locks.Set
     | locks.Wait
     | locks.Sleep
     | exporter.SwapOut
+    | exporter.Migrate
     | exporter.Reclaim
     | process.Mmap
     | process.Munmap
@@ -65,20 +73,42 @@ class MachineSizes(Table, frozen=True, kw_only=True):
 class BufferSpec(Table, frozen=True, kw_only=True):
     """[buffers.NAME]: a dma_buf and the driver that exports it.
 
-    pages: 1 to 1024. exporter: "static" never moves its storage, "swapping" swaps the whole buffer out and in. zone:
-    where its frames are; left out, highmem if the machine has any, else lowmem. resident: false starts the buffer
-    swapped out, which only the swapping exporter can. defects: deliberate mistakes of the exporter, by name.
+    pages: 1 to 1024. exporter: "static" never moves its storage, "swapping" swaps the whole buffer out and in,
+    "migrating" moves it between RAM and VRAM. zone: where its frames are, or are at first; left out, highmem if the
+    machine has any, else lowmem. resident: false starts the buffer swapped out, which only the swapping exporter can.
+    populated: false starts it nowhere, each page to be filled with zeros when it is first needed, and as long as it is
+    clean not worth a slot of swap; likewise. fault: what the fault handler of one that moves does while it is on its
+    way, "wait", or "retry", which gives mmap_lock back first (rule P8). guard: what keeps faults and gets off:
+    the buffer's "lock" or a "flag" (rule P2). parallel_copy: true copies each page in a child of its own. defects:
+    deliberate mistakes of the exporter, by name.
     """
 
     pages: Annotated[int, Meta(ge=1, le=1024)] = 1
-    exporter: Literal["static", "swapping"] = "static"
+    exporter: Literal["static", "swapping", "migrating"] = "static"
     zone: Zone | None = None
     resident: bool = True
+    populated: bool = True
+    fault: Literal["wait", "retry"] = "wait"
+    guard: Literal["lock", "flag"] = "lock"
+    parallel_copy: bool = False
     defects: list[str] = field(default_factory=list)
 
     def zone_on(self, machine: MachineSizes) -> Zone:
         """The zone of the frames of this buffer on `machine`: the one it names, or the default."""
         return self.zone or ("highmem" if machine.highmem else "lowmem")
+
+
+class DeviceSpec(Table, frozen=True, kw_only=True):
+    """[devices.NAME]: a device that tasks attach to buffers, with its driver.
+
+    engines: DMA engines, 1 to 8, each with an IOTLB of its own. revoke: what its driver does when a buffer is to move:
+    "at once" stops the engines and unmaps, "later" finishes the transfers in flight first, and "cannot" has its
+    mappings pin the buffer. defects: deliberate mistakes of the driver and of the tasks that use it, by name.
+    """
+
+    engines: Annotated[int, Meta(ge=1, le=8)] = 1
+    revoke: Literal["at once", "later", "cannot"] = "at once"
+    defects: list[str] = field(default_factory=list)
 
 
 class TaskSpec(Table, frozen=True, kw_only=True):
@@ -138,7 +168,8 @@ def split_witness(witness: str) -> tuple[str, str]:
 class Scenario(Table, frozen=True, kw_only=True):
     """A scenario file: a machine, buffers, and tasks that share them.
 
-    story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. cells: shared
+    story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. devices: tables
+    [devices.NAME]. cells: shared
     integers of 64 bits and their first values, for set and wait. mutexes: names of locks.
     """
 
@@ -147,6 +178,7 @@ class Scenario(Table, frozen=True, kw_only=True):
     rules: Literal["rfc-2012"] = "rfc-2012"
     machine: MachineSizes = MachineSizes()
     buffers: dict[Name, BufferSpec] = field(default_factory=dict)
+    devices: dict[Name, DeviceSpec] = field(default_factory=dict)
     cells: dict[Name, CellValue] = field(default_factory=dict)
     mutexes: list[Name] = field(default_factory=list)
     tasks: Annotated[

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.cells import Cell
+from dmabuf_async.machine.device import Device
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.storage import Buffer
@@ -27,6 +28,7 @@ class Objects(NamedTuple):
     buffers: Mapping[str, Buffer]
     cells: Mapping[str, Cell]
     mutexes: Mapping[str, Mutex]
+    devices: Mapping[str, Device]
 
 
 def verb_of(step: Verb) -> str:
