@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dmabuf_async.machine.attachment import Attached
 from dmabuf_async.machine.access import copy, line_at, load, locations
+from dmabuf_async.machine.attachment import Attached
 from dmabuf_async.machine.ledger import PinTable
 from dmabuf_async.machine.sizes import PAGE_SIZE
 from dmabuf_async.machine.word import Word
