@@ -66,7 +66,7 @@ def _options(path: KeyPath, spec: schema.BufferSpec) -> Iterator[Mistake]:
             if not getattr(spec, key):
                 yield Mistake(
                     (*path, key),
-                    f'the {spec.exporter} exporter never swaps, so its buffer must {must}; make it exporter = '
+                    f"the {spec.exporter} exporter never swaps, so its buffer must {must}; make it exporter = "
                     '"swapping", or drop this key',
                 )
     else:
@@ -158,9 +158,8 @@ def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[s
 _NEVER = {"migrating": "has nothing to do with VRAM", "swapping": "has nothing to do with swap"}
 
 
-def _service(step: Verb) -> str:
+def _service(step: exporter.Reclaim | exporter.Migrate) -> str:
     """The name of the service task that a step asks."""
-    assert isinstance(step, exporter.Reclaim | exporter.Migrate)
     return f"{'reclaim' if isinstance(step, exporter.Reclaim) else 'migrate'}-{step.buffer}"
 
 
@@ -220,7 +219,9 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
                 )
             mapped[step.as_] = _Mapped(index, isinstance(step, kernel.KmapAtomic))
             if step.as_ in mmapped:
-                yield Mistake((*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name")
+                yield Mistake(
+                    (*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name"
+                )
         for key, name in _uses(step):
             if name in mmapped and isinstance(step, kernel.Load | kernel.Store):
                 continue
@@ -267,7 +268,9 @@ def _missing(task: TaskSpec, index: int, name: str, mapped: Mapping[str, _Mapped
             return f"the mapping {shown(name)} is made only later, in steps[{later}]; map the page first"
     live = [other for other, one in mapped.items() if one.ended is None]
     hint = did_you_mean(
-        name, live, f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}, or the buffer with "mmap"'
+        name,
+        live,
+        f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}, or the buffer with "mmap"',
     )
     return f"the task {shown(task.name)} has no mapping {shown(name)}; {hint}"
 

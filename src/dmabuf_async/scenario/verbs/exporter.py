@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from dmabuf_async.scenario.fields import Name, OnError
 from dmabuf_async.scenario.verbs.base import Verb
@@ -37,6 +37,6 @@ class Reclaim(Verb, frozen=True, kw_only=True, tag="reclaim"):
     buffer: Name
 
 
-def asks_service(step: Verb) -> bool:
+def asks_service(step: Verb) -> TypeGuard[Reclaim | Migrate]:
     """Whether a step asks the service task of an exporter for something."""
     return isinstance(step, Reclaim) or (isinstance(step, Migrate) and step.by == "daemon")
