@@ -44,7 +44,6 @@ class Sizes:
     kills: int = 0
     """At most so many user processes are killed in one execution."""
 
-
     @property
     def lines(self) -> int:
         """Cache lines over a frame; 0 on a coherent machine, where nobody can tell that there are any."""
