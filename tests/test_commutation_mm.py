@@ -61,7 +61,7 @@ class Spec:
                             await own.mmap("m", buffer, 0, self.pages * PAGE_SIZE, write=bool(rest[0]))
                         elif verb == "fork":
                             await own.fork(child)
-                        elif "m" in display.regions and own.mm is not other or "m" in other.regions:
+                        elif ("m" in display.regions and own.mm is not other) or "m" in other.regions:
                             await getattr(own, str(verb))("m", *rest)
                     except KernelError:
                         pass

@@ -61,7 +61,7 @@ class Spec:
                             await own.mmap("m", buffer, 0, self.pages * PAGE_SIZE, write=bool(rest[0]))
                         elif verb == "fork":
                             await own.fork(child)
-                        elif "m" in display.regions and own.mm is not other or "m" in other.regions:
+                        elif ("m" in display.regions and own.mm is not other) or "m" in other.regions:
                             await getattr(own, str(verb))("m", *rest)
                     except KernelError:
                         pass
@@ -152,6 +152,6 @@ specs = st.builds(
 
 
 @given(specs, answers)
-@settings(max_examples=4000, deadline=None, derandomize=False, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3000, deadline=None, derandomize=False, database=None, suppress_health_check=list(HealthCheck))
 def test_steps_of_processes_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
     check_commutation(spec, answers)  # type: ignore[arg-type]

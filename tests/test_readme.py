@@ -99,13 +99,21 @@ def test_the_page_on_scenario_files_names_every_verb_key_and_defect() -> None:
     text = (ROOT / "docs" / "scenario-files.md").read_text(encoding="utf-8")
     told = set(re.findall(r"`\"?([\w-]+)\"?`", text))
     verbs = {step.__struct_config__.tag for step in get_args(schema.Step)}
-    tables = (schema.MachineSizes, schema.BufferSpec, schema.TaskSpec, schema.Environment, schema.Expect)
+    tables = (
+        schema.MachineSizes,
+        schema.BufferSpec,
+        schema.DeviceSpec,
+        schema.TaskSpec,
+        schema.Environment,
+        schema.Expect,
+    )
     keys = {key for table in tables for key in table.__struct_encode_fields__}
     keys |= {key for step in get_args(schema.Step) for key in step.__struct_encode_fields__}
     assert (
         verbs
         | keys
-        | set(schema.Scenario.__struct_encode_fields__) - {"machine", "buffers", "environment", "tasks", "expect"}
+        | set(schema.Scenario.__struct_encode_fields__)
+        - {"machine", "buffers", "devices", "environment", "tasks", "expect"}
         <= told
     )
     for driver, defects in DEFECTS.items():

@@ -188,6 +188,7 @@ def test_whoever_is_not_ready_waits_for_something_and_somebody() -> None:
     assert seen.last.zones == (
         ZoneView("ram", 0, 0),
         ZoneView("high", 2, 2, ("fb[0]", "fb[1]")),
+        ZoneView("vram", 0, 0),
         ZoneView("swap", 0, 1, ("",)),
         ZoneView("kmap slots", 1, 1, ("high#0",)),
     )

@@ -268,9 +268,11 @@ def test_a_task_stands_on_a_cpu_that_exists() -> None:
 
 
 def test_a_machine_is_as_large_as_its_sizes_say() -> None:
-    machine = Machine(Sizes(cpus=3, ram=5, highmem=2, swap=1, kmap_slots=6, words=3))
+    machine = Machine(Sizes(cpus=3, ram=5, highmem=2, vram=4, swap=1, kmap_slots=6, words=3))
     assert len(machine.cpus) == 3
-    assert {name: len(zone.places) for name, zone in machine.zones.items()} == {"ram": 5, "high": 2, "swap": 1}
+    assert {name: len(zone.places) for name, zone in machine.zones.items()} == {
+        "ram": 5, "high": 2, "vram": 4, "swap": 1,
+    }  # fmt: skip
     assert machine.kmaps.limit == 6
     assert len(machine.buffer("b", 2).pages[1].words) == 3
     names = {thing.name for thing in machine.everything()}

@@ -134,9 +134,32 @@ def test_a_list_of_free_places_equals_one_of_the_same_places_in_the_same_order()
 
 def test_a_zone_knows_what_a_cpu_can_reach_and_what_needs_a_slot() -> None:
     zones = Machine(Sizes(highmem=1)).zones
-    assert {name: (zone.resident, zone.highmem) for name, zone in zones.items()} == {
-        "ram": (True, False), "high": (True, True), "swap": (False, False),
+    assert {name: (zone.resident, zone.visible, zone.highmem) for name, zone in zones.items()} == {
+        "ram": (True, True, False), "high": (True, True, True), "vram": (True, True, False),
+        "swap": (False, False, False),
     }  # fmt: skip
+    hidden = Machine(Sizes(vram=1, cpu_visible=False)).zones["vram"]
+    assert (hidden.resident, hidden.visible) == (True, False)
+
+
+def test_an_allocation_that_may_reclaim_says_nothing_is_free_and_fails_only_where_reclaim_would_too() -> None:
+    def build(machine: Machine) -> Any:
+        page = machine.buffer("b").pages[0]
+        said: list[str] = []
+
+        async def take() -> None:
+            for _ in range(2):
+                try:
+                    place: Any = await machine.zones["ram"].try_alloc(page)
+                    said.append("none" if place is None else place.name)
+                except KernelError as error:
+                    said.append(error.errno)
+
+        machine.task("a", take)
+        return lambda: tuple(said)
+
+    assert set(outcomes(build, sizes=Sizes(ram=1))) == {("ram#0", "none")}
+    assert set(outcomes(build, sizes=Sizes(ram=1, enomem=1))) == {("ram#0", "none"), ("ENOMEM", "ram#0")}
 
 
 @pytest.mark.parametrize(("zone", "said"), [("ram", "alloc frame for b[0]"), ("swap", "alloc slot for b[0]")])

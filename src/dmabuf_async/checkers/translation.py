@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.checkers.base import Checker, Found
-from dmabuf_async.machine.memory import Alloc, Place, Release
+from dmabuf_async.machine.iommu import SetIopte
+from dmabuf_async.machine.memory import Alloc, Place, Release, TryAlloc
 from dmabuf_async.machine.paging import CopyPte, InsertPte
 from dmabuf_async.machine.storage import CopyWord, Switch
 from dmabuf_async.machine.tlb import UserLoad, UserStore, entry_of
@@ -29,7 +30,7 @@ class Translations(Checker):
 
     __slots__ = ()
     codes = ("mapped-while-moving", "stale-pte", "stale-tlb")
-    ops = (CopyWord, InsertPte, CopyPte, Switch, Release, Alloc, UserLoad, UserStore)
+    ops = (CopyWord, InsertPte, CopyPte, SetIopte, Switch, Release, Alloc, TryAlloc, UserLoad, UserStore)
 
     def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
         cls = op.__class__
@@ -39,6 +40,8 @@ class Translations(Checker):
             return _copied(actor, op) if op.begins else None
         if cls is InsertPte or cls is CopyPte:
             return _installed(actor, op.thing) if op.installs else None
+        if cls is SetIopte:
+            return _led(actor, op)
         if cls is Switch:
             left = op.left
             if left is None or left is op.place:
@@ -78,10 +81,19 @@ def _installed(actor: Actor, pte: Pte) -> Found | None:
     return None
 
 
+def _led(actor: Actor, op: SetIopte) -> Found | None:
+    """A device's page table was made to lead somewhere. Where its page no longer is, that is stale-iotlb."""
+    pte, place = op.thing, op.place
+    if place is None or pte.page.where is not place or place.rmap.moving is None:
+        return None
+    message = f"{actor.name} makes {_said(pte)} lead to {place.name}, from which {pte.page.name} is being moved"
+    return Found("mapped-while-moving", "V14", message, actor, (place, pte))
+
+
 def _stale(actor: Actor, place: Place, does: str, *codes: str) -> Found | None:
     """The frame is taken from what leads to it: PTEs first, else TLB entries whose PTE is gone already."""
     for code in codes or ("stale-pte", "stale-tlb"):
-        entries = _named(entry for entry, _ in place.rmap.entries if entry.CODE == code)
+        entries = _named(entry for entry, _ in place.rmap.entries if code == entry.CODE)
         if entries:
             message = f"{actor.name} {does}, to which {_listed(entries)} still lead{'s' * (len(entries) == 1)}"
             return Found(code, "P1", message, actor, (place, *entries))

@@ -59,10 +59,11 @@ def of_python(program: Program, width: int) -> list[Line]:
     shared = machine.things.values()
     page.add("cells", *(f"{cell.name} = {cell.value!r}" for cell in shared if isinstance(cell, Cell)))
     page.add("mutexes", *(mutex.name for mutex in shared if isinstance(mutex, Mutex)))
-    page.add("devices", *(f"{device.name}: {_many(len(device.engines), 'engine')}" for device in machine.devices.values()))
+    page.add("devices", *(f"{one.name}: {_many(len(one.engines), 'engine')}" for one in machine.devices.values()))
     for key, actor in zip(_keys("tasks"), machine.actors, strict=False):
         kind = "a daemon" if actor.daemon else "a user process" if actor.user else "a kernel task"
-        page.add(key, f"{actor.name}: {kind} on cpu {actor.cpu.number if actor.cpu else '?'}")
+        where = actor.cpu.name.replace("cpu", "cpu ") if actor.cpu else "cpu ?"
+        page.add(key, f"{actor.name}: {kind} on {where}")
     page.foot(program)
     return page.lines
 

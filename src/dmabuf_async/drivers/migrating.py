@@ -45,7 +45,11 @@ class MigratingExporter(MovableExporter):
 
     async def migrate(self, to: str) -> None:
         """Move the buffer to ``ram`` or ``vram``; EBUSY if it is pinned, ENOMEM if there is no room."""
-        await self.move(self.vram if to == "vram" else self.ram)
+        await self.move(self.destinations()[self.wish(to) - 1])
+
+    def wish(self, to: str) -> int:
+        """What ``wanted`` holds when the service task is to move the buffer to ``ram`` or ``vram``."""
+        return 2 if to == "vram" else 1
 
     def destinations(self) -> tuple[Zone, ...]:
         """RAM, VRAM."""

@@ -28,27 +28,27 @@ if TYPE_CHECKING:
 # A line is a whole move, and a word a stage of it: a method of Move. The first of each paragraph is right; those below
 # it are defects, by name.
 ORDERS: Final = {
-    "move":                    "lock look test zap allocate wait copy switch free unlock",
-    "ignore-pins":             "lock look      zap allocate wait copy switch free unlock",
+    "move":                    "lock test look zap allocate wait copy switch free unlock",
+    "ignore-pins":             "lock      look zap allocate wait copy switch free unlock",
     "evict-test-outside-lock": "test lock look zap allocate wait copy switch free unlock",
-    "switch-after-unlock":     "lock look test zap allocate wait copy unlock switch free",
-    "zap-before-lock":         "look zap lock look test allocate wait copy switch free unlock",
-    "no-shootdown":            "lock look test allocate wait copy switch free unlock",
-    "zap-after-copy":          "lock look test allocate wait copy zap switch free unlock",
-    "zap-after-move":          "lock look test allocate wait copy switch zap free unlock",
-    "copy-before-flush":       "lock look test clear allocate wait copy flush switch free unlock",
-    "free-before-flush":       "lock look test clear allocate wait copy switch free flush unlock",
-    "free-before-copy":        "lock look test zap allocate wait switch free copy unlock",
-    "leak-source":             "lock look test zap allocate wait copy switch      unlock",
+    "switch-after-unlock":     "lock test look zap allocate wait copy unlock switch free",
+    "zap-before-lock":         "look zap lock test look allocate wait copy switch free unlock",
+    "no-shootdown":            "lock test look allocate wait copy switch free unlock",
+    "zap-after-copy":          "lock test look allocate wait copy zap switch free unlock",
+    "zap-after-move":          "lock test look allocate wait copy switch zap free unlock",
+    "copy-before-flush":       "lock test look clear allocate wait copy flush switch free unlock",
+    "free-before-flush":       "lock test look clear allocate wait copy switch free flush unlock",
+    "free-before-copy":        "lock test look zap allocate wait switch free copy unlock",
+    "leak-source":             "lock test look zap allocate wait copy switch      unlock",
 
     # With a flag that gets, faults and other moves wait for, in the place of the lock: the second form of P2.
-    "flag":                    "lock look test hoist unlock zap allocate wait copy switch lock drop unlock free",
-    "flag-dropped-early":      "lock look test hoist unlock zap allocate wait copy lock drop unlock switch free",
+    "flag":                    "lock test look hoist unlock zap allocate wait copy switch lock drop unlock free",
+    "flag-dropped-early":      "lock test look hoist unlock zap allocate wait copy lock drop unlock switch free",
 
     # On behalf of an allocation that finds no memory, whose caller holds the lock of another buffer (P12).
-    "reclaim":                 "try_lock look test zap allocate wait copy switch free unlock",
-    "reclaim-takes-lock":      "lock     look test zap allocate wait copy switch free unlock",
-    "reclaim-ignores-pins":    "try_lock look      zap allocate wait copy switch free unlock",
+    "reclaim":                 "try_lock test look zap allocate wait copy switch free unlock",
+    "reclaim-takes-lock":      "lock     test look zap allocate wait copy switch free unlock",
+    "reclaim-ignores-pins":    "try_lock      look zap allocate wait copy switch free unlock",
 
     # To where CPUs reach it, as a part of get or a fault, which hold the lock; nobody can have mapped what is in swap.
     "pull-in":                 "look test zap allocate wait copy switch free",
@@ -71,8 +71,8 @@ DEFECTS: Final = {
     "flag-dropped-early": "drops the flag that keeps faults out before it switches (P2)",
     "partial-zap": "zaps the first page only (V13)",
     "zap-takes-mmap-lock": "takes the mmap_lock of processes under the buffer's lock, to zap (P7)",
+    "short-copy": "copies all words of a page but the last (P5)",
     "dirty-line-on-free": "does not clean the frames that it copies into, and frees them like that (V8)",
-    "short-copy": "copies all words of a page but the last (V1)",
     "leak-on-enomem": "a move that fails half way keeps the places that it had allocated (V6)",
     "free-twice-on-enomem": "a move that fails half way frees the places that it had allocated twice (V6)",
     "reclaim-takes-lock": "an allocation that finds no memory waits for the lock of the buffer to swap out (P12)",

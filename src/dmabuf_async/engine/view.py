@@ -150,7 +150,7 @@ def _actor(core: Choosing, actor: Actor, held: _Held) -> ActorView:
     state = "ended" if actor.ended else "idle" if idle else "blocked" if blocked else "ready"
     return ActorView(
         name=actor.name,
-        cpu=None if cpu is None else cpu.number,
+        cpu=None if cpu is None or cpu.number < 0 else cpu.number,
         state=state,
         op="" if op is None or isinstance(op, Settle) else op.describe(),
         waits_for=_waits_for(actor) if state == "blocked" else "",

@@ -229,7 +229,7 @@ class Step(NamedTuple):
         return Event(
             step=number,
             actor=actor.name,
-            cpu=None if actor.cpu is None else actor.cpu.number,
+            cpu=None if actor.cpu is None or actor.cpu.number < 0 else actor.cpu.number,
             kind=self.op.kind,
             text=self.op.describe(),
             result=shown(result),

@@ -34,7 +34,7 @@ class Cpu(Thing):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"cpu{number}")
-        self.number: int | None = number  # None: it runs no tasks of the kernel
+        self.number = number  # negative: it is a device's, and runs no tasks of the kernel
         self.atomic: tuple[Hold, ...] = ()
         self.irqs_off = False  # implies a hold on the CPU itself
         self._disable = IrqDisable(self)

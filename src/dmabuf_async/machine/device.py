@@ -29,9 +29,8 @@ class Engine(Cpu):
     KIND = "engine"
 
     def __init__(self, device: Device, number: int) -> None:
-        super().__init__(number)
+        super().__init__(-1 - number)
         self.rename(f"{device.name}.engine{number}")
-        self.number = None
         self.device = device
         self.ring = Ring(self.name)
 
@@ -161,6 +160,9 @@ class TakeNotice(Op):
         self.thing.notices = tuple(rest)
         acquire(actor, attachment)
         return attachment
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return self.thing.notices[:1]  # whoever gave it comes before what is done about it
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)

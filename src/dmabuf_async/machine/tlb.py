@@ -92,7 +92,7 @@ class UserAccess(Op):
             return access.load(actor, place, self.word, cached=False)
         if pte.place is None or (self.stores and not pte.writable):
             return FAULT
-        if self.stores:
+        if self.stores and not pte.dirty:
             pte.dirty = True
         entry.fill()
         return WALKED

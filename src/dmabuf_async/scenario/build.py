@@ -6,9 +6,11 @@ What a step does is looked up when the machine is furnished, so that performing 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dmabuf_async.drivers.device import DeviceDriver
 from dmabuf_async.drivers.importer import Importer
+from dmabuf_async.drivers.migrating import MigratingExporter
 from dmabuf_async.drivers.process import UserProcess
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
@@ -22,11 +24,12 @@ from dmabuf_async.scenario import schema
 from dmabuf_async.scenario.processes import forks, processes, users
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.steps.base import Act, Objects, act, verb_of
-from dmabuf_async.scenario.steps.exporter import swapping
-from dmabuf_async.scenario.verbs import exporter
+from dmabuf_async.scenario.steps.process import length_of
+from dmabuf_async.scenario.verbs import process
+from dmabuf_async.scenario.verbs.exporter import asks_service
 from dmabuf_async.tasks import UserMode
 
-ZONES: Mapping[str, str] = {"lowmem": "ram", "highmem": "high"}
+ZONES: Mapping[str, str] = {"lowmem": "ram", "highmem": "high", "vram": "vram"}
 """What the machine calls the zones of a scenario."""
 
 
@@ -61,7 +64,7 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         devices={name: machine.device(name, spec.engines, spec.revoke) for name, spec in scenario.devices.items()},
     )
     machine.defects = frozenset(scenario.machine.defects)
-    spaces = _spaces(machine, scenario)
+    spaces = _spaces(machine, scenario, objects.buffers)
     user = users(scenario)
     for task in scenario.tasks:
         steps = [(f"step {number} {verb_of(step)}", act(step, objects)) for number, step in enumerate(task.steps, 1)]
@@ -70,21 +73,24 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         actor = machine.task(task.name, perform, *life, cpu=task.cpu, user=task.name in user)
         for child in children:
             child.forker = actor
-    reclaimed = {step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, exporter.Reclaim)}
-    for name in sorted(reclaimed):
-        swapping(objects.buffers[name]).serve()
+    for name in sorted({step.buffer for task in scenario.tasks for step in task.steps if asks_service(step)}):
+        objects.buffers[name].exporter.serve()
     for name, driven in scenario.devices.items():
         DeviceDriver(objects.devices[name], driven.defects).serve()
 
 
-def _spaces(machine: Machine, scenario: schema.Scenario) -> dict[str, Mm]:
-    """The address space of each task that has one."""
+def _spaces(machine: Machine, scenario: schema.Scenario, buffers: Mapping[str, Buffer]) -> dict[str, Mm]:
+    """The address space of each task that has one, with what its processes may map."""
     spaces: dict[str, Mm] = {}
     for one in processes(scenario).values():
         mm = machine.mm(one.name, parent=None if one.parent is None else machine.mms[one.parent])
         for task in one.tasks:
             mm.thread(task.cpu)
             spaces[task.name] = mm
+            for step in task.steps:
+                if isinstance(step, process.Mmap):
+                    buffer = buffers[step.buffer]
+                    mm.region(step.as_, buffer, step.offset, length_of(buffer, step), write=step.write)
     return spaces
 
 
@@ -93,8 +99,13 @@ def _buffer(machine: Machine, name: str, spec: schema.BufferSpec, scenario: sche
     zone = ZONES[spec.zone_on(scenario.machine)]
     if spec.exporter == "static":
         StaticExporter(machine, buffer, zone, spec.defects)
+        return buffer
+    options: dict[str, Any] = {"fault": spec.fault, "guard": spec.guard, "parallel_copy": spec.parallel_copy}
+    if spec.exporter == "migrating":
+        MigratingExporter(machine, buffer, zone, spec.defects, **options)
     else:
-        SwappingExporter(machine, buffer, zone, spec.defects, resident=spec.resident)
+        options |= {"resident": spec.resident, "populated": spec.populated}
+        SwappingExporter(machine, buffer, zone, spec.defects, **options)
     return buffer
 
 

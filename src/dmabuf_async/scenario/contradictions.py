@@ -63,12 +63,39 @@ def _buffers(scenario: Scenario, defects: Mapping[str, Collection[str]]) -> Iter
     for name, spec in scenario.buffers.items():
         path: KeyPath = ("buffers", name)
         yield from _defects(path, spec.defects, defects[spec.exporter], f"the {spec.exporter} exporter")
-        if spec.exporter == "static" and not spec.resident:
+        yield from _options(path, spec)
+
+
+def _options(path: KeyPath, spec: schema.BufferSpec) -> Iterator[Mistake]:
+    """Keys of a buffer that its exporter has no use for."""
+    if spec.exporter != "swapping":
+        for key, must in (("resident", "be resident"), ("populated", "be populated")):
+            if not getattr(spec, key):
+                yield Mistake(
+                    (*path, key),
+                    f"the {spec.exporter} exporter never swaps, so its buffer must {must}; make it exporter = "
+                    '"swapping", or drop this key',
+                )
+    else:
+        if not spec.resident and not spec.populated:
             yield Mistake(
-                (*path, "resident"),
-                'the static exporter never swaps, so its buffer must be resident; make it exporter = "swapping", or '
-                "drop this key",
+                (*path, "populated"),
+                "the buffer starts swapped out, and what is nowhere is not in swap; drop this key, or resident",
             )
+        if spec.zone == "vram":
+            yield Mistake(
+                (*path, "zone"),
+                'the swapping exporter takes its frames from "lowmem" or "highmem"; take one of these, or make it '
+                'exporter = "migrating"',
+            )
+    if spec.exporter == "static":
+        for key, usual in (("fault", "wait"), ("guard", "lock"), ("parallel_copy", False)):
+            if getattr(spec, key) != usual:
+                yield Mistake(
+                    (*path, key),
+                    'the static exporter never moves its storage; make it exporter = "swapping" or "migrating", or '
+                    "drop this key",
+                )
 
 
 def _defects(path: KeyPath, named: list[str], known: Collection[str], whose: str) -> Iterator[Mistake]:
@@ -81,10 +108,12 @@ def _defects(path: KeyPath, named: list[str], known: Collection[str], whose: str
 def _room(scenario: Scenario) -> Iterator[Mistake]:
     """Storage that the buffers need before anything runs, and that the machine doesn't have."""
     machine = scenario.machine
-    sizes = {"ram": machine.ram, "highmem": machine.highmem, "swap": machine.swap}
+    sizes = {"ram": machine.ram, "highmem": machine.highmem, "vram": machine.vram, "swap": machine.swap}
     left = dict(sizes)
     for name, spec in scenario.buffers.items():
-        key = "swap" if not spec.resident else "ram" if spec.zone_on(machine) == "lowmem" else "highmem"
+        if not spec.populated:
+            continue
+        key = "swap" if not spec.resident else "ram" if spec.zone_on(machine) == "lowmem" else spec.zone_on(machine)
         if spec.pages > left[key]:
             unit, of = ("slot", "swap") if key == "swap" else ("frame", "lowmem" if key == "ram" else key)
             others = f", of which other buffers have {sizes[key] - left[key]}" if left[key] < sizes[key] else ""
@@ -121,17 +150,24 @@ def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[s
             "under [machine]",
         )
     yield from _defects(path, task.defects, known, "a task, which is the CPU importer,")
-    daemons = {
-        f"reclaim-{step.buffer}" for one in scenario.tasks for step in one.steps if isinstance(step, exporter.Reclaim)
-    }
-    if task.name in daemons:
-        yield Mistake((*path, "name"), f"{shown(task.name)} is the reclaim task of a buffer; call this task otherwise")
+    services = {_service(step) for one in scenario.tasks for step in one.steps if exporter.asks_service(step)}
+    if task.name in services:
+        verb = task.name.partition("-")[0]
+        yield Mistake((*path, "name"), f"{shown(task.name)} is the {verb} task of a buffer; call this task otherwise")
     if task.name in {f"{name}-revoke" for name in scenario.devices}:
         yield Mistake((*path, "name"), f"{shown(task.name)} is the task of a device's driver; call this task otherwise")
     for index, step in enumerate(task.steps):
         yield from _step(scenario, (*path, "steps", index), step)
     yield from _mappings(path, task, regions(scenario).get(task.name, {}))
     yield from attachments(scenario, path, task)
+
+
+_NEVER = {"migrating": "has nothing to do with VRAM", "swapping": "has nothing to do with swap"}
+
+
+def _service(step: exporter.Reclaim | exporter.Migrate) -> str:
+    """The name of the service task that a step asks."""
+    return f"{'reclaim' if isinstance(step, exporter.Reclaim) else 'migrate'}-{step.buffer}"
 
 
 def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
@@ -144,13 +180,15 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
         name = getattr(step, key, None)
         if name is not None and name not in names:
             yield Mistake((*path, key), f"there is no {kind} {shown(name)}; {_declare(key, name, names)}")
-    if isinstance(step, exporter.SwapOut | exporter.Reclaim):
+    if isinstance(step, exporter.SwapOut | exporter.Reclaim | exporter.Migrate):
         spec = scenario.buffers.get(step.buffer)
-        if spec is not None and spec.exporter == "static":
+        wanted = "migrating" if isinstance(step, exporter.Migrate) else "swapping"
+        if spec is not None and spec.exporter != wanted:
+            never = "never moves its storage" if spec.exporter == "static" else _NEVER[wanted]
             yield Mistake(
                 (*path, "buffer"),
-                f"the exporter of buffer {shown(step.buffer)} is static and never moves its storage; "
-                'make it exporter = "swapping", or drop the step',
+                f"the exporter of buffer {shown(step.buffer)} is {spec.exporter} and {never}; "
+                f'make it exporter = "{wanted}", or drop the step',
             )
     accesses = kernel.Load | kernel.Store | device.DmaRead | device.DmaWrite
     if isinstance(step, accesses) and step.word is not None and step.word >= scenario.machine.words:
@@ -188,7 +226,9 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
                 )
             mapped[step.as_] = _Mapped(index, isinstance(step, kernel.KmapAtomic))
             if step.as_ in mmapped:
-                yield Mistake((*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name")
+                yield Mistake(
+                    (*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name"
+                )
         for key, name in _uses(step):
             if name in mmapped and isinstance(step, kernel.Load | kernel.Store):
                 continue
@@ -235,7 +275,9 @@ def _missing(task: TaskSpec, index: int, name: str, mapped: Mapping[str, _Mapped
             return f"the mapping {shown(name)} is made only later, in steps[{later}]; map the page first"
     live = [other for other, one in mapped.items() if one.ended is None]
     hint = did_you_mean(
-        name, live, f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}, or the buffer with "mmap"'
+        name,
+        live,
+        f'map a page first: {{ do = "kmap", buffer = "...", as = {shown(name)} }}, or the buffer with "mmap"',
     )
     return f"the task {shown(task.name)} has no mapping {shown(name)}; {hint}"
 

@@ -46,7 +46,7 @@ Bytes: TypeAlias = Annotated[
     ),
 ]
 
-Zone: TypeAlias = Literal["lowmem", "highmem"]
+Zone: TypeAlias = Literal["lowmem", "highmem", "vram"]
 Direction: TypeAlias = Literal["to_device", "from_device", "bidirectional"]
 Relation: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
 OnError: TypeAlias = Literal["unwind", "ignore"]

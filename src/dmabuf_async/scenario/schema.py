@@ -40,6 +40,7 @@ Step: TypeAlias = (
     | locks.Wait
     | locks.Sleep
     | exporter.SwapOut
+    | exporter.Migrate
     | exporter.Reclaim
     | process.Mmap
     | process.Munmap
@@ -75,15 +76,24 @@ class MachineSizes(Table, frozen=True, kw_only=True):
 class BufferSpec(Table, frozen=True, kw_only=True):
     """[buffers.NAME]: a dma_buf and the driver that exports it.
 
-    pages: 1 to 1024. exporter: "static" never moves its storage, "swapping" swaps the whole buffer out and in. zone:
-    where its frames are; left out, highmem if the machine has any, else lowmem. resident: false starts the buffer
-    swapped out, which only the swapping exporter can. defects: deliberate mistakes of the exporter, by name.
+    pages: 1 to 1024. exporter: "static" never moves its storage, "swapping" swaps the whole buffer out and in,
+    "migrating" moves it between RAM and VRAM. zone: where its frames are, or are at first; left out, highmem if the
+    machine has any, else lowmem. resident: false starts the buffer swapped out, which only the swapping exporter can.
+    populated: false starts it nowhere, each page to be filled with zeros when it is first needed, and as long as it is
+    clean not worth a slot of swap; likewise. fault: what the fault handler of one that moves does while it is on its
+    way, "wait", or "retry", which gives mmap_lock back first (rule P8). guard: what keeps faults and gets off meanwhile:
+    the buffer's "lock" or a "flag" (rule P2). parallel_copy: true copies each page in a child of its own. defects:
+    deliberate mistakes of the exporter, by name.
     """
 
     pages: Annotated[int, Meta(ge=1, le=1024)] = 1
-    exporter: Literal["static", "swapping"] = "static"
+    exporter: Literal["static", "swapping", "migrating"] = "static"
     zone: Zone | None = None
     resident: bool = True
+    populated: bool = True
+    fault: Literal["wait", "retry"] = "wait"
+    guard: Literal["lock", "flag"] = "lock"
+    parallel_copy: bool = False
     defects: list[str] = field(default_factory=list)
 
     def zone_on(self, machine: MachineSizes) -> Zone:

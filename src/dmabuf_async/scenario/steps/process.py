@@ -10,12 +10,13 @@ from dmabuf_async.scenario.verbs import process
 if TYPE_CHECKING:
     from dmabuf_async.drivers.importer import Importer
     from dmabuf_async.drivers.process import UserProcess
+    from dmabuf_async.machine.storage import Buffer
 
 
 @act.register
 def _(step: process.Mmap, on: Objects) -> Act:
     name, buffer, offset = step.as_, on.buffers[step.buffer], step.offset
-    length = buffer.size - offset if step.len is None else step.len
+    length = length_of(buffer, step)
     write, shared = step.write, step.shared
     return or_error(
         step.on_error,
@@ -39,6 +40,11 @@ def _(step: process.Mremap, _on: Objects) -> Act:
 def _(step: process.Fork, on: Objects) -> Act:
     child = on.machine.mms[step.task]
     return lambda importer: process_of(importer).fork(child)
+
+
+def length_of(buffer: Buffer, step: process.Mmap) -> int:
+    """The length of the range that ``step`` means, in bytes."""
+    return buffer.size - step.offset if step.len is None else step.len
 
 
 def process_of(importer: Importer) -> UserProcess:
