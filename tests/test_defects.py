@@ -26,7 +26,7 @@ from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import from_function
 from dmabuf_async.scenario.schema import Scenario
 from dmabuf_async.strategies.random_walk import RandomWalk
-from tests import device_defects
+from tests import cache_defects, device_defects
 
 pytestmark = pytest.mark.unaudited  # many executions; test_scenarios audits the same drivers
 
@@ -233,7 +233,7 @@ BASES = {
         """,
 }
 
-BASES |= device_defects.BASES
+BASES |= cache_defects.BASES | device_defects.BASES
 
 
 class Row(NamedTuple):
@@ -278,6 +278,7 @@ TABLE = (
     Row("V7", "swapping", "ignore-pins", "moved-while-pinned", "eviction", also=UNDERFOOT),
     Row("V7", "swapping", "pin-count-after-unlock", "moved-while-pinned", "eviction", also=UNDERFOOT),
     Row("V7", "swapping", "evict-test-outside-lock", "moved-while-pinned", "eviction", also=UNDERFOOT),
+    Row("V7", "swapping", "ignore-pins", "torn-copy", "eviction", told="P2", also=("moved-while-pinned", *UNDERFOOT)),
     Row("V8", "cpu", "forget-kunmap", "kmap-leak", "sleeper"),
     Row("V8", "cpu", "use-after-kunmap", "stale-kmap", "eviction"),
     Row("V9", "cpu", "late-kunmap", "kmap-limit", "page after page"),
@@ -293,7 +294,7 @@ TABLE = (
     Row("V15", "cpu", "double-dma-buf-put", "use-after-free", "references", also=("moved-while-pinned",)),
     Row("V15", "static", "release-forgets-frames", "frame-leak", "references"),
     Row("V15", "swapping", "free-before-copy", "use-after-free", "eviction", also=("lost-write",)),
-    *(Row(**row) for row in device_defects.ROWS),
+    *(Row(**row) for row in (*cache_defects.ROWS, *device_defects.ROWS)),
 )
 RULES = [f"V{number}" for number in (*range(13), 14, 15)]
 
