@@ -111,7 +111,7 @@ def page_of(machine: Machine, number: int) -> Page:
     return machine.buffers["ab"[number % 2]].pages[0]
 
 
-def op_of(machine: Machine, step: Step) -> Op | None:  # noqa: C901, PLR0911, PLR0912 - a table
+def op_of(machine: Machine, step: Step) -> Op | None:  # noqa: C901 - a table
     """The op of a step; None if there is no sense in it now."""
     page, source, target = page_of(machine, step.page), place_of(machine, step.source), place_of(machine, step.target)
     match step.verb:
@@ -281,7 +281,7 @@ class Reference:
         self.valid.discard(line)
         self.dirty.discard(line)
 
-    def perform(self, step: Step) -> set[str]:  # noqa: C901, PLR0912, PLR0915 - a table
+    def perform(self, step: Step) -> set[str]:  # noqa: C901 - a table
         """The codes that the definitions state at this step."""
         self.found = set()
         owned = [(page, word) for page in (0, 1) for word in range(self.words)]

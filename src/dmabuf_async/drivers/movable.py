@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from dmabuf_async.drivers.faults import UserMaps
+from dmabuf_async.drivers.mapping import DEFECTS as MAPPING_DEFECTS
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.moving import DEFECTS as MOVING_DEFECTS
 from dmabuf_async.drivers.moving import Move, order_of
@@ -42,6 +43,7 @@ DEFECTS: Final = {
     "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the buffer's lock (V12)",
     **MOVING_DEFECTS,
+    **MAPPING_DEFECTS,
     **SHARING_DEFECTS,
     **REVOKE_DEFECTS,
 }

@@ -161,6 +161,9 @@ class TakeNotice(Op):
         acquire(actor, attachment)
         return attachment
 
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return self.thing.notices[:1]  # whoever gave it comes before what is done about it
+
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)
 

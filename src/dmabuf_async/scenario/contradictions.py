@@ -26,6 +26,13 @@ def contradictions(
     yield from _defects(("machine",), scenario.machine.defects, defects["core"], "the kernel's core")
     yield from _buffers(scenario, defects)
     yield from _room(scenario)
+    for key in ("evictions", "prefetches"):
+        if getattr(scenario.environment, key) and scenario.machine.coherent:
+            yield Mistake(
+                ("environment", key),
+                "on a coherent machine nobody can tell what the cache does; set coherent = false under [machine], or "
+                "drop this key",
+            )
     for name, spec in scenario.devices.items():
         yield from _defects(("devices", name), spec.defects, defects["device"], "a device")
     yield from _twice((("mutexes",), index, name) for index, name in enumerate(scenario.mutexes))
