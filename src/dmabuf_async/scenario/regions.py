@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
 from dmabuf_async.scenario.positions import KeyPath
-from dmabuf_async.scenario.processes import forks, maps, processes
+from dmabuf_async.scenario.processes import forks, processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
 from dmabuf_async.scenario.verbs import process
 
@@ -46,16 +46,9 @@ def wrong_processes(scenario: Scenario) -> Iterator[Mistake]:
     known = regions(scenario)
     for index, task in enumerate(scenario.tasks):
         path: KeyPath = ("tasks", index)
-        yield from _kind(scenario, path, task)
         yield from _thread(scenario, path, task)
         yield from _forks(scenario, path, task)
         yield from _names(path, task, known.get(task.name, {}))
-
-
-def _kind(scenario: Scenario, path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
-    forked = any(step.task == task.name for one in scenario.tasks for step in forks(one))
-    if task.kind == "kernel" and (maps(task) or task.thread_of is not None or forked):
-        yield Mistake((*path, "kind"), 'only a user process maps buffers, has threads and is forked; make it kind = "user"')
 
 
 def _thread(scenario: Scenario, path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:

@@ -118,14 +118,14 @@ class TaskSpec(Table, frozen=True, kw_only=True):
     """[[tasks]]: one actor, which performs its steps in order.
 
     name: its own among the tasks. cpu: where it stands, below the cpus of the machine. kind: a kernel task answers for
-    what it leaves behind, the exit path of a user task cleans up; left out, a task that maps a buffer, is a thread, or
-    is forked is "user", any other "kernel". thread_of: the task whose address space it shares. repeat: rounds of the
+    what it leaves behind, the exit path of a user task cleans up; a task that maps a buffer with mmap, is a thread, or
+    is forked is a user task in any case. thread_of: the task whose address space it shares. repeat: rounds of the
     steps, 1 to 1000. defects: deliberate mistakes of the importer, by name.
     """
 
     name: Name
     cpu: Annotated[int, Meta(ge=0, le=63)] = 0
-    kind: Literal["kernel", "user"] | None = None
+    kind: Literal["kernel", "user"] = "kernel"
     thread_of: Name | None = None
     repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
     defects: list[str] = field(default_factory=list)
