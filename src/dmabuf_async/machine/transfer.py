@@ -277,7 +277,7 @@ class WaitForDma(Op):
         return (self.transfer,)
 
     def describe(self) -> str:
-        return f"wait for the dma {self.transfer.verb} of {self.transfer.page.name}"
+        return f"wait completion of dma {self.transfer.verb} of {self.transfer.page.name}"
 
 
 class Stop(Op):
