@@ -69,7 +69,8 @@ BASES: Final = {
         '          { do = "wait", cell = "busy", value = 2 },\n', "unmap_dma_buf", 3,
         ', { do = "set", cell = "busy", value = 2 }',
     ),
-    "two devices stay": "cells = { busy = 0 }\n        machine = { vram = 4 }\n        [devices.gpu]\n        [devices.npu]\n        "
+    "two devices stay": "cells = { busy = 0 }\n        machine = { vram = 4 }\n        [devices.gpu]\n        "
+    "[devices.npu]\n        "
     + BUFFER
     + user()
     + user(

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from dmabuf_async.drivers.device import Dma, DeviceImporter
+from dmabuf_async.drivers.device import DeviceImporter, Dma
+from dmabuf_async.machine.machine import Machine
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.trace.events import Finding
 from tests.devices import Shared, attached, leave, sharing, swap_out
@@ -107,7 +108,7 @@ def test_what_a_kernel_task_leaves_is_told_at_the_end_and_a_process_is_not_accus
     async def forget(shared: Shared, own: DeviceImporter) -> None:
         await attached(shared, own)
 
-    def build(machine):  # type: ignore[no-untyped-def]
+    def build(machine: Machine) -> None:
         sharing(forget, exporter="static")(machine)
         for actor in machine.actors:
             actor.user = user and actor.name == "a"

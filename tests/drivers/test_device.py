@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dmabuf_async.drivers.device import Dma, DeviceImporter
+from dmabuf_async.drivers.device import DeviceImporter, Dma
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.strategies.random_walk import RandomWalk
 from tests.devices import Shared, attached, leave, sharing, swap_out

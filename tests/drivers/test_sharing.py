@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dmabuf_async.drivers import static, swapping
 from dmabuf_async.drivers.device import DeviceImporter
 from dmabuf_async.drivers.sharing import DEFECTS, MOVING_DEFECTS
 from dmabuf_async.machine.sizes import Sizes
@@ -61,8 +62,6 @@ def test_on_a_machine_that_is_coherent_a_map_makes_no_op_for_the_cache() -> None
 
 
 def test_the_static_exporter_has_the_defects_that_need_no_move() -> None:
-    from dmabuf_async.drivers import static, swapping
-
     assert set(DEFECTS) <= set(static.DEFECTS)
     assert set(MOVING_DEFECTS).isdisjoint(static.DEFECTS)
     assert {*DEFECTS, *MOVING_DEFECTS} <= set(swapping.DEFECTS)

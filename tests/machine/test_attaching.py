@@ -4,6 +4,7 @@ import pytest
 
 from dmabuf_async.drivers.device import DeviceImporter
 from dmabuf_async.protocol import attachment as protocol
+from dmabuf_async.protocol.rfc2012 import dma_buf_put
 from tests.devices import Shared, Work, attached, leave, sharing
 from tests.harness import execute
 
@@ -66,8 +67,6 @@ def test_what_is_out_of_order_is_told(name: str) -> None:
 
 def test_attach_to_a_buffer_that_has_been_released_is_a_use_after_free() -> None:
     async def use(shared: Shared, own: DeviceImporter) -> None:
-        from dmabuf_async.protocol.rfc2012 import dma_buf_put
-
         await dma_buf_put(shared.buffer)
         await protocol.dma_buf_attach(shared.buffer, shared.device)
 

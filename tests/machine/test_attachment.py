@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dmabuf_async.drivers.device import DeviceImporter
 from dmabuf_async.machine.attachment import Claim
+from dmabuf_async.machine.machine import Machine
 from dmabuf_async.protocol import attachment as protocol
 from tests.devices import Shared, attached, leave, sharing
 from tests.harness import all_executions, execute
@@ -49,7 +50,7 @@ def test_only_one_claims_an_unmap() -> None:
             await protocol.unmap_dma_buf(attachment)
         won.add((claims.get("a", False), claims["b"]))
 
-    def build(machine):  # type: ignore[no-untyped-def]
+    def build(machine: Machine) -> object:
         machine.cell("mapped")
         return sharing(first, second, exporter="static")(machine)
 

@@ -39,7 +39,8 @@ def test_the_same_call_makes_the_same_attachment_in_every_execution_and_reset_fo
     first.linked, first.direction, first.past = True, "to_device", 3
     machine.reset()
     assert device.attachment(buffer, actor) is first
-    assert (first.linked, first.direction, first.past) == (False, None, 0)
+    assert first.state() == first.initial
+    assert first.past == 0
 
 
 def test_an_attachment_of_a_spawned_task_is_not_kept_as_that_task_is_born_anew() -> None:

@@ -124,7 +124,9 @@ def _wide(
     side = right if snapshot.buffers else left
     things = len(snapshot.shared)
     shared = Section("shared", lambda rows: panels.shared(snapshot, width=side, rows=rows), things, 2)
-    columns = ([_buffers(snapshot, left), _devices(snapshot, left)], [memory, shared]) if snapshot.buffers else ([shared], [memory])
+    columns = ([shared], [memory])
+    if snapshot.buffers:
+        columns = ([_buffers(snapshot, left), _devices(snapshot, left)], [memory, shared])
     tall = max(sum(1 + section.wants for section in column if section.wants) for column in columns)
     machine = Section("", lambda _: [], tall, 6)  # only its height: the columns are put together below
     sections = [

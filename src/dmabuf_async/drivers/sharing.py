@@ -142,7 +142,7 @@ class SharesWithDevices:
         The lock keeps new ones out until :meth:`readmit`. A mapping that cannot be revoked pins, so there is none.
         """
         told: list[Attachment] = []
-        if "no-revoke" in self.defects:
+        if "no-revoke" in self.defects or not self.machine.devices:
             return told
         index = 0
         while (attachment := await self.buffer.attached.at(index)) is not None:

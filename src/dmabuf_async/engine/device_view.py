@@ -26,16 +26,16 @@ def _leads_on(attachment: Attachment) -> bool:
 
 
 def _attachment(attachment: Attachment) -> AttachmentView:
-    pages = attachment.buffer.pages
+    pages, engines = attachment.buffer.pages, attachment.device.engines
     return AttachmentView(
         buffer=attachment.buffer.name,
         actor=attachment.actor.name,
         direction=attachment.direction or "",
         revoke="answered" if attachment.answered else "told" if attachment.noticed else "",
         ioptes=_leads(pages, attachment.ioptes),
-        iotlbs=tuple(_leads(pages, attachment.iotlb(engine)) for engine in attachment.device.engines),
+        iotlbs=tuple(_leads(pages, attachment.iotlb(engine)) for engine in engines),
         transfers=tuple(
-            TransferView(one.verb, one.page.index, one.left, len(one.words), attachment.device.engines.index(one.engine))
+            TransferView(one.verb, one.page.index, one.left, len(one.words), engines.index(one.engine))
             for one in attachment.transfers
         ),
     )
