@@ -59,6 +59,9 @@ class MigratingExporter(MovableExporter):
         """RAM."""
         return self.ram if zone is self.vram else None
 
+    async def make_resident(self) -> None:
+        """Devices reach both."""
+
     async def bring_in(self, pages: tuple[Page, ...]) -> None:
         """Migrate it to RAM if CPUs do not reach VRAM; EBUSY if a device keeps it there."""
         if not self.vram.visible and "get-leaves-in-vram" not in self.defects:

@@ -163,7 +163,8 @@ class MovableExporter(KernelMaps, UserMaps, SharesWithDevices):
         place = seen if seen is not None and seen.zone.visible else await page.look()
         if place is None or not place.zone.visible:
             return "sigbus"
-        await fault.insert(place, writable=fault.write)
+        # Who goes by dirty bits need not be told of the first write.
+        await fault.insert(place, writable=fault.write or self.fills)
         return "done"
 
     async def _retry(self, fault: Fault) -> str:

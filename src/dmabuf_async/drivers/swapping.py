@@ -70,6 +70,11 @@ class SwappingExporter(MovableExporter):
         """Swap."""
         return self.swap if zone is self.zone else None
 
+    async def make_resident(self) -> None:
+        """Swap in; a device writes without anybody noticing, so all of it counts as dirty."""
+        await super().make_resident()
+        await self.written(range(len(self.buffer.pages)))
+
     async def bring_in(self, pages: tuple[Page, ...]) -> None:
         """Swap in what is not in memory."""
         move = Move(self, self.zone, pages)

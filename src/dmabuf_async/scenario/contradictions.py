@@ -206,7 +206,12 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
 
 
 def _declare(key: str, name: str, names: Collection[str]) -> str:
-    declaration = {"buffer": f"[buffers.{name}]", "device": f"[devices.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
+    declaration = {
+        "buffer": f"[buffers.{name}]",
+        "device": f"[devices.{name}]",
+        "mutex": f'mutexes = ["{name}"]',
+        "cell": f"{name} = 0 under [cells]",
+    }
     otherwise = f"declare it with {declaration[key]}" + (f", or take {listed(names)}" if names else "")
     return did_you_mean(name, names, otherwise)
 

@@ -81,7 +81,7 @@ class BufferSpec(Table, frozen=True, kw_only=True):
     machine has any, else lowmem. resident: false starts the buffer swapped out, which only the swapping exporter can.
     populated: false starts it nowhere, each page to be filled with zeros when it is first needed, and as long as it is
     clean not worth a slot of swap; likewise. fault: what the fault handler of one that moves does while it is on its
-    way, "wait", or "retry", which gives mmap_lock back first (rule P8). guard: what keeps faults and gets off meanwhile:
+    way, "wait", or "retry", which gives mmap_lock back first (rule P8). guard: what keeps faults and gets off:
     the buffer's "lock" or a "flag" (rule P2). parallel_copy: true copies each page in a child of its own. defects:
     deliberate mistakes of the exporter, by name.
     """
