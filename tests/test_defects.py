@@ -456,7 +456,7 @@ TABLE = (
     Row("V15", "core", "exit-keeps-mappings", "leak-at-exit", "closed"),
     *(Row(**row) for row in (*cache_defects.ROWS, *device_defects.ROWS)),
 )
-RULES = [f"V{number}" for number in (*range(13), 14, 15)] + ["P1", "P3", "P4", "P6", "P9", "P11"]
+RULES = [*(f"V{number}" for number in (*range(13), 14, 15)), "P1", "P3", "P4", "P6", "P9", "P11"]
 
 
 @pytest.fixture(autouse=True)

@@ -230,6 +230,10 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
                     "one another name",
                 )
             mapped[step.as_] = _Mapped(index, isinstance(step, kernel.KmapAtomic))
+            if step.as_ in mmapped:
+                yield Mistake(
+                    (*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name"
+                )
         for key, name in _uses(step, mmapped):
             found = mapped.get(name)
             if found is None or found.ended is not None:
