@@ -56,11 +56,27 @@ def moved(revoke: str, more: str = "") -> str:
     return f"machine = {{ vram = 4 }}\n        {device}{BUFFER}{user()}{MOVER}"
 
 
+STRICTER: Final = (
+    """
+        cells = { mapped = 0 }
+        machine = { vram = 2 }
+        [devices.gpu]
+        revoke = "cannot"
+        [devices.camera]
+        vram = false
+        """
+    + BUFFER
+    + '\n        zone = "vram"'
+    + user(telling("dma_read", "mapped"))
+    + user('{ do = "wait", cell = "mapped", value = 1 },' + STEPS.replace("gpu", "camera"), "other", cpu=1)
+)
+
 BASES: Final = {
     "device": f"[devices.gpu]\n        {BUFFER}{user()}",
     "device lets go at once": moved("at once"),
     "device lets go later": moved("later"),
     "device of two engines": moved("at once", "engines = 2\n        ").replace('as = "t" }', 'as = "t", engine = 1 }'),
+    "device of stricter needs": STRICTER,
     "two devices": moved("later", "[devices.npu]\n        ")
     + user(STEPS.replace("gpu", "npu"), "other", cpu=1),
     "own unmap": paced("", "unmap_dma_buf", 7),
@@ -140,6 +156,22 @@ OF_MOVERS: Final[tuple[dict[str, Any], ...]] = tuple(
 )  # fmt: skip
 
 ROWS: Final = (
+    {
+        "rule": "V0",
+        "driver": "migrating",
+        "defect": "out-of-reach",
+        "code": "bad-state",
+        "base": "device of stricter needs",
+    },
+    {
+        "rule": "V0",
+        "driver": "migrating",
+        "defect": "map-does-not-stall",
+        "code": "moved-while-pinned",
+        "base": "device of stricter needs",
+        "told": "V7",
+        "also": ("stale-iotlb",),
+    },
     *OF_DEVICES,
     *OF_MOVERS,
     {"rule": "V0", "driver": "static", "defect": "unmap-keeps-iopte", "code": "leak-at-exit", "base": "device"},

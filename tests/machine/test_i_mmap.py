@@ -21,7 +21,8 @@ def walk_after(*links: tuple[str, str | None, bool], unlink: str = "") -> list[s
             vma = await NextVma(space, vma)
         return found
 
-    return run(work)[2][0]
+    [order] = run(work)[2]
+    return list(order)
 
 
 def test_a_new_vma_comes_last_in_walk_order() -> None:

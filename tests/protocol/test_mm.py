@@ -8,6 +8,7 @@ from dmabuf_async.errors import KernelError, Signalled
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.mm import FaultCall
 from dmabuf_async.machine.sizes import PAGE_SIZE, Sizes
+from dmabuf_async.machine.tlb import WALKED, UserStore
 from dmabuf_async.protocol import mm as core
 from tests.harness import Ran, all_executions, execute
 from tests.mapped import World, run
@@ -190,7 +191,7 @@ def test_a_dirty_bit_that_is_read_before_it_is_cleared_can_be_lost() -> None:
             seen: list[Any] = []
 
             async def store() -> None:
-                seen.append(await core.UserStore(world.vma.pte(0), 0) == core.WALKED)
+                seen.append(await UserStore(world.vma.pte(0), 0) == WALKED)
 
             async def zap() -> None:
                 seen.append(await core.unmap_mapping_range(world.fb))
