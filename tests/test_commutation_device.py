@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dmabuf_async.drivers.catalogue import DEFECTS
-from dmabuf_async.drivers.device import DeviceDriver, Dma
+from dmabuf_async.drivers.cpu import CpuImporter
+from dmabuf_async.drivers.device import DeviceDriver, DeviceImporter, Dma
 from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.drivers.sharing import MOVING_DEFECTS
 from dmabuf_async.drivers.static import StaticExporter
@@ -17,6 +18,7 @@ from dmabuf_async.drivers.swapping import SwappingExporter
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.tasks import Group
 from tests.programs import answers
 from tests.test_commutation import check_commutation
@@ -82,43 +84,53 @@ async def perform(machine: Machine, steps: tuple[Step, ...]) -> None:
 async def take(machine: Machine, importer: Importer, step: Step) -> None:
     """One step; what names something that the task does not have is left out."""
     verb, *rest = step
-    buffer, devices, mine = machine.buffers["fb"], list(machine.devices.values()), importer.device
-    if verb == "attach":
-        if rest[0] not in mine.attachments:
-            await mine.attach(rest[0], devices[rest[1]], buffer)
-    elif verb == "child":
+    buffer = machine.buffers["fb"]
+    if verb == "child":
         async with Group() as group:
             await group.spawn(perform, machine, rest[0])
-    elif verb in {"swap_out", "get", "put", "drop"}:
-        if verb == "swap_out":
-            if isinstance(buffer.exporter, SwappingExporter):
-                await buffer.exporter.swap_out()
-        elif verb == "drop":
-            await importer.cpu.drop(buffer)
-        else:
-            await getattr(importer.cpu, verb)(buffer, 0, buffer.size)
+    elif verb == "swap_out":
+        if isinstance(buffer.exporter, SwappingExporter):
+            await buffer.exporter.swap_out()
+    elif verb == "drop":
+        await importer.cpu.drop(buffer)
+    elif verb in {"get", "put"}:
+        await getattr(importer.cpu, verb)(buffer, 0, buffer.size)
     elif verb in {"kmap", "kunmap", "store"}:
-        if verb == "kmap" and not importer.cpu.mappings:
-            await importer.cpu.kmap("m", buffer, 0)
-        elif verb == "store" and importer.cpu.mappings:
-            await importer.cpu.mappings["m"].store(rest[0])
-        elif verb == "kunmap" and importer.cpu.mappings:
-            await importer.cpu.kunmap("m")
+        await kernel(buffer, importer.cpu, step)
+    else:
+        await device(machine, importer.device, step)
+
+
+async def kernel(buffer: Buffer, mine: CpuImporter, step: Step) -> None:
+    verb, *rest = step
+    if verb == "kmap" and not mine.mappings:
+        await mine.kmap("m", buffer, 0)
+    elif verb == "store" and mine.mappings:
+        await mine.mappings["m"].store(rest[0])
+    elif verb == "kunmap" and mine.mappings:
+        await mine.kunmap("m")
+
+
+async def device(machine: Machine, mine: DeviceImporter, step: Step) -> None:
+    verb, name, *rest = step
+    if verb == "attach":
+        if name not in mine.attachments:
+            await mine.attach(name, list(machine.devices.values())[rest[0]], machine.buffers["fb"])
     elif verb == "wait":
-        if rest[0] in mine.dmas:
-            await mine.wait(rest[0])
-    elif rest[0] in mine.attachments:
-        if verb == "map":
-            await mine.map(rest[0], rest[1])
-        elif verb == "detach":
-            await mine.detach(rest[0])
-        elif rest[0] in mine.mapped:
-            if verb == "unmap":
-                await mine.unmap(rest[0])
-            else:
-                attachment = mine.attachments[rest[0]]
-                engine = rest[1] % len(attachment.device.engines)
-                await mine.start(rest[0], Dma(rest[0], engine, len(buffer.pages) - 1, rest[2], verb == "write"))
+        if name in mine.dmas:
+            await mine.wait(name)
+    elif name not in mine.attachments:
+        return
+    elif verb == "map":
+        await mine.map(name, rest[0])
+    elif verb == "detach":
+        await mine.detach(name)
+    elif name in mine.mapped and verb == "unmap":
+        await mine.unmap(name)
+    elif name in mine.mapped:
+        attachment = mine.attachments[name]
+        engine = rest[0] % len(attachment.device.engines)
+        await mine.start(name, Dma(name, engine, len(attachment.ioptes) - 1, rest[1], verb == "write"))
 
 
 names = st.sampled_from("ab")
@@ -177,6 +189,8 @@ specs = st.builds(
         enomem=which,
         coherent=st.booleans(),
         line_words=st.integers(1, 2),
+        evictions=which,
+        prefetches=which,
     ),
 )
 

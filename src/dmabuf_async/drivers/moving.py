@@ -51,6 +51,7 @@ ORDERS: Final = {
     "reclaim-ignores-pins":    "try_lock      look zap allocate wait copy switch free unlock",
 
     # To where CPUs reach it, as a part of get or a fault, which hold the lock; nobody can have mapped what is in swap.
+    "map-does-not-stall":      "look      zap allocate wait copy switch free",
     "pull-in":                 "look test zap allocate wait copy switch free",
     "swap-in":                 "look allocate copy switch free",
     "leak-slot":               "look allocate copy switch",

@@ -106,11 +106,13 @@ class DeviceSpec(Table, frozen=True, kw_only=True):
 
     engines: DMA engines, 1 to 8, each with an IOTLB of its own. revoke: what its driver does when a buffer is to move:
     "at once" stops the engines and unmaps, "later" finishes the transfers in flight first, and "cannot" has its
-    mappings pin the buffer. defects: deliberate mistakes of the driver and of the tasks that use it, by name.
+    mappings pin the buffer. vram: false keeps it from device memory, so that map_dma_buf moves the buffer first.
+    defects: deliberate mistakes of the driver and of the tasks that use it, by name.
     """
 
     engines: Annotated[int, Meta(ge=1, le=8)] = 1
     revoke: Literal["at once", "later", "cannot"] = "at once"
+    vram: bool = True
     defects: list[str] = field(default_factory=list)
 
 
