@@ -14,7 +14,7 @@ from tests.mapped import Work, World, run
 
 
 async def where(world: World, index: int = 0) -> Place:
-    place = await world.fb.pages[index].look()
+    place: Place | None = await world.fb.pages[index].look()
     assert place is not None
     return place
 

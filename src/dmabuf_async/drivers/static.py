@@ -21,6 +21,7 @@ DEFECTS: Final = {
     "kmap-under-lock": "holds its lock while kmap waits for a slot (V11)",
     "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the sleeping lock of the buffer (V12)",
+    "cached-mmap": "maps pages into user space cached, and does not zap them when a device begins (P10)",
     "release-forgets-frames": "does not free the storage when the last reference goes (V15)",
     **MAPPING_DEFECTS,
     **SHARING_DEFECTS,
