@@ -155,7 +155,7 @@ OF_MOVERS: Final[tuple[dict[str, Any], ...]] = tuple(
     )
 )  # fmt: skip
 
-ROWS: Final = (
+ROWS: Final[tuple[dict[str, Any], ...]] = (
     {
         "rule": "V0",
         "driver": "migrating",
