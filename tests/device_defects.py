@@ -129,7 +129,7 @@ OF_DEVICES: Final[tuple[dict[str, Any], ...]] = tuple(
         ("P1", "no-iotlb-flush", "stale-iotlb", "device lets go at once", {"told": "P6"}),
         ("P1", "late-iotlb-flush", "stale-iotlb", "own unmap", {"told": "P6"}),
         ("P6", "flush-one-engine", "stale-iotlb", "device of two engines", {}),
-        ("V14", "cannot-let-go", "deadlock", "device lets go at once", {"told": "P7"}),
+        ("V14", "cannot-let-go", "deadlock", "device lets go at once", {}),
         ("V14", "answers-before-stopped", "bad-state", "device lets go at once", {"also": ("stale-iotlb",)}),
         ("V14", "stops-one-engine", "bad-state", "device of two engines", {}),
         ("V14", "answers-before-flush", "stale-iotlb", "device stays", {"told": "P6"}),
@@ -155,7 +155,7 @@ OF_MOVERS: Final[tuple[dict[str, Any], ...]] = tuple(
     )
 )  # fmt: skip
 
-ROWS: Final = (
+ROWS: Final[tuple[dict[str, Any], ...]] = (
     {
         "rule": "V0",
         "driver": "migrating",

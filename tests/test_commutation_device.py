@@ -12,6 +12,7 @@ from dmabuf_async.drivers.catalogue import DEFECTS
 from dmabuf_async.drivers.cpu import CpuImporter
 from dmabuf_async.drivers.device import DeviceDriver, DeviceImporter, Dma
 from dmabuf_async.drivers.importer import Importer
+from dmabuf_async.drivers.migrating import MigratingExporter
 from dmabuf_async.drivers.sharing import MOVING_DEFECTS
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
@@ -32,6 +33,7 @@ class DeviceSpec:
 
     engines: int = 1
     revoke: str = "at once"
+    vram: bool = True
     defects: tuple[str, ...] = ()
 
 
@@ -51,10 +53,12 @@ class Spec:
         buffer = machine.buffer("fb", self.pages)
         if self.exporter == "static":
             StaticExporter(machine, buffer, "ram", [name for name in self.defects if name not in MOVING_DEFECTS])
+        elif self.exporter == "migrating":
+            MigratingExporter(machine, buffer, "vram", self.defects)
         else:
             SwappingExporter(machine, buffer, "ram", self.defects)
         drivers = [
-            DeviceDriver(machine.device(f"dev{number}", spec.engines, spec.revoke), spec.defects)
+            DeviceDriver(machine.device(f"dev{number}", spec.engines, spec.revoke, vram=spec.vram), spec.defects)
             for number, spec in enumerate(self.devices)
         ]
         for number, steps in enumerate(self.tasks):
@@ -88,9 +92,11 @@ async def take(machine: Machine, importer: Importer, step: Step) -> None:
     if verb == "child":
         async with Group() as group:
             await group.spawn(perform, machine, rest[0])
-    elif verb == "swap_out":
+    elif verb == "move":
         if isinstance(buffer.exporter, SwappingExporter):
             await buffer.exporter.swap_out()
+        elif isinstance(buffer.exporter, MigratingExporter):
+            await buffer.exporter.migrate(rest[0])
     elif verb == "drop":
         await importer.cpu.drop(buffer)
     elif verb in {"get", "put"}:
@@ -142,7 +148,7 @@ flat: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("map"), names, directions),
     st.tuples(st.sampled_from(["unmap", "detach", "wait"]), names),
     st.tuples(st.sampled_from(["read", "write"]), names, which, words),
-    st.tuples(st.just("swap_out")),
+    st.tuples(st.just("move"), st.sampled_from(["ram", "vram"])),
     st.tuples(st.sampled_from(["get", "kmap", "kunmap", "put", "drop"])),
     st.tuples(st.just("store"), which),
 )
@@ -171,21 +177,24 @@ device_specs = st.builds(
     DeviceSpec,
     engines=st.integers(1, 2),
     revoke=st.sampled_from(["at once", "later", "cannot"]),
+    vram=st.booleans(),
     defects=some(DEFECTS["device"]),
 )
 specs = st.builds(
     Spec,
     tasks=st.lists(st.one_of(sequences, sequences, children), min_size=1, max_size=2).map(
-        lambda found: (*found, (("swap_out",), ("swap_out",)))
+        lambda found: (*found, (("move", "ram"), ("move", "vram")))
     ),
     devices=st.tuples(device_specs, device_specs),
-    exporter=st.sampled_from(["swapping", "swapping", "static"]),
+    exporter=st.sampled_from(["swapping", "migrating", "static"]),
     pages=st.integers(1, 2),
     defects=some({*MOVING_DEFECTS, "unmap-keeps-iopte", "ignore-pins"}),
     sizes=st.builds(
         Sizes,
         cpus=st.just(3),
         ram=st.integers(3, 4),
+        vram=st.just(2),
+        cpu_visible=st.booleans(),
         enomem=which,
         coherent=st.booleans(),
         line_words=st.integers(1, 2),

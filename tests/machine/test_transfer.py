@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from dmabuf_async.drivers.device import DeviceImporter
+from dmabuf_async.drivers.device import DeviceDriver, DeviceImporter
+from dmabuf_async.drivers.migrating import MigratingExporter
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.machine.sizes import Sizes
 from tests.devices import Shared, attached, leave, sharing
 from tests.harness import all_executions, execute
 
@@ -155,3 +157,23 @@ def test_what_a_device_wrote_comes_before_the_wait_for_it_and_is_concurrent_with
     for _ in all_executions(build):
         pass
     assert (True in before) is waits
+
+
+def test_a_device_that_does_not_reach_vram_is_told_when_it_goes_there() -> None:
+    def build(machine: Machine) -> None:
+        buffer = machine.buffer("fb")
+        MigratingExporter(machine, buffer, "vram", ["out-of-reach"])
+        driver = DeviceDriver(machine.device("gpu", vram=False))
+
+        async def use() -> None:
+            own, shared = DeviceImporter(), Shared(machine, buffer, driver.device)
+            await attached(shared, own)
+            transfer = await write(shared, own, (0,))
+            await transfer.wait()
+            await leave(own)
+
+        machine.task("a", use)
+        driver.serve()
+
+    [finding] = execute(build, sizes=Sizes(vram=1)).findings
+    assert finding.message == "gpu.engine0 writes word 0 of fb[0] in vram#0, which it cannot reach"
