@@ -9,6 +9,7 @@ from dmabuf_async.checkers.deadlock import keeper
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.device_view import device_view
 from dmabuf_async.engine.site import site
+from dmabuf_async.machine.access import locations
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.locks import AnyLock
@@ -231,11 +232,12 @@ def _page(page: Page, taken: list[Place]) -> PageView:
         pins=tuple(holder.name for holder in page.buffer.pins.holders(page.index)),
         kmaps=tuple(_kmap(m) for m in page.buffer.machine.kmaps.mappings if m.page is page),
         moves=tuple(CopyView(place.name, _newest(page, place)) for place in taken if place is not where),
+        dirty=0 if where is None else sum(line.dirty for line in where.lines),
     )
 
 
 def _newest(page: Page, place: Place) -> int:
-    return sum(place in word.newest for word in page.words)
+    return sum(not word.newest.isdisjoint(locations(place, word.index)) for word in page.words)
 
 
 def _kmap(mapping: Mapping) -> KmapView:

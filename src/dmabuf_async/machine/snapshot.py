@@ -72,12 +72,14 @@ class PageView:
     words: int
     """Words in a page."""
     newest: int
-    """How many of them its storage holds in their newest version."""
+    """How many of them its storage holds in their newest version, maybe in the cache alone."""
     pins: tuple[str, ...] = ()
     """One name of an actor for each pin over this page."""
     kmaps: tuple[KmapView, ...] = ()
     moves: tuple[CopyView, ...] = ()
     """Places of a move under way, or of one that was left half done."""
+    dirty: int = 0
+    """Cache lines over its storage that are dirty; 0 on a coherent machine."""
 
 
 @dataclass(frozen=True, slots=True)
