@@ -240,10 +240,10 @@ class CopyWord(Op):
                 state = "free" if place.owner is None else f"{place.owner.name}'s by now"
                 detail = f"copies a word through {place.name}, which is {state}"
                 page.buffer.machine.marks.add("use-after-free", actor, place, detail)
-        if source.owner is page:
+        word = page.words[self.index]
+        if source.owner is page and (source.lines or source not in word.newest):
             load(actor, source, self.index)
         if target.owner is page:
-            word = page.words[self.index]
             if copy(word, source, target):
                 page.loses(actor, [word], f"{actor.name} copies an older version to {target.name}")
             if source.owner is page:
