@@ -27,6 +27,7 @@ from dmabuf_async.explore.fuzzing import quiet_collector
 from dmabuf_async.scenario import build
 from dmabuf_async.scenario.catalogue import find
 from dmabuf_async.scenario.load import load_scenario
+from dmabuf_async.scenario.processes import processes
 from dmabuf_async.scenario.schema import Scenario
 from dmabuf_async.strategies.random_walk import RandomWalk
 
@@ -77,6 +78,13 @@ def variants(scenario: Scenario) -> Iterator[tuple[str, str, str, Scenario]]:
         for defect in DEFECTS[buffer.exporter]:
             planted = replace(buffer, defects=[defect])
             yield buffer.exporter, defect, name, replace(scenario, buffers={**scenario.buffers, name: planted})
+    for defect in DEFECTS["core"] if processes(scenario) else ():
+        yield "core", defect, "core", replace(scenario, machine=replace(scenario.machine, defects=[defect]))
+    for name, device in scenario.devices.items():
+        for defect in DEFECTS["device"]:
+            planted_device = replace(device, defects=[defect])
+            devices = {**scenario.devices, name: planted_device}
+            yield "device", defect, name, replace(scenario, devices=devices)
     for index, task in enumerate(scenario.tasks):
         for defect in DEFECTS["cpu"]:
             tasks = list(scenario.tasks)

@@ -27,7 +27,7 @@ def user(steps: str = STEPS, name: str = "importer", cpu: int = 0) -> str:
     return f'\n        [[tasks]]\n        name = "{name}"\n        cpu = {cpu}\n        steps = [{steps}        ]\n'
 
 
-def paced(tell: str, before: str, engine: int, done: str = "") -> str:
+def paced(tell: str, before: str, engine: int, done: str = "", revoke: str = "later") -> str:
     """The buffer is moved when the device has come so far; the far engines are flushed last."""
     tells = f'          {{ do = "set", cell = "busy", value = 1 }},\n{tell}'
     steps = STEPS.replace(f'          {{ do = "{before}"', f'{tells}          {{ do = "{before}"', 1)
@@ -35,7 +35,7 @@ def paced(tell: str, before: str, engine: int, done: str = "") -> str:
     mover = MOVER.replace("repeat = 2\n", "").replace("steps = [", f"steps = [{waits}, ").replace("}]", f"}}{done}]")
     return (
         "cells = { busy = 0 }\n        machine = { words = 1, vram = 4 }\n        "
-        f'[devices.gpu]\n        engines = {engine + 1}\n        revoke = "later"\n        {BUFFER}'
+        f'[devices.gpu]\n        engines = {engine + 1}\n        revoke = "{revoke}"\n        {BUFFER}'
         + user(steps.replace('as = "t" }', f'as = "t", engine = {engine} }}'))
         + mover
     )
@@ -56,20 +56,40 @@ def moved(revoke: str, more: str = "") -> str:
     return f"machine = {{ vram = 4 }}\n        {device}{BUFFER}{user()}{MOVER}"
 
 
+STRICTER: Final = (
+    """
+        cells = { mapped = 0 }
+        machine = { vram = 2 }
+        [devices.gpu]
+        revoke = "cannot"
+        [devices.camera]
+        vram = false
+        """
+    + BUFFER
+    + '\n        zone = "vram"'
+    + user(telling("dma_read", "mapped"))
+    + user('{ do = "wait", cell = "mapped", value = 1 },' + STEPS.replace("gpu", "camera"), "other", cpu=1)
+)
+
 BASES: Final = {
     "device": f"[devices.gpu]\n        {BUFFER}{user()}",
     "device lets go at once": moved("at once"),
     "device lets go later": moved("later"),
-    "device cannot let go": moved("cannot"),
     "device of two engines": moved("at once", "engines = 2\n        ").replace('as = "t" }', 'as = "t", engine = 1 }'),
+    "device of stricter needs": STRICTER,
     "two devices": moved("later", "[devices.npu]\n        ")
     + user(STEPS.replace("gpu", "npu"), "other", cpu=1),
     "own unmap": paced("", "unmap_dma_buf", 7),
+    "device cannot let go": paced(
+        '          { do = "wait", cell = "busy", value = 2 },\n', "unmap_dma_buf", 0,
+        ', { do = "set", cell = "busy", value = 2 }', "cannot",
+    ),
     "device stays": paced(
         '          { do = "wait", cell = "busy", value = 2 },\n', "unmap_dma_buf", 3,
         ', { do = "set", cell = "busy", value = 2 }',
     ),
-    "two devices stay": "cells = { busy = 0 }\n        machine = { vram = 4 }\n        [devices.gpu]\n        [devices.npu]\n        "
+    "two devices stay": "cells = { busy = 0 }\n        machine = { vram = 4 }\n        [devices.gpu]\n        "
+    "[devices.npu]\n        "
     + BUFFER
     + user()
     + user(
@@ -109,7 +129,7 @@ OF_DEVICES: Final[tuple[dict[str, Any], ...]] = tuple(
         ("P1", "no-iotlb-flush", "stale-iotlb", "device lets go at once", {"told": "P6"}),
         ("P1", "late-iotlb-flush", "stale-iotlb", "own unmap", {"told": "P6"}),
         ("P6", "flush-one-engine", "stale-iotlb", "device of two engines", {}),
-        ("V14", "cannot-let-go", "deadlock", "device lets go at once", {"told": "P7"}),
+        ("V14", "cannot-let-go", "deadlock", "device lets go at once", {}),
         ("V14", "answers-before-stopped", "bad-state", "device lets go at once", {"also": ("stale-iotlb",)}),
         ("V14", "stops-one-engine", "bad-state", "device of two engines", {}),
         ("V14", "answers-before-flush", "stale-iotlb", "device stays", {"told": "P6"}),
@@ -135,7 +155,23 @@ OF_MOVERS: Final[tuple[dict[str, Any], ...]] = tuple(
     )
 )  # fmt: skip
 
-ROWS: Final = (
+ROWS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "rule": "V0",
+        "driver": "migrating",
+        "defect": "out-of-reach",
+        "code": "bad-state",
+        "base": "device of stricter needs",
+    },
+    {
+        "rule": "V0",
+        "driver": "migrating",
+        "defect": "map-does-not-stall",
+        "code": "moved-while-pinned",
+        "base": "device of stricter needs",
+        "told": "V7",
+        "also": ("stale-iotlb",),
+    },
     *OF_DEVICES,
     *OF_MOVERS,
     {"rule": "V0", "driver": "static", "defect": "unmap-keeps-iopte", "code": "leak-at-exit", "base": "device"},

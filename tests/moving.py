@@ -36,8 +36,8 @@ class MovingExporter(KernelMaps, UserMaps):
         await self.lock.lock()
         if not {"no-shootdown", "zap-late"} & self.defects:
             dirty = await unmap_mapping_range(self.buffer)
+        moves: list[tuple[Page, Place, Place]] = []
         try:
-            moves: list[tuple[Page, Place, Place]] = []
             for page in self.buffer.pages:
                 old = await page.look()
                 if old is not None:

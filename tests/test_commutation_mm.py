@@ -42,7 +42,7 @@ class Spec:
     ahead: bool = False
     """The processes have mapped the buffer and touched it before anything else happens."""
 
-    def machine(self) -> Machine:
+    def machine(self) -> Machine:  # noqa: C901 - one program in one place
         machine = Machine(Sizes(cpus=3, ram=4, kills=self.kills))
         machine.defects = frozenset(self.core)
         buffer = machine.buffer("fb", self.pages)
@@ -61,7 +61,7 @@ class Spec:
                             await own.mmap("m", buffer, 0, self.pages * PAGE_SIZE, write=bool(rest[0]))
                         elif verb == "fork":
                             await own.fork(child)
-                        elif ("m" in display.regions and own.mm is not other) or "m" in other.regions:
+                        else:
                             await getattr(own, str(verb))("m", *rest)
                     except KernelError:
                         pass
@@ -89,10 +89,15 @@ class Spec:
         for cpu, mm in zip(self.cpus, (display, display, child, other), strict=False):
             mm.thread(cpu)
         cpus = self.cpus
-        child.forker = machine.task("display", process, UserProcess(display, (child,)), self.display, cpu=cpus[0], user=True)
-        machine.task("thread", process, UserProcess(display), self.thread, cpu=cpus[1], user=True)
-        machine.task("child", process, UserProcess(child), self.child, cpu=cpus[2], user=True)
-        machine.task("other", process, UserProcess(other), self.other, cpu=cpus[3], user=True)
+        processes = (
+            ("display", UserProcess(display, (child,)), self.display),
+            ("thread", UserProcess(display), self.thread),
+            ("child", UserProcess(child), self.child),
+            ("other", UserProcess(other), self.other),
+        )
+        for (name, own, steps), cpu in zip(processes, cpus, strict=False):
+            actor = machine.task(name, process, own, steps, cpu=cpu, user=True)
+            child.forker = child.forker or actor
         machine.task("mover", move, self.mover, cpu=cpus[4])
         machine.task("spinner", spin, machine.cell("spin"), cpu=2)
         machine.seal()

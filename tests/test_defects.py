@@ -210,6 +210,150 @@ BASES = {
           { do = "put_backing_storage", buffer = "fb" },
         ]
         """,
+    "shared mapping": """
+        cells = { touched = 0 }
+        [buffers.fb]
+        exporter = "swapping"
+        [[tasks]]
+        name = "display"
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "load", at = "m" },
+          { do = "set", cell = "touched", value = 1 },
+          { do = "wait", cell = "touched", value = 2 },
+          { do = "load", at = "m", word = 1 },
+        ]
+        [[tasks]]
+        name = "sampler"
+        thread_of = "display"
+        cpu = 1
+        steps = [
+          { do = "wait", cell = "touched", value = 1 },
+          { do = "load", at = "m" },
+          { do = "set", cell = "touched", value = 2 },
+          { do = "munmap", at = "m" },
+        ]
+        [[tasks]]
+        name = "evictor"
+        steps = [
+          { do = "wait", cell = "touched", value = 2 },
+          { do = "swap_out", buffer = "fb" },
+        ]
+        """,
+    "unmapping": """
+        machine = { cpus = 4 }
+        cells = { touched = 0 }
+        [buffers.fb]
+        exporter = "swapping"
+        [[tasks]]
+        name = "display"
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "set", cell = "touched", value = 1 },
+          { do = "wait", cell = "touched", value = 2 },
+          { do = "munmap", at = "m" },
+        ]
+        [[tasks]]
+        name = "decoder"
+        thread_of = "display"
+        cpu = 1
+        steps = [{ do = "sleep", ticks = 1 }]
+        [[tasks]]
+        name = "mixer"
+        thread_of = "display"
+        cpu = 2
+        steps = [{ do = "sleep", ticks = 1 }]
+        [[tasks]]
+        name = "sampler"
+        thread_of = "display"
+        cpu = 3
+        steps = [
+          { do = "wait", cell = "touched", value = 1 },
+          { do = "load", at = "m" },
+          { do = "set", cell = "touched", value = 2 },
+        ]
+        [[tasks]]
+        name = "evictor"
+        steps = [
+          { do = "wait", cell = "touched", value = 2 },
+          { do = "swap_out", buffer = "fb" },
+        ]
+        """,
+    "writing": """
+        cells = { touched = 0 }
+        [buffers.fb]
+        exporter = "swapping"
+        [[tasks]]
+        name = "display"
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "store", at = "m" },
+          { do = "set", cell = "touched", value = 1 },
+          { do = "store", at = "m", word = 1 },
+        ]
+        [[tasks]]
+        name = "evictor"
+        cpu = 1
+        steps = [
+          { do = "wait", cell = "touched", value = 1 },
+          { do = "swap_out", buffer = "fb" },
+        ]
+        """,
+    "forking": """
+        cells = { touched = 0 }
+        [buffers.fb]
+        exporter = "swapping"
+        [[tasks]]
+        name = "display"
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "load", at = "m" },
+          { do = "set", cell = "touched", value = 1 },
+          { do = "fork", task = "child" },
+        ]
+        [[tasks]]
+        name = "child"
+        cpu = 1
+        steps = [{ do = "load", at = "m" }]
+        [[tasks]]
+        name = "evictor"
+        cpu = 1
+        steps = [
+          { do = "wait", cell = "touched", value = 1 },
+          { do = "swap_out", buffer = "fb" },
+        ]
+        """,
+    "ranges": """
+        [buffers.fb]
+        pages = 2
+        [[tasks]]
+        name = "display"
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m", len = 4096 },
+          { do = "store", at = "m" },
+          { do = "mremap", at = "m", pages = 2, on_error = "ignore" },
+          { do = "mmap", buffer = "fb", as = "n", offset = 4096, len = 8192, on_error = "ignore" },
+        ]
+        """,
+    "closed": """
+        cells = { touched = 0 }
+        [buffers.fb]
+        [[tasks]]
+        name = "display"
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "load", at = "m" },
+          { do = "set", cell = "touched", value = 1 },
+          { do = "load", at = "m" },
+        ]
+        [[tasks]]
+        name = "owner"
+        cpu = 1
+        steps = [
+          { do = "wait", cell = "touched", value = 1 },
+          { do = "dma_buf_put", buffer = "fb" },
+        ]
+        """,
     "references": """
         cells = { taken = 0 }
         [buffers.fb]
@@ -294,9 +438,25 @@ TABLE = (
     Row("V15", "cpu", "double-dma-buf-put", "use-after-free", "references", also=("moved-while-pinned",)),
     Row("V15", "static", "release-forgets-frames", "frame-leak", "references"),
     Row("V15", "swapping", "free-before-copy", "use-after-free", "eviction", also=("lost-write",)),
+    Row("P1", "core", "no-tlb-flush", "stale-tlb", "shared mapping"),
+    Row("P1", "core", "no-tlb-flush", "mapped-while-moving", "writing", told="P2", also=("stale-tlb",)),
+    Row("P1", "core", "munmap-never-flushes", "stale-tlb", "unmapping"),
+    Row("P3", "core", "vma-registered-elsewhere", "stale-pte", "shared mapping", told="P1", also=("stale-tlb",)),
+    Row("P4", "core", "munmap-unlinks-before-flush", "stale-tlb", "unmapping", told="P1"),
+    Row("P6", "core", "flush-one-cpu", "stale-tlb", "shared mapping", told="P1"),
+    Row("P6", "core", "flush-own-cpu-only", "stale-tlb", "shared mapping", told="P1"),
+    Row("P9", "core", "fork-links-late", "stale-pte", "forking", told="P1", also=("stale-tlb",)),
+    Row("P9", "core", "fork-links-before-parent", "stale-pte", "forking", told="P1", also=("stale-tlb",)),
+    Row("P9", "core", "zap-skips-child", "stale-pte", "forking", told="P1", also=("stale-tlb",)),
+    Row("P11", "core", "mmap-unchecked", "bad-range", "ranges"),
+    Row("P11", "core", "vma-grows", "bad-range", "ranges"),
+    Row(
+        "V15", "core", "mmap-without-reference", "stale-pte", "closed", told="P1", also=("stale-tlb", "use-after-free")
+    ),
+    Row("V15", "core", "exit-keeps-mappings", "leak-at-exit", "closed"),
     *(Row(**row) for row in (*cache_defects.ROWS, *device_defects.ROWS)),
 )
-RULES = [f"V{number}" for number in (*range(13), 14, 15)]
+RULES = [*(f"V{number}" for number in (*range(13), 14, 15)), "P1", "P3", "P4", "P6", "P9", "P11"]
 
 
 @pytest.fixture(autouse=True)
@@ -321,6 +481,8 @@ def broken(row: Row) -> Program:
     elif row.driver == "cpu":
         tasks = [replace(task, defects=[row.defect] if task.name == "importer" else []) for task in scenario.tasks]
         scenario = replace(scenario, tasks=tasks)
+    elif row.driver == "core":
+        scenario = replace(scenario, machine=replace(scenario.machine, defects=[row.defect]))
     else:
         buffers = {name: replace(spec, defects=[row.defect]) for name, spec in scenario.buffers.items()}
         assert all(spec.exporter == row.driver for spec in buffers.values())
@@ -332,7 +494,7 @@ def exporter_of(row: Row) -> str:
     """Of the base, where it leaves it open. Devices are about buffers that move, where anything does."""
     if row.driver == "device":
         return "swapping" if "MOVE" in BASES[row.base] else "static"
-    return "static" if row.driver == "cpu" else row.driver
+    return "static" if row.driver in {"cpu", "core"} else row.driver
 
 
 @cache

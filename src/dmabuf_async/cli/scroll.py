@@ -13,6 +13,7 @@ from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.report.lanes import printable
 from dmabuf_async.report.lines import Line, Style
+from dmabuf_async.scenario.processes import users
 from dmabuf_async.trace.schedule import digest_text
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 _KEY: Final = 13
 _WIDEST: Final = 100
-_QUIET: Final = {"start": 0, "len": None, "interruptible": False, "word": None, "engine": 0}
+_QUIET: Final = {
+    "start": 0, "offset": 0, "len": None, "interruptible": False, "write": True, "shared": True, "word": None,
+    "engine": 0, "by": "task",
+}  # fmt: skip
 """Keys of steps that are not worth a word with these values."""
 
 
@@ -34,13 +38,15 @@ def of_file(program: Program, scenario: Scenario, width: int) -> list[Line]:
     page.add("buffers", *(_buffer(name, spec, scenario.machine) for name, spec in scenario.buffers.items()))
     for name, spec in scenario.buffers.items():
         page.add("", *_defects(name, spec.exporter, spec.defects))
+    page.add("", *_defects("the kernel's core", "core", scenario.machine.defects))
     page.add("devices", *(_device(name, device) for name, device in scenario.devices.items()))
     for name, device in scenario.devices.items():
         page.add("", *_defects(name, "device", device.defects))
     page.add("cells", *(f"{name} = {value}" for name, value in scenario.cells.items()))
     page.add("mutexes", *scenario.mutexes)
+    members = users(scenario)
     for key, task in zip(_keys("tasks"), scenario.tasks, strict=False):
-        page.add(key, _task(task))
+        page.add(key, _task(task, task.name in members))
         page.add("", *(f"  {number:>3}  {_step(step)}" for number, step in enumerate(task.steps, 1)))
         page.add("", *_defects(task.name, "cpu", task.defects))
     page.foot(program)
@@ -138,22 +144,39 @@ def _machine(sizes: Sizes) -> str:
 
 
 def _buffer(name: str, spec: BufferSpec, machine: MachineSizes) -> str:
-    where = f"in {spec.zone_on(machine)}" if spec.resident else f"of {spec.zone_on(machine)}, swapped out"
-    return f"{name}: {_many(spec.pages, 'page')} {where}, {spec.exporter} exporter"
+    zone = spec.zone_on(machine)
+    where = (
+        f"of {zone}, not there yet"
+        if not spec.populated
+        else f"in {zone}"
+        if spec.resident
+        else f"of {zone}, swapped out"
+    )
+    how = [
+        words
+        for words, told in (
+            ("faults retry", spec.fault == "retry"),
+            ("a flag guards moves", spec.guard == "flag"),
+            ("pages are copied in parallel", spec.parallel_copy),
+        )
+        if told
+    ]
+    return ", ".join((f"{name}: {_many(spec.pages, 'page')} {where}", f"{spec.exporter} exporter", *how))
 
 
 def _device(name: str, device: DeviceSpec) -> str:
     lets_go = {"at once": "lets go at once", "later": "lets go later", "cannot": "cannot let go"}[device.revoke]
-    return f"{name}: {_many(device.engines, 'engine')}, {lets_go}"
+    reaches = "" if device.vram else ", does not reach vram"
+    return f"{name}: {_many(device.engines, 'engine')}, {lets_go}{reaches}"
 
 
 def _defects(owner: str, driver: str, names: list[str]) -> list[str]:
     return [f"  {owner} has the defect {name}: {DEFECTS[driver][name]}" for name in names]
 
 
-def _task(task: TaskSpec) -> str:
+def _task(task: TaskSpec, user: bool) -> str:
     rounds = "" if task.repeat == 1 else f", {task.repeat} rounds of"
-    kind = "a kernel task" if task.kind == "kernel" else "a user process"
+    kind = f"a thread of {task.thread_of}" if task.thread_of else "a user process" if user else "a kernel task"
     return f"{task.name}: {kind} on cpu {task.cpu}{rounds}"
 
 

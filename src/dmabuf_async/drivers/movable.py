@@ -23,6 +23,7 @@ from dmabuf_async.machine.references import TakeReference
 from dmabuf_async.ops import settle
 
 if TYPE_CHECKING:
+    from dmabuf_async.machine.device import Device
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Place, Zone
     from dmabuf_async.machine.storage import Buffer, Page
@@ -163,7 +164,8 @@ class MovableExporter(KernelMaps, UserMaps, SharesWithDevices):
         place = seen if seen is not None and seen.zone.visible else await page.look()
         if place is None or not place.zone.visible:
             return "sigbus"
-        await fault.insert(place, writable=fault.write)
+        # Who goes by dirty bits need not be told of the first write.
+        await fault.insert(place, writable=fault.write or self.fills)
         return "done"
 
     async def _retry(self, fault: Fault) -> str:
@@ -230,7 +232,7 @@ class MovableExporter(KernelMaps, UserMaps, SharesWithDevices):
 
     # Device access --------------------------------------------------------------
 
-    async def make_resident(self) -> None:
+    async def make_resident(self, device: Device) -> None:
         """Bring in what devices do not reach."""
         await self.bring_in(self.buffer.pages)
 

@@ -43,7 +43,7 @@ ORDERS: Final = {
 
     # With a flag that gets, faults and other moves wait for, in the place of the lock: the second form of P2.
     "flag":                    "lock test look hoist unlock zap allocate wait copy switch lock drop unlock free",
-    "flag-dropped-early":      "lock test look hoist unlock zap allocate wait copy lock drop unlock switch free",
+    "flag-dropped-early":      "lock test look hoist unlock zap allocate wait lock drop unlock copy switch free",
 
     # On behalf of an allocation that finds no memory, whose caller holds the lock of another buffer (P12).
     "reclaim":                 "try_lock test look zap allocate wait copy switch free unlock",
@@ -51,6 +51,7 @@ ORDERS: Final = {
     "reclaim-ignores-pins":    "try_lock      look zap allocate wait copy switch free unlock",
 
     # To where CPUs reach it, as a part of get or a fault, which hold the lock; nobody can have mapped what is in swap.
+    "map-does-not-stall":      "look      zap allocate wait copy switch free",
     "pull-in":                 "look test zap allocate wait copy switch free",
     "swap-in":                 "look allocate copy switch free",
     "leak-slot":               "look allocate copy switch",
@@ -68,7 +69,7 @@ DEFECTS: Final = {
     "free-before-flush": "frees the old frames before it flushes the TLBs (P1)",
     "free-before-copy": "frees the old place first and copies then (V15)",
     "leak-source": "does not free the old places (V6)",
-    "flag-dropped-early": "drops the flag that keeps faults out before it switches (P2)",
+    "flag-dropped-early": "drops the flag that keeps faults out before it copies and switches (P2)",
     "partial-zap": "zaps the first page only (V13)",
     "zap-takes-mmap-lock": "takes the mmap_lock of processes under the buffer's lock, to zap (P7)",
     "short-copy": "copies all words of a page but the last (P5)",
@@ -249,7 +250,6 @@ class Move:
         for page, _, target in self.moving:
             await page.switch(target)
         self.moved = len(self.moving)
-
         await self.readmit()
 
     async def readmit(self) -> None:

@@ -56,8 +56,8 @@ class SharesWithDevices:
         """Take the buffer's lock when no move is under way."""
         await self.lock.lock()
 
-    async def make_resident(self) -> None:
-        """Bring the buffer where devices reach it, under the lock; raises KernelError."""
+    async def make_resident(self, device: Device) -> None:
+        """Bring the buffer where ``device`` reaches it, under the lock; raises KernelError."""
 
     async def hold(self) -> None:
         """From here on it must not move, under the lock."""
@@ -91,7 +91,7 @@ class SharesWithDevices:
                 await WaitReadmitted(attachment)
                 await self.enter()
         try:
-            await self.make_resident()
+            await self.make_resident(attachment.device)
         except KernelError:
             await self.lock.unlock()
             raise
@@ -142,7 +142,7 @@ class SharesWithDevices:
         The lock keeps new ones out until :meth:`readmit`. A mapping that cannot be revoked pins, so there is none.
         """
         told: list[Attachment] = []
-        if "no-revoke" in self.defects:
+        if "no-revoke" in self.defects or not self.machine.devices:
             return told
         index = 0
         while (attachment := await self.buffer.attached.at(index)) is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dmabuf_async.checkers.deadlock import keeper
 from dmabuf_async.engine.core import Core
+from dmabuf_async.engine.device_view import device_view
 from dmabuf_async.engine.site import site
 from dmabuf_async.machine.access import locations
 from dmabuf_async.machine.cells import Cell
@@ -105,6 +106,7 @@ def snapshot(machine: Machine, core: Choosing | None) -> Snapshot:
         buffers=tuple(_buffer(buffer, taken) for buffer in machine.buffers.values()),
         zones=(*_zones(machine), _slots(machine)),
         shared=tuple(_shared(machine)),
+        devices=tuple(device_view(device) for device in machine.devices.values()),
         stopped="" if core is None else core.stopped,
     )
 
@@ -183,7 +185,7 @@ def _waits_for(actor: Actor) -> str:
         "group": f"the end of {names}",
         "cpu": f"an answer of {thing.name}, whose interrupts {names} keeps off",
     }
-    return words.get(thing.KIND, op.describe())
+    return words.get(thing.KIND, op.describe().removeprefix("wait "))
 
 
 def _named(actors: Iterable[Actor]) -> str:

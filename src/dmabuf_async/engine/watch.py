@@ -82,7 +82,8 @@ class Watch:
         if actor.entry is None:  # else its table knows
             actor.local = hashed(actor.local, result)
         if self._taint is not None:
-            self._taint.spread(actor, _touched(actor, op, written))
+            assert self._footprint is not None
+            self._taint.spread(actor, self._footprint)
         if self.steps is not None:
             last = None if self._latest is None else self._latest[0]
             preempted = last if last is not actor and last is not None and last.ready else None
@@ -172,6 +173,7 @@ class Watch:
         self.findings.append(Finding(found.code, found.rule, found.message, at, actor.name, names, signature, primary))
         if self._taint is None:
             self._taint = Taint()
+            self.deep = True  # what an op reads may be another thing once it has been performed
         if self._latest is not None:
             latest, op, written = self._latest
             self._taint.add(latest, _touched(latest, op, written))

@@ -121,7 +121,7 @@ class InsertPte(Op):
         pte, buffer = self.thing, self.thing.vma.buffer
         lock = buffer.lock
         if lock is not None and lock.owner is not actor:
-            detail = f"inserts the pte of {pte.name} without {lock.name}"
+            detail = f"inserts the pte of {pte.name} without {lock.name} (P2)"
             buffer.machine.marks.add("missing-lock", actor, lock, detail)
         writable = self.writable and pte.vma.writable
         if pte.of is None:

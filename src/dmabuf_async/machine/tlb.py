@@ -171,10 +171,7 @@ class Flush(Op):
         """The entries of that CPU for these ranges, whether they lead anywhere or not."""
         for vma, first, end in self.ranges:
             for index in range(first, end):
-                pte = vma.ptes.get(index)
-                entry = None if pte is None else pte.entries.get(self.thing)
-                if entry is not None:
-                    yield entry
+                yield entry_of(vma.pte(index), self.thing)
 
     def apply(self, actor: Actor, outcome: int) -> None:
         for entry in self.entries():

@@ -106,14 +106,10 @@ async def mmap(vma: Vma, *, shared: bool = True) -> None:
     await mm.mmap_lock.down_write()
     try:
         await MmapCall(vma, shared=shared, unchecked="mmap-unchecked" in machine.defects)
-        allow = getattr(buffer.exporter, "mmap", None)
-        if allow is None:
-            raise KernelError("EINVAL")
-        counted = "mmap-without-reference" not in machine.defects
-        if counted:
+        if counted := "mmap-without-reference" not in machine.defects:
             await TakeReference(buffer)
         try:
-            await allow(vma)
+            await _allow(vma)
         except KernelError:
             if counted:
                 await dma_buf_put(buffer)
@@ -122,10 +118,16 @@ async def mmap(vma: Vma, *, shared: bool = True) -> None:
         await space.rwsem.down_write()
         await LinkVma(vma, space)
         await space.rwsem.up_write()
-    except KernelError:
+    finally:
         await mm.mmap_lock.up_write()
-        raise
-    await mm.mmap_lock.up_write()
+
+
+async def _allow(vma: Vma) -> None:
+    """Ask the exporter, which lets nobody map its buffer if it has no such callback."""
+    allow = getattr(vma.buffer.exporter, "mmap", None)
+    if allow is None:
+        raise KernelError("EINVAL")
+    await allow(vma)
 
 
 async def munmap(vma: Vma) -> None:
@@ -291,8 +293,8 @@ async def _fault(vma: Vma, index: int, *, write: bool) -> None:
 async def unmap_mapping_range(buffer: Buffer, first: int = 0, end: int | None = None) -> tuple[int, ...]:
     """Zap: no user mapping of the pages [first, end) of the buffer is left, and no TLB holds one (P1).
 
-    Walks the VMAs that are registered with the buffer, in order, clears the PTEs, one op each, and then flushes each CPU
-    that may hold a translation, one op each; returns when all have answered. The result: the pages that were
+    Walks the VMAs that are registered with the buffer, in order, clears the PTEs, one op each, and then flushes each
+    CPU that may hold a translation, one op each; returns when all have answered. The result: the pages that were
     dirty, by number. The caller keeps faults from inserting PTEs again, by the buffer's lock (P2).
     """
     machine = buffer.machine

@@ -61,7 +61,10 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},
         cells={name: machine.cell(name, value) for name, value in scenario.cells.items()},
         mutexes={name: machine.mutex(name) for name in scenario.mutexes},
-        devices={name: machine.device(name, spec.engines, spec.revoke) for name, spec in scenario.devices.items()},
+        devices={
+            name: machine.device(name, spec.engines, spec.revoke, vram=spec.vram)
+            for name, spec in scenario.devices.items()
+        },
     )
     machine.defects = frozenset(scenario.machine.defects)
     spaces = _spaces(machine, scenario, objects.buffers)

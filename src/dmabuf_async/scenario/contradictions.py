@@ -206,7 +206,12 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
 
 
 def _declare(key: str, name: str, names: Collection[str]) -> str:
-    declaration = {"buffer": f"[buffers.{name}]", "device": f"[devices.{name}]", "mutex": f'mutexes = ["{name}"]', "cell": f"{name} = 0 under [cells]"}
+    declaration = {
+        "buffer": f"[buffers.{name}]",
+        "device": f"[devices.{name}]",
+        "mutex": f'mutexes = ["{name}"]',
+        "cell": f"{name} = 0 under [cells]",
+    }
     otherwise = f"declare it with {declaration[key]}" + (f", or take {listed(names)}" if names else "")
     return did_you_mean(name, names, otherwise)
 
@@ -229,9 +234,7 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
                 yield Mistake(
                     (*here, "as"), f"the process maps something as {shown(step.as_)} with mmap; take another name"
                 )
-        for key, name in _uses(step):
-            if name in mmapped and isinstance(step, kernel.Load | kernel.Store):
-                continue
+        for key, name in _uses(step, mmapped):
             found = mapped.get(name)
             if found is None or found.ended is not None:
                 yield Mistake((*here, key), _missing(task, index, name, mapped))
@@ -244,8 +247,6 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
                         f'unmap it with do = "{verbs[1]}"',
                     )
                 mapped[name] = found._replace(ended=index)
-            elif getattr(step, "page", 0):
-                yield Mistake((*here, "page"), f"{shown(name)} is a mapping of one page; drop this key")
     for name, left in mapped.items():
         if left.ended is None and task.repeat > 1:
             yield Mistake(
@@ -255,9 +256,11 @@ def _mappings(path: KeyPath, task: TaskSpec, mmapped: Collection[str]) -> Iterat
             )
 
 
-def _uses(step: Verb) -> Iterator[tuple[str, str]]:
-    """The keys under which a step names mappings that exist, with the names."""
+def _uses(step: Verb, mmapped: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The keys under which a step names kernel mappings that exist, with the names."""
     match step:
+        case kernel.Load() | kernel.Store() if step.at in mmapped:
+            pass
         case kernel.Memcpy():
             yield from (("from", step.from_), ("to", step.to))
         case kernel.Load() | kernel.Store() | kernel.Kunmap() | kernel.KunmapAtomic():

@@ -19,18 +19,18 @@ class Process(NamedTuple):
 
 
 def processes(scenario: Scenario) -> dict[str, Process]:
-    """All processes that map something, have threads, or are forked, by name; parents first."""
+    """All processes that map something, have threads, or are forked, by name; parents first, if that is possible."""
     owners = {task.name: task.thread_of or task.name for task in scenario.tasks}
     parents = {step.task: owners[task.name] for task in scenario.tasks for step in forks(task)}
     named = {owners[task.name] for task in scenario.tasks if maps(task) or task.thread_of is not None} | set(parents)
     found: dict[str, Process] = {}
 
-    def add(name: str) -> None:
+    def add(name: str, descendants: tuple[str, ...] = ()) -> None:
         parent = parents.get(name)
-        if name in found or name not in owners:
+        if name in found or name not in owners or name in descendants:
             return
         if parent is not None:
-            add(parent)
+            add(parent, (*descendants, name))
         found[name] = Process(name, tuple(task for task in scenario.tasks if owners[task.name] == name), parent)
 
     for task in scenario.tasks:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
 from dmabuf_async.scenario.positions import KeyPath
-from dmabuf_async.scenario.processes import forks, maps, processes
+from dmabuf_async.scenario.processes import forks, processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
-from dmabuf_async.scenario.verbs import process
+from dmabuf_async.scenario.verbs import kernel, process
 
 
 class Region(NamedTuple):
@@ -46,16 +47,9 @@ def wrong_processes(scenario: Scenario) -> Iterator[Mistake]:
     known = regions(scenario)
     for index, task in enumerate(scenario.tasks):
         path: KeyPath = ("tasks", index)
-        yield from _kind(scenario, path, task)
         yield from _thread(scenario, path, task)
         yield from _forks(scenario, path, task)
         yield from _names(path, task, known.get(task.name, {}))
-
-
-def _kind(scenario: Scenario, path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
-    forked = any(step.task == task.name for one in scenario.tasks for step in forks(one))
-    if task.kind == "kernel" and (maps(task) or task.thread_of is not None or forked):
-        yield Mistake((*path, "kind"), 'only a user process maps buffers, has threads and is forked; make it kind = "user"')
 
 
 def _thread(scenario: Scenario, path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
@@ -71,65 +65,80 @@ def _thread(scenario: Scenario, path: KeyPath, task: TaskSpec) -> Iterator[Mista
 
 
 def _forks(scenario: Scenario, path: KeyPath, task: TaskSpec) -> Iterator[Mistake]:
-    names = [one.name for one in scenario.tasks]
+    tasks = {one.name: one for one in scenario.tasks}
     parents = {step.task: one.thread_of or one.name for one in scenario.tasks for step in forks(one)}
+    times = Counter(step.task for one in scenario.tasks for step in forks(one))
     for index, step in enumerate(task.steps):
         if not isinstance(step, process.Fork):
             continue
-        here: KeyPath = (*path, "steps", index, "task")
-        times = sum(step.task == other.task for one in scenario.tasks for other in forks(one))
-        ancestors = {name := task.thread_of or task.name}
-        while name in parents and parents[name] not in ancestors:
-            ancestors.add(name := parents[name])
-        if step.task not in names:
-            yield Mistake(here, f"there is no task {shown(step.task)}; {did_you_mean(step.task, names, _declare(step.task))}")
-        elif next(one for one in scenario.tasks if one.name == step.task).thread_of is not None:
-            yield Mistake(here, f"the task {shown(step.task)} is a thread; fork its process, or drop thread_of there")
-        elif step.task in ancestors:
-            yield Mistake(here, f"the process {shown(step.task)} would be its own child; fork another task")
-        elif times > 1 or task.repeat > 1:
-            yield Mistake(here, f"the task {shown(step.task)} is forked more than once; give each fork a task of its own")
+        name, said = step.task, shown(step.task)
+        if name not in tasks:
+            wrong = f"there is no task {said}; {did_you_mean(name, tasks, _declare(name))}"
+        elif tasks[name].thread_of is not None:
+            wrong = f"the task {said} is a thread; fork its process, or drop thread_of there"
+        elif name in _line(task.thread_of or task.name, parents):
+            wrong = f"the process {said} would be its own child; fork another task"
+        elif times[name] > 1 or task.repeat > 1:
+            wrong = f"the task {said} is forked more than once; give each fork a task of its own"
+        else:
+            continue
+        yield Mistake((*path, "steps", index, "task"), wrong)
+
+
+def _line(name: str, parents: Mapping[str, str]) -> set[str]:
+    """A process and its ancestors."""
+    line = {name}
+    while parents.get(name, name) not in line:
+        line.add(name := parents[name])
+    return line
 
 
 def _declare(name: str) -> str:
     return f'declare it under [[tasks]] with name = "{name}"'
 
 
-def _names(path: KeyPath, task: TaskSpec, known: dict[str, Region]) -> Iterator[Mistake]:
-    kmaps = {getattr(step, "as_", "") for step in task.steps if not isinstance(step, process.Mmap)}
+def _names(path: KeyPath, task: TaskSpec, known: Mapping[str, Region]) -> Iterator[Mistake]:
+    kmaps = {step.as_ for step in task.steps if isinstance(step, kernel.Kmap | kernel.KmapAtomic)}
     made: dict[str, int] = {}
     for index, step in enumerate(task.steps):
         here: KeyPath = (*path, "steps", index)
-        if isinstance(step, process.Mmap):
-            first = known[step.as_]
-            if Region(here, step).part() != first.part():
-                yield Mistake(
-                    (*here, "as"),
-                    f"the process maps another part of a buffer as {shown(step.as_)} in {_where(first.path)}; give this "
-                    "one another name",
+        match step:
+            case kernel.Kmap() | kernel.KmapAtomic() if step.as_ in known:
+                wrong = f"the process maps something as {shown(step.as_)} with mmap; take another name"
+                yield Mistake((*here, "as"), wrong)
+            case kernel.Load() | kernel.Store() if step.at in kmaps and step.page:
+                yield Mistake((*here, "page"), f"{shown(step.at)} is a mapping of one page; drop this key")
+            case process.Mmap():
+                made[step.as_] = index
+                first = known[step.as_]
+                if Region(here, step).part() != first.part():
+                    wrong = f"the process maps another part of a buffer as {shown(step.as_)} in {_where(first.path)}"
+                    yield Mistake((*here, "as"), f"{wrong}; give this one another name")
+            case process.Munmap() | process.Mremap() | kernel.Load() | kernel.Store():
+                yield from _at(
+                    here, task, step.at, known, kernels=not isinstance(step, process.Munmap | process.Mremap)
                 )
-            made[step.as_] = index
-        name: str | None = getattr(step, "at", None)
-        if name is None or name in kmaps:
-            continue
-        if isinstance(step, process.Munmap | process.Mremap) and name not in known:
-            first_hint = f'map a buffer first: {{ do = "mmap", buffer = "...", as = {shown(name)} }}'
-            hint = did_you_mean(name, list(known), first_hint)
-            yield Mistake((*here, "at"), f"the process of {shown(task.name)} has no mapping {shown(name)}; {hint}")
-        elif name in known and known[name].path > here[:4] and known[name].path[:2] == here[:2]:
-            yield Mistake(
-                (*here, "at"),
-                f"the mapping {shown(name)} is made only later, in {_where(known[name].path)}; map the buffer first",
-            )
-        if isinstance(step, process.Munmap):
-            made.pop(name, None)
-    for name, index in made.items():
-        if task.repeat > 1:
-            yield Mistake(
-                (*path, "steps", index, "as"),
-                f"the mapping {shown(name)} is still there when the steps are repeated, and is made again; unmap it in "
-                "the last step, or set repeat = 1",
-            )
+                if isinstance(step, process.Munmap):
+                    made.pop(step.at, None)
+            case _:
+                pass
+    for name, index in made.items() if task.repeat > 1 else ():
+        yield Mistake(
+            (*path, "steps", index, "as"),
+            f"the mapping {shown(name)} is still there when the steps are repeated, and is made again; unmap it in "
+            "the last step, or set repeat = 1",
+        )
+
+
+def _at(here: KeyPath, task: TaskSpec, name: str, known: Mapping[str, Region], *, kernels: bool) -> Iterator[Mistake]:
+    """A step that names a mapping; ``kernels``: it may be one of the kernel, which is checked elsewhere."""
+    found = known.get(name)
+    if found is None and not kernels:
+        hint = did_you_mean(name, known, f'map a buffer first: {{ do = "mmap", buffer = "...", as = {shown(name)} }}')
+        yield Mistake((*here, "at"), f"the process of {shown(task.name)} has no mapping {shown(name)}; {hint}")
+    elif found is not None and found.path[:2] == here[:2] and found.path > here:
+        later = f"the mapping {shown(name)} is made only later, in {_where(found.path)}; map the buffer first"
+        yield Mistake((*here, "at"), later)
 
 
 def _where(path: KeyPath) -> str:

@@ -81,7 +81,7 @@ class BufferSpec(Table, frozen=True, kw_only=True):
     machine has any, else lowmem. resident: false starts the buffer swapped out, which only the swapping exporter can.
     populated: false starts it nowhere, each page to be filled with zeros when it is first needed, and as long as it is
     clean not worth a slot of swap; likewise. fault: what the fault handler of one that moves does while it is on its
-    way, "wait", or "retry", which gives mmap_lock back first (rule P8). guard: what keeps faults and gets off meanwhile:
+    way, "wait", or "retry", which gives mmap_lock back first (rule P8). guard: what keeps faults and gets off:
     the buffer's "lock" or a "flag" (rule P2). parallel_copy: true copies each page in a child of its own. defects:
     deliberate mistakes of the exporter, by name.
     """
@@ -106,11 +106,13 @@ class DeviceSpec(Table, frozen=True, kw_only=True):
 
     engines: DMA engines, 1 to 8, each with an IOTLB of its own. revoke: what its driver does when a buffer is to move:
     "at once" stops the engines and unmaps, "later" finishes the transfers in flight first, and "cannot" has its
-    mappings pin the buffer. defects: deliberate mistakes of the driver and of the tasks that use it, by name.
+    mappings pin the buffer. vram: false keeps it from device memory, so that map_dma_buf moves the buffer first.
+    defects: deliberate mistakes of the driver and of the tasks that use it, by name.
     """
 
     engines: Annotated[int, Meta(ge=1, le=8)] = 1
     revoke: Literal["at once", "later", "cannot"] = "at once"
+    vram: bool = True
     defects: list[str] = field(default_factory=list)
 
 
@@ -118,14 +120,14 @@ class TaskSpec(Table, frozen=True, kw_only=True):
     """[[tasks]]: one actor, which performs its steps in order.
 
     name: its own among the tasks. cpu: where it stands, below the cpus of the machine. kind: a kernel task answers for
-    what it leaves behind, the exit path of a user task cleans up; left out, a task that maps a buffer, is a thread, or
-    is forked is "user", any other "kernel". thread_of: the task whose address space it shares. repeat: rounds of the
+    what it leaves behind, the exit path of a user task cleans up; a task that maps a buffer with mmap, is a thread, or
+    is forked is a user task in any case. thread_of: the task whose address space it shares. repeat: rounds of the
     steps, 1 to 1000. defects: deliberate mistakes of the importer, by name.
     """
 
     name: Name
     cpu: Annotated[int, Meta(ge=0, le=63)] = 0
-    kind: Literal["kernel", "user"] | None = None
+    kind: Literal["kernel", "user"] = "kernel"
     thread_of: Name | None = None
     repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
     defects: list[str] = field(default_factory=list)

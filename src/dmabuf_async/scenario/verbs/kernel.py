@@ -77,8 +77,8 @@ class KunmapAtomic(Verb, frozen=True, kw_only=True, tag="kunmap_atomic"):
 class Load(Verb, frozen=True, kw_only=True, tag="load"):
     """Read one word through a mapping.
 
-    at: what kmap or mmap called the mapping. page: of what mmap mapped, from 0; whether there is one is not checked, for
-    that is a thing to simulate. word: below the words of a page.
+    at: what kmap or mmap called the mapping. page: of what mmap mapped, from 0; whether there is one is not checked,
+    for that is a thing to simulate. word: below the words of a page.
     """
 
     at: Name
