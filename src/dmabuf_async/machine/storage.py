@@ -185,8 +185,8 @@ class Switch(Op):
             old.rmap.moving = None
         if old is new:
             return
-        torn = [word for word in page.words if word.held.torn and new in word.held.torn]
-        if torn:
+        torn = [word for word in page.words if new in word.held.torn]
+        if torn and new is not None:
             detail = f"word {torn[0].index} of {page.name} was written after it had been copied to"
             page.buffer.machine.marks.add("torn-copy", actor, torn[0], f"{detail} {_place(new)}, and before the last")
             for word in torn:
