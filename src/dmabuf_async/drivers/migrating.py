@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.storage import Buffer, Page
 
 DEFECTS: Final = {
-    **MOVABLE_DEFECTS,
+    **{name: text for name, text in MOVABLE_DEFECTS.items() if name != "fault-locks-out-of-order"},
     "get-leaves-in-vram": "get leaves the buffer in VRAM though CPUs do not reach it there (V1)",
 }
 
