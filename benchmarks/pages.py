@@ -1,8 +1,8 @@
-"""What a step costs by the size of the buffers: ``python -m benchmarks.pages`` (DESIGN 11, issue 3).
+"""What a step costs by the size of the buffers: ``python -m benchmarks.pages`` (DESIGN 11).
 
-A process, a kernel importer, a mover and an evictor at a migrating and a swapping buffer of 8, 64 and 512 pages each; of
-every buffer the first three use four pages, and a move moves all. A step may cost what it touches, and nothing for
-what there is. To put the machine back for the next execution costs what there is, and is told apart.
+A process, a kernel importer, a mover and an evictor use a migrating and a swapping buffer, of 8, 64 and 512 pages each.
+The first two touch two pages, and a move moves all. A step may cost what it touches, and nothing for what there is.
+To put the machine back for the next execution costs what there is, and is told apart.
 """
 
 from __future__ import annotations

@@ -25,6 +25,13 @@ def test_every_ratio_of_the_budgets_is_measured_in_one_run() -> None:
         assert row[1] == "bare" or row[-1] in {"within", "OVER"}
 
 
+def test_the_cost_of_a_step_is_measured_over_three_sizes_of_buffers() -> None:
+    rows = [line.split() for line in run("benchmarks.pages", "--executions", "1").splitlines()[1:]]
+    assert [row[0] for row in rows] == ["8", "64", "512"]
+    steps = [int(row[1].replace(",", "")) for row in rows]
+    assert steps[0] * 8 < steps[2], "larger buffers make more steps, or nothing was measured"
+
+
 def test_the_start_is_measured() -> None:
     printed = run("benchmarks.startup", "--rounds", "1")
     assert [line.split("  ")[0] for line in printed.splitlines()] == ["--version", "--help", "fuzz --help"]

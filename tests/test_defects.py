@@ -26,7 +26,7 @@ from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import from_function
 from dmabuf_async.scenario.schema import Scenario
 from dmabuf_async.strategies.random_walk import RandomWalk
-from tests import cache_defects, device_defects
+from tests import cache_defects, device_defects, exporter_defects
 
 pytestmark = pytest.mark.unaudited  # many executions; test_scenarios audits the same drivers
 
@@ -440,7 +440,7 @@ BASES = {
         """,
 }
 
-BASES |= cache_defects.BASES | device_defects.BASES
+BASES |= cache_defects.BASES | device_defects.BASES | exporter_defects.BASES
 
 
 class Row(NamedTuple):
@@ -519,9 +519,9 @@ TABLE = (
         "V15", "core", "mmap-without-reference", "stale-pte", "closed", told="P1", also=("stale-tlb", "use-after-free")
     ),
     Row("V15", "core", "exit-keeps-mappings", "leak-at-exit", "closed"),
-    *(Row(**row) for row in (*cache_defects.ROWS, *device_defects.ROWS)),
+    *(Row(**row) for row in (*cache_defects.ROWS, *device_defects.ROWS, *exporter_defects.ROWS)),
 )
-RULES = [*(f"V{number}" for number in (*range(13), 14, 15)), "P1", "P3", "P4", "P5", "P6", "P9", "P10", "P11"]
+RULES = [*(f"V{number}" for number in (*range(13), 14, 15)), *(f"P{number}" for number in range(1, 13))]
 
 
 @pytest.fixture(autouse=True)
@@ -532,8 +532,7 @@ def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def base(name: str, exporter: str) -> Scenario:
     """Right code, with an exporter of the given kind where the scenario leaves it open."""
-    moves = 'do = "migrate", to = "vram"' if exporter == "migrating" else 'do = "swap_out"'
-    text = f'title = "{name}"\n{BASES[name]}'.replace("EXPORTER", exporter).replace("MOVE", moves)
+    text = exporter_defects.filled_in(f'title = "{name}"\n{BASES[name]}', exporter)
     return parse_scenario(text, name, defects=DEFECTS, codes=CODES)
 
 

@@ -40,6 +40,9 @@ pages = 2
 [buffers.fb]
 pages = 2
 exporter = "swapping"
+[buffers.tex]
+zone = "lowmem"
+exporter = "migrating"
 """
 
 
@@ -72,6 +75,9 @@ def one_task(steps: str, more: str = "") -> str:
         ('{ do = "wait", cell = "c", value = 0, interruptible = true }', ["wait c == 0"]),
         ('{ do = "sleep", ticks = 3 }', ["sleep 3", "wake up"]),
         ('{ do = "reclaim", buffer = "fb" }', ["store fb.reclaim 1"]),
+        ('{ do = "migrate", buffer = "tex", to = "vram" }', ["lock tex.lock"]),
+        ('{ do = "migrate", buffer = "tex", to = "ram", by = "daemon" }', ["store tex.migrate 1"]),
+        ('{ do = "migrate", buffer = "tex", to = "vram", by = "daemon" }', ["store tex.migrate 2"]),
     ],
 )
 def test_a_step_does_what_its_verb_says(steps: str, ops: list[str], programmed: Programmed) -> None:

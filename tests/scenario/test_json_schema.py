@@ -74,7 +74,7 @@ def test_the_schema_lists_defects_and_codes() -> None:
     tables = SCHEMA["$defs"]
     assert tables["TaskSpec"]["properties"]["defects"]["items"] == {"enum": sorted(DEFECTS["cpu"])}
     assert tables["DeviceSpec"]["properties"]["defects"]["items"] == {"enum": sorted(DEFECTS["device"])}
-    assert set(DEFECTS["static"]) | set(DEFECTS["swapping"]) == set(
+    assert set(DEFECTS["static"]) | set(DEFECTS["swapping"]) | set(DEFECTS["migrating"]) == set(
         tables["BufferSpec"]["properties"]["defects"]["items"]["enum"]
     )
     assert tables["Expect"]["properties"]["findings"]["items"] == {"enum": sorted(CODES)}
@@ -99,8 +99,8 @@ def test_a_key_is_described_in_the_words_of_its_struct() -> None:
     tables = SCHEMA["$defs"]
     assert tables["MachineSizes"]["properties"]["ram"]["description"] == "frames of lowmem, 0 to 4096"
     assert tables["BufferSpec"]["properties"]["zone"] == {
-        "enum": ["highmem", "lowmem"],
-        "description": "where its frames are; left out, highmem if the machine has any, else lowmem",
+        "enum": ["highmem", "lowmem", "vram"],
+        "description": "where its frames are, or are at first; left out, highmem if the machine has any, else lowmem",
     }
     assert tables["Memcpy"]["properties"]["from"]["description"].startswith(
         "what kmap called the one that is read; a name"

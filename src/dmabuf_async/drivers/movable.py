@@ -84,19 +84,31 @@ class MovableExporter(KernelMaps, UserMaps, SharesWithDevices):
     async def enter(self) -> None:
         """Take the buffer's lock when no move is under way."""
         await self.lock.lock()
-        while self.flag is not None and await self.flag.load():
-            await self.lock.unlock()
-            await self.flag.wait("==", 0)
-            await self.lock.lock()
+        held = True
+        try:
+            while self.flag is not None and await self.flag.load():
+                await self.lock.unlock()
+                held = False
+                await self.flag.wait("==", 0)
+                await self.lock.lock()
+                held = True
+        except BaseException:  # cancelled
+            if held:
+                await self.lock.unlock()
+            raise
 
     async def try_enter(self) -> bool:
         """The same without waiting; whether it has been taken."""
         if not await self.lock.try_lock():
             return False
-        if self.flag is not None and await self.flag.load():
+        try:
+            moving = self.flag is not None and await self.flag.load()
+        except BaseException:  # cancelled
             await self.lock.unlock()
-            return False
-        return True
+            raise
+        if moving:
+            await self.lock.unlock()
+        return not moving
 
     # Kernel access --------------------------------------------------------------
 

@@ -129,12 +129,13 @@ class Move:
         """Each page stays where it is by now, and its other place is freed."""
         defects = self.exporter.defects
         while self.owed and "leak-on-enomem" not in defects:
-            page, source, target = self.owed.pop()
+            page, source, target = self.owed[-1]
             other = source if await page.look() is target else target
             if other is not None:
                 await other.zone.release(other)
                 if "free-twice-on-enomem" in defects:
                     await other.zone.release(other)
+            self.owed.pop()
         await self.readmit()
         if self.flagged:
             if not self.locked:
@@ -158,8 +159,8 @@ class Move:
     async def unlock(self) -> None:
         """Give it back."""
         if self.locked:
-            self.locked = False
             await self.exporter.lock.unlock()
+            self.locked = False
 
     async def hoist(self) -> None:
         """From here on whoever takes the lock gives it back and waits."""
@@ -170,8 +171,8 @@ class Move:
     async def drop(self) -> None:
         """The move is over for all others."""
         assert self.exporter.flag is not None
-        self.flagged = False
         await self.exporter.flag.add(-1)
+        self.flagged = False
 
     async def look(self) -> None:
         """Which pages are not in the zone. If none, the move is over."""
@@ -203,8 +204,10 @@ class Move:
         if machine.mms:
             rwsem = machine.address_space(buffer.name).rwsem
             await rwsem.down_read()
-            dirty, self.ranges = await clear_ptes(buffer)
-            await rwsem.up_read()
+            try:
+                dirty, self.ranges = await clear_ptes(buffer)
+            finally:
+                await rwsem.up_read()
             await self.exporter.dirtied(dirty)
 
     async def flush(self) -> None:
@@ -224,7 +227,7 @@ class Move:
 
     async def wait(self) -> None:
         """Until no device uses it any more (V14)."""
-        self.told = await self.exporter.revoke()
+        await self.exporter.revoke(self.told)
 
     async def copy(self) -> None:
         """The content of all pages; with ``parallel_copy`` each in a child of its own."""
@@ -254,15 +257,17 @@ class Move:
 
     async def readmit(self) -> None:
         """Devices may map it again, as soon as they get the lock."""
-        told, self.told = self.told, []
-        await self.exporter.readmit(told)
+        while self.told:
+            await self.exporter.readmit(self.told[-1])
+            self.told.pop()
 
     async def free(self) -> None:
         """Others may have the old places."""
         while self.owed:
-            _, source, _ = self.owed.pop(0)
+            source = self.owed[0].source
             if source is not None:
                 await source.zone.release(source)
+            del self.owed[0]
 
 
 def order_of(defects: frozenset[str], *, flag: bool) -> str:

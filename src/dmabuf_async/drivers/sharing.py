@@ -136,14 +136,13 @@ class SharesWithDevices:
 
     # Moves --------------------------------------------------------------------------
 
-    async def revoke(self) -> list[Attachment]:
-        """Make all importers let go, under the lock, before anything is copied; those that were told.
+    async def revoke(self, told: list[Attachment]) -> None:
+        """Make all importers let go, under the lock, before anything is copied; ``told`` gets those that were told.
 
         The lock keeps new ones out until :meth:`readmit`. A mapping that cannot be revoked pins, so there is none.
         """
-        told: list[Attachment] = []
         if "no-revoke" in self.defects or not self.machine.devices:
-            return told
+            return
         index = 0
         while (attachment := await self.buffer.attached.at(index)) is not None:
             index += 1
@@ -160,7 +159,6 @@ class SharesWithDevices:
             await self._wait_for(told)
         if told:
             await self._enter_cpus(BIDIRECTIONAL)
-        return told
 
     async def _wait_for(self, told: list[Attachment]) -> None:
         """Both waits: the devices have stopped, and the mappings are gone."""
@@ -172,7 +170,6 @@ class SharesWithDevices:
             if "revoke-waits-for-stop-only" not in self.defects:
                 await WaitGone(attachment)
 
-    async def readmit(self, told: list[Attachment]) -> None:
-        """The storage has moved: they may map again."""
-        for attachment in told:
-            await readmit(attachment)
+    async def readmit(self, attachment: Attachment) -> None:
+        """The storage has moved: it may be mapped again."""
+        await readmit(attachment)

@@ -306,10 +306,12 @@ async def unmap_mapping_range(buffer: Buffer, first: int = 0, end: int | None = 
         return ()  # there is no user process on this machine
     space = machine.address_space(buffer.name)
     await space.rwsem.down_read()
-    dirty, ranges = await clear_ptes(buffer, first, end)
-    if "no-tlb-flush" not in machine.defects:
-        await flush_tlbs(machine, ranges, zap=True)
-    await space.rwsem.up_read()
+    try:
+        dirty, ranges = await clear_ptes(buffer, first, end)
+        if "no-tlb-flush" not in machine.defects:
+            await flush_tlbs(machine, ranges, zap=True)
+    finally:  # cancelled, maybe
+        await space.rwsem.up_read()
     return tuple(sorted(dirty))
 
 

@@ -190,9 +190,12 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
                 f"the exporter of buffer {shown(step.buffer)} is {spec.exporter} and {never}; "
                 f'make it exporter = "{wanted}", or drop the step',
             )
-    accesses = kernel.Load | kernel.Store | device.DmaRead | device.DmaWrite
-    if isinstance(step, accesses) and step.word is not None and step.word >= scenario.machine.words:
-        words = scenario.machine.words
+    words = scenario.machine.words
+    if (
+        isinstance(step, kernel.Load | kernel.Store | device.DmaRead | device.DmaWrite)
+        and step.word is not None
+        and step.word >= words
+    ):
         has = "only word 0" if words == 1 else f"words 0 to {words - 1}"
         yield Mistake(
             (*path, "word"),
