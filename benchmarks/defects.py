@@ -1,0 +1,177 @@
+"""Every defect in every right scenario of the driver that it belongs to: ``python -m benchmarks.defects``.
+
+A right scenario is one in which nothing may be found. Each gets each defect of each of its drivers, one at a time, and
+a random walk. What came of it is kept in docs/defects.md (``--write``): in how many a defect is found, how often; in
+how many every execution was, step for step, the same as without it, so that it has no effect there as far as was seen;
+and those in which executions differed and nothing was found, which only an exhaustive search can settle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from dmabuf_async.checkers.catalogue import CHECKERS, CODES
+from dmabuf_async.drivers.catalogue import DEFECTS
+from dmabuf_async.engine import inline
+from dmabuf_async.engine.watch import Watch
+from dmabuf_async.explore.fuzzing import quiet_collector
+from dmabuf_async.scenario import build
+from dmabuf_async.scenario.catalogue import find
+from dmabuf_async.scenario.load import load_scenario
+from dmabuf_async.scenario.schema import Scenario
+from dmabuf_async.strategies.random_walk import RandomWalk
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "defects.md"
+BEGIN, END = "<!-- measured: python -m benchmarks.defects --write -->", "<!-- end of what is measured -->"
+RULE = re.compile(r"\b[VPM][0-9]+\b")
+
+
+class Tried(NamedTuple):
+    """One defect in one scenario."""
+
+    driver: str
+    defect: str
+    scenario: str
+    site: str
+    """The buffer or task that has it."""
+    found: int
+    """Executions with a primary finding."""
+    codes: tuple[str, ...]
+    differs: bool
+    """Whether some execution was another one than without the defect."""
+
+
+class Walked(NamedTuple):
+    """A random walk of so many executions."""
+
+    shapes: list[Hashable]
+    """What each execution was: its choices, its steps, and where it ended."""
+    found: int
+    codes: Counter[str]
+
+
+def right_scenarios() -> list[str]:
+    """The files in which nothing may be found."""
+    names = [name for name in find([str(ROOT / "scenarios")]) if name.endswith(".toml")]
+    return [name for name in names if not scenario_in(name).expect.findings]
+
+
+def scenario_in(name: str) -> Scenario:
+    """The scenario in a file."""
+    return load_scenario(Path(name), defects=DEFECTS, codes=CODES)
+
+
+def variants(scenario: Scenario) -> Iterator[tuple[str, str, str, Scenario]]:
+    """Driver, defect, who has it, and the scenario with it."""
+    for name, buffer in scenario.buffers.items():
+        for defect in DEFECTS[buffer.exporter]:
+            planted = replace(buffer, defects=[defect])
+            yield buffer.exporter, defect, name, replace(scenario, buffers={**scenario.buffers, name: planted})
+    for index, task in enumerate(scenario.tasks):
+        for defect in DEFECTS["cpu"]:
+            tasks = list(scenario.tasks)
+            tasks[index] = replace(task, defects=[defect])
+            yield "cpu", defect, task.name, replace(scenario, tasks=tasks)
+
+
+def walk(scenario: Scenario, executions: int) -> Walked:
+    """A random walk with seed 0."""
+    machines, strategy = build.program(scenario, "variant").machines(), RandomWalk(0)
+    shapes: list[Hashable] = []
+    codes, found = Counter[str](), 0
+    for index in range(executions):
+        machine = machines()
+        watch = Watch(machine, CHECKERS)
+        core = inline.execute(machine, strategy, watch=watch, index=index)
+        assert core is not None
+        ends = tuple(sorted((actor.path, actor.local) for actor in core.actors))
+        shapes.append((tuple(core.choices), core.steps, machine.fingerprint, ends))
+        primary = {finding.code for finding in watch.findings if finding.primary}
+        codes.update(primary)
+        found += bool(primary)
+    return Walked(shapes, found, codes)
+
+
+def tries(job: tuple[str, int]) -> list[Tried]:
+    """Each defect in one scenario."""
+    name, executions = job
+    scenario = scenario_in(name)
+    short = str(Path(name).relative_to(ROOT / "scenarios"))
+    with quiet_collector() as collect:
+        right = walk(scenario, executions)
+        tried = []
+        for driver, defect, site, planted in variants(scenario):
+            wrong = walk(planted, executions)
+            codes = tuple(code for code, _ in wrong.codes.most_common())
+            tried.append(Tried(driver, defect, short, site, wrong.found, codes, wrong.shapes != right.shapes))
+            collect()
+    return tried
+
+
+def table(tried: Sequence[Tried], executions: int) -> str:
+    """The measured part of the page, in Markdown."""
+    rows = defaultdict[tuple[str, str], list[Tried]](list)
+    for one in tried:
+        rows[one.driver, one.defect].append(one)
+    lines = [
+        "| driver | defect | rules | found as | found in | at best | without effect in | unproved |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    unproved: list[str] = []
+    for driver, defects in DEFECTS.items():
+        for defect, said in defects.items():
+            ones = rows[driver, defect]
+            found = [one for one in ones if one.found]
+            undecided = [one for one in ones if not one.found and one.differs]
+            codes = ", ".join(f"`{code}`" for code in dict.fromkeys(code for one in found for code in one.codes)) or "-"
+            best = f"{max(one.found for one in found) / executions:.0%}" if found else "-"
+            rules = ", ".join(RULE.findall(said.rpartition("(")[2]))
+            silent = len(ones) - len(found) - len(undecided)
+            lines.append(
+                f"| {driver} | `{defect}` | {rules} | {codes} | {len(found)} | {best} | {silent} | {len(undecided)} |"
+            )
+            places = ", ".join(f"{one.scenario} ({one.site})" for one in undecided)
+            if places:
+                unproved.append(f"- {driver} `{defect}`: {places}")
+    return "\n".join([*lines, "", "### Unproved", "", *(unproved or ["None."])])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table, or write it into the page; exit 0 whatever it says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.defects", description=__doc__)
+    parser.add_argument("--executions", type=int, default=300, help="of each variant (default 300)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
+    parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
+    options = parser.parse_args(arguments)
+    jobs = [(name, options.executions) for name in right_scenarios()]
+    tried: list[Tried] = []
+    with multiprocessing.Pool(options.jobs) as pool:
+        for done, ones in enumerate(pool.imap_unordered(tries, jobs), 1):
+            tried += ones
+            print(f"\r{done} of {len(jobs)} scenarios", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    tried.sort(key=lambda one: (one.scenario, one.site))
+    told = (
+        f"{len(tried):,} variants of {len(jobs)} right scenarios, {options.executions:,} random executions each "
+        f"(seed 0).\n\n{table(tried, options.executions)}"
+    )
+    if options.write:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n\n{told}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    else:
+        print(told)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
