@@ -8,7 +8,7 @@ from typing import Final
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.deadlock import Deadlock
 from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
-from dmabuf_async.checkers.locking import DoubleUnlock
+from dmabuf_async.checkers.locking import DoubleUnlock, LockOrder, MissingLock
 from dmabuf_async.checkers.memory import DoubleFree, FrameLeak, LeakAtExit, UseAfterFree
 from dmabuf_async.checkers.pinning import (
     AccessWithoutBacking,
@@ -18,6 +18,7 @@ from dmabuf_async.checkers.pinning import (
     UnbalancedPut,
 )
 from dmabuf_async.checkers.program import UnhandledException
+from dmabuf_async.checkers.races import DataRace
 
 CHECKERS: Final[tuple[Checker, ...]] = (
     # At one step, the first that applies is told first.
@@ -31,7 +32,10 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     StaleKmap(),
     UseAfterFree(),
     DoubleFree(),
+    MissingLock(),
     DoubleUnlock(),
+    LockOrder(),
+    DataRace(),
     Deadlock(),
     UnhandledException(),
     PinLeak(),

@@ -24,6 +24,8 @@ DEFECTS: Final = {
     "ignore-pins": "swaps out without looking at the pins (V7)",
     "pin-count-after-unlock": "get unlocks first and raises the pin count then (V7)",
     "evict-test-outside-lock": "eviction tests the pins before it takes the lock, and not again (V7)",
+    "switch-after-unlock": "swap-out drops its lock around the switch (V7)",
+    "plain-request": "reclaim clears what it is asked by with a plain store (P7)",
     "returns-before-resident": "get swaps in only the first page of the range (V1)",
     "leak-on-enomem": "a get that fails half way keeps the frames that it had allocated (V6)",
     "pins-on-enomem": "a get that fails leaves its pin count raised (V6)",
@@ -72,7 +74,7 @@ class SwappingExporter(KernelMaps):
         while True:
             await settle("idle", "reclaim")  # it remembers nothing from one turn to the next
             await self.wanted.wait("!=", 0, idle=True)
-            await self.wanted.store(0)
+            await (self.wanted.store(0) if "plain-request" in self.defects else self.wanted.store_release(0))
             with suppress(KernelError):  # pinned, or no slot: reclaim gives up until it is asked again
                 await self.swap_out()
 
@@ -131,7 +133,11 @@ class SwappingExporter(KernelMaps):
                 await self._copy(page, frame, slot)
             else:
                 await self._copy(page, frame, slot)
+                if "switch-after-unlock" in self.defects:
+                    await self.lock.unlock()
                 await page.switch(slot)
+                if "switch-after-unlock" in self.defects:
+                    await self.lock.lock()
                 await frame.zone.release(frame)
         await self.lock.unlock()
 

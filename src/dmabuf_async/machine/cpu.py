@@ -94,6 +94,7 @@ class Cpu(Thing):
         past = self.past  # of those that have ended
         for other in self.pending:
             past |= other.past
+            other.epoch = 0
         actor.past |= past
 
 
@@ -149,7 +150,7 @@ class Ipi(_CpuOp):
         self.thing.answer(actor)
 
     def describe(self) -> str:
-        return f"wait an answer of {self.thing.name} to an IPI"
+        return f"ipi to {self.thing.name}"
 
     def blockers(self, actor: Actor) -> tuple[Actor, ...]:
         return self.thing.deaf()

@@ -20,6 +20,7 @@ from dmabuf_async.machine.lock_order import LockOrder
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.marks import Marks
 from dmabuf_async.machine.memory import Place, Zone
+from dmabuf_async.machine.order import Events
 from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
 from dmabuf_async.machine.spinlock import Spinlock
@@ -55,6 +56,7 @@ class Machine:
         self.marks = Marks()
         self.lock_order = LockOrder()
         self.faults = Faults(sizes)
+        self.events = Events()
         self.things: dict[str, Thing] = {}  # by kind and name
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
@@ -87,15 +89,15 @@ class Machine:
     # Makers ---------------------------------------------------------------
 
     def cell(self, name: str, value: Hashable = 0) -> Cell:
-        """A shared variable."""
-        return self._add(Cell(name, value, self.faults))
+        """A shared variable; its plain accesses can race."""
+        return self._add(Cell(name, value, self))
 
     def counter(self, name: str, value: int = 0) -> Counter:
-        """A shared number with atomic ops."""
-        return self._add(Counter(name, value, self.faults))
+        """A shared number with atomic ops, which never race."""
+        return self._add(Counter(name, value, self))
 
     def mutex(self, name: str, lock_class: str | None = None) -> Mutex:
-        """A sleeping lock. ``lock_class``: see :mod:`~dmabuf_async.machine.lock_order`; left out, it is one of its own."""
+        """A sleeping lock. ``lock_class``: see :mod:`~dmabuf_async.machine.lock_order`; if left out, one of its own."""
         return self._add(Mutex(name, lock_class, self.marks, self.lock_order))
 
     def spinlock(self, name: str, lock_class: str | None = None) -> Spinlock:
@@ -183,7 +185,7 @@ class Machine:
         self.taken.clear()
         self.marks.clear()
         self.lock_order.clear()
-        self.clock.now = 0
+        self.clock.now = self.events.count = 0
         self.fingerprint = 0
 
     def rehash(self, written: tuple[Thing, ...]) -> None:
@@ -231,8 +233,10 @@ class Machine:
         """What :meth:`apply` would return and lead to; all undone again."""
         written = op.writes(actor)
         saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
-        remembered = [(thing, field, getattr(thing, field)) for thing in {*written, actor} for field in thing.MEMORY]
-        fingerprint, marks, now = self.fingerprint, len(self.marks), self.clock.now
+        touched = {*written, *op.reads(actor), actor}  # what is only read may be remembered to have been
+        remembered = [(thing, field, getattr(thing, field)) for thing in touched for field in thing.MEMORY]
+        fingerprint, marks = self.fingerprint, len(self.marks)
+        now, events = self.clock.now, self.events.count
         mappings = dict(self.kmaps.mappings)
         peeked = Peek(self.apply(actor, op, outcome), self.fingerprint)
         for thing, state, old in saved:
@@ -240,7 +244,7 @@ class Machine:
             thing.fingerprint = old
         for thing, field, value in remembered:
             setattr(thing, field, value)
-        self.fingerprint, self.clock.now = fingerprint, now
+        self.fingerprint, self.clock.now, self.events.count = fingerprint, now, events
         self.kmaps.mappings = mappings
         del self.marks[marks:]
         return peeked

@@ -122,6 +122,10 @@ class Switch(Op):
     def apply(self, actor: Actor, outcome: int) -> None:
         self.thing.where = self.place
 
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        buffer = self.thing.buffer
+        return () if buffer.lock in actor.locks else (buffer,)
+
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing, self.thing.buffer.pins)
 

@@ -52,9 +52,13 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},
         cells={name: machine.cell(name, value) for name, value in scenario.cells.items()},
         mutexes={name: machine.mutex(name) for name in scenario.mutexes},
+        spinlocks={name: machine.spinlock(name) for name in scenario.spinlocks},
+        rwsems={name: machine.rwsem(name) for name in scenario.rwsems},
+        cpu=machine.cpus[0],
     )
     for task in scenario.tasks:
-        steps = [(f"step {number} {verb_of(step)}", act(step, objects)) for number, step in enumerate(task.steps, 1)]
+        here = objects._replace(cpu=machine.cpus[task.cpu])
+        steps = [(f"step {number} {verb_of(step)}", act(step, here)) for number, step in enumerate(task.steps, 1)]
         machine.task(task.name, perform, machine, task, steps, cpu=task.cpu, user=task.kind == "user")
     reclaimed = {step.buffer for task in scenario.tasks for step in task.steps if isinstance(step, exporter.Reclaim)}
     for name in sorted(reclaimed):

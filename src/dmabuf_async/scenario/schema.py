@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, field
 
-from dmabuf_async.scenario.fields import CellValue, FaultBudget, Name, Table, Title, Witness, Zone
+from dmabuf_async.scenario.fields import CellValue, CpuNumber, FaultBudget, Name, Table, Title, Witness, Zone
 from dmabuf_async.scenario.verbs import exporter, kernel, locks
 
 Step: TypeAlias = (
@@ -29,6 +29,19 @@ Step: TypeAlias = (
     | kernel.DmaBufPut
     | locks.Lock
     | locks.Unlock
+    | locks.SpinLock
+    | locks.SpinUnlock
+    | locks.SpinLockIrqsave
+    | locks.SpinUnlockIrqrestore
+    | locks.DownRead
+    | locks.UpRead
+    | locks.DownWrite
+    | locks.UpWrite
+    | locks.LocalIrqDisable
+    | locks.LocalIrqEnable
+    | locks.SmpCallFunction
+    | locks.Read
+    | locks.Write
     | locks.Set
     | locks.Wait
     | locks.Sleep
@@ -81,7 +94,7 @@ class TaskSpec(Table, frozen=True, kw_only=True):
     """
 
     name: Name
-    cpu: Annotated[int, Meta(ge=0, le=63)] = 0
+    cpu: CpuNumber = 0
     kind: Literal["kernel", "user"] = "kernel"
     repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
     defects: list[str] = field(default_factory=list)
@@ -128,7 +141,8 @@ class Scenario(Table, frozen=True, kw_only=True):
     """A scenario file: a machine, buffers, and tasks that share them.
 
     story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. cells: shared
-    integers of 64 bits and their first values, for set and wait. mutexes: names of locks.
+    integers of 64 bits and their first values, for set and wait, read and write. mutexes, spinlocks, rwsems: names of
+    locks of each kind; a lock that is called as a class of P7 ("mmap_lock", "i_mmap_rwsem") is of that class.
     """
 
     title: Title
@@ -138,6 +152,8 @@ class Scenario(Table, frozen=True, kw_only=True):
     buffers: dict[Name, BufferSpec] = field(default_factory=dict)
     cells: dict[Name, CellValue] = field(default_factory=dict)
     mutexes: list[Name] = field(default_factory=list)
+    spinlocks: list[Name] = field(default_factory=list)
+    rwsems: list[Name] = field(default_factory=list)
     tasks: Annotated[
         list[TaskSpec],
         Meta(min_length=1, max_length=64, description="1 to 64 tables, each written [[tasks]]"),

@@ -16,7 +16,7 @@ def _(step: exporter.SwapOut, on: Objects) -> Act:
 
 @act.register
 def _(step: exporter.Reclaim, on: Objects) -> Act:
-    op = swapping(on.buffers[step.buffer]).wanted.store(1)
+    op = swapping(on.buffers[step.buffer]).wanted.store_release(1)
     return lambda _: op
 
 
