@@ -69,6 +69,7 @@ SIGNS = {
     "ignore-pins": "moved-while-pinned",
     "pin-count-after-unlock": "moved-while-pinned",
     "evict-test-outside-lock": "moved-while-pinned",
+    "switch-after-unlock": "missing-lock",
     "returns-before-resident": "access-without-backing",
     "leak-on-enomem": "frame-leak",
     "free-before-copy": "use-after-free",
@@ -114,8 +115,24 @@ def test_a_pin_that_a_failed_get_left_keeps_the_buffer_in_memory_for_good() -> N
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("defects", [(), ("plain-request",)])
+def test_a_request_that_is_cleared_plainly_races_with_the_next(defects: tuple[str, ...]) -> None:
+    def build(machine: Machine) -> None:
+        buffer = machine.buffer("fb")
+        exporter = SwappingExporter(machine, buffer, "ram", defects)
+        exporter.serve()
+
+        async def ask() -> None:
+            await exporter.wanted.store_release(1)
+
+        machine.task("one", ask)
+        machine.task("two", ask, cpu=1)
+
+    assert found(build, seeds=40) == ({"data-race"} if defects else set())
+
+
 def test_every_defect_has_a_test() -> None:
-    assert {*SIGNS, "pins-on-enomem"} == set(DEFECTS)
+    assert {*SIGNS, "pins-on-enomem", "plain-request"} == set(DEFECTS)
 
 
 def swapped(*verbs: str, sizes: Sizes, pages: int = 2, resident: bool = True) -> tuple[Any, list[str]]:
