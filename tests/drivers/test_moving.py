@@ -39,7 +39,9 @@ def test_the_lock_is_held_from_the_test_of_the_pins_to_the_switch(name: str) -> 
 def test_the_flag_is_raised_in_the_hold_of_the_test_and_dropped_in_a_hold_after_the_switch() -> None:
     order = stages("flag")
     assert order.index("test") < order.index("hoist") < order.index("unlock") < order.index("zap")
-    assert order.index("switch") < order.index("lock", 1) < order.index("drop") < len(order) - order[::-1].index("unlock")
+    assert (
+        order.index("switch") < order.index("lock", 1) < order.index("drop") < len(order) - order[::-1].index("unlock")
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in ORDERS if name in DEFECTS])
