@@ -171,12 +171,7 @@ specs = st.builds(
     pages=st.integers(1, 2),
     defects=some({*MOVING_DEFECTS, "unmap-keeps-iopte", "ignore-pins"}),
     sizes=st.builds(
-        Sizes,
-        cpus=st.just(3),
-        ram=st.integers(3, 4),
-        enomem=which,
-        coherent=st.booleans(),
-        line_words=st.integers(1, 2),
+        Sizes, cpus=st.just(3), ram=st.integers(3, 4), enomem=which, coherent=st.booleans(), line_words=st.integers(1, 2)
     ),
 )
 

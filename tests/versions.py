@@ -354,9 +354,7 @@ class Reference:
             case "prefetch":
                 self.fill((place, word % -(-self.words // self.line_words)))
             case "release":
-                self.syncs[word % 2] = [
-                    max(pair) for pair in zip(self.syncs[word % 2], self.clocks[actor], strict=True)
-                ]
+                self.syncs[word % 2] = [max(pair) for pair in zip(self.syncs[word % 2], self.clocks[actor], strict=True)]
             case "acquire":
                 self.clocks[actor] = [max(pair) for pair in zip(self.syncs[word % 2], self.clocks[actor], strict=True)]
             case "put":
