@@ -80,6 +80,11 @@ def variants(scenario: Scenario) -> Iterator[tuple[str, str, str, Scenario]]:
             yield buffer.exporter, defect, name, replace(scenario, buffers={**scenario.buffers, name: planted})
     for defect in DEFECTS["core"] if processes(scenario) else ():
         yield "core", defect, "core", replace(scenario, machine=replace(scenario.machine, defects=[defect]))
+    for name, device in scenario.devices.items():
+        for defect in DEFECTS["device"]:
+            planted_device = replace(device, defects=[defect])
+            devices = {**scenario.devices, name: planted_device}
+            yield "device", defect, name, replace(scenario, devices=devices)
     for index, task in enumerate(scenario.tasks):
         for defect in DEFECTS["cpu"]:
             tasks = list(scenario.tasks)

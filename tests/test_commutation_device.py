@@ -9,14 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dmabuf_async.drivers.catalogue import DEFECTS
-from dmabuf_async.drivers.device import DeviceDriver, Dma
+from dmabuf_async.drivers.cpu import CpuImporter
+from dmabuf_async.drivers.device import DeviceDriver, DeviceImporter, Dma
 from dmabuf_async.drivers.importer import Importer
+from dmabuf_async.drivers.migrating import MigratingExporter
 from dmabuf_async.drivers.sharing import MOVING_DEFECTS
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.tasks import Group
 from tests.programs import answers
 from tests.test_commutation import check_commutation
@@ -30,6 +33,7 @@ class DeviceSpec:
 
     engines: int = 1
     revoke: str = "at once"
+    vram: bool = True
     defects: tuple[str, ...] = ()
 
 
@@ -49,10 +53,12 @@ class Spec:
         buffer = machine.buffer("fb", self.pages)
         if self.exporter == "static":
             StaticExporter(machine, buffer, "ram", [name for name in self.defects if name not in MOVING_DEFECTS])
+        elif self.exporter == "migrating":
+            MigratingExporter(machine, buffer, "vram", self.defects)
         else:
             SwappingExporter(machine, buffer, "ram", self.defects)
         drivers = [
-            DeviceDriver(machine.device(f"dev{number}", spec.engines, spec.revoke), spec.defects)
+            DeviceDriver(machine.device(f"dev{number}", spec.engines, spec.revoke, vram=spec.vram), spec.defects)
             for number, spec in enumerate(self.devices)
         ]
         for number, steps in enumerate(self.tasks):
@@ -82,43 +88,55 @@ async def perform(machine: Machine, steps: tuple[Step, ...]) -> None:
 async def take(machine: Machine, importer: Importer, step: Step) -> None:
     """One step; what names something that the task does not have is left out."""
     verb, *rest = step
-    buffer, devices, mine = machine.buffers["fb"], list(machine.devices.values()), importer.device
-    if verb == "attach":
-        if rest[0] not in mine.attachments:
-            await mine.attach(rest[0], devices[rest[1]], buffer)
-    elif verb == "child":
+    buffer = machine.buffers["fb"]
+    if verb == "child":
         async with Group() as group:
             await group.spawn(perform, machine, rest[0])
-    elif verb in {"swap_out", "get", "put", "drop"}:
-        if verb == "swap_out":
-            if isinstance(buffer.exporter, SwappingExporter):
-                await buffer.exporter.swap_out()
-        elif verb == "drop":
-            await importer.cpu.drop(buffer)
-        else:
-            await getattr(importer.cpu, verb)(buffer, 0, buffer.size)
+    elif verb == "move":
+        if isinstance(buffer.exporter, SwappingExporter):
+            await buffer.exporter.swap_out()
+        elif isinstance(buffer.exporter, MigratingExporter):
+            await buffer.exporter.migrate(rest[0])
+    elif verb == "drop":
+        await importer.cpu.drop(buffer)
+    elif verb in {"get", "put"}:
+        await getattr(importer.cpu, verb)(buffer, 0, buffer.size)
     elif verb in {"kmap", "kunmap", "store"}:
-        if verb == "kmap" and not importer.cpu.mappings:
-            await importer.cpu.kmap("m", buffer, 0)
-        elif verb == "store" and importer.cpu.mappings:
-            await importer.cpu.mappings["m"].store(rest[0])
-        elif verb == "kunmap" and importer.cpu.mappings:
-            await importer.cpu.kunmap("m")
+        await kernel(buffer, importer.cpu, step)
+    else:
+        await device(machine, importer.device, step)
+
+
+async def kernel(buffer: Buffer, mine: CpuImporter, step: Step) -> None:
+    verb, *rest = step
+    if verb == "kmap" and not mine.mappings:
+        await mine.kmap("m", buffer, 0)
+    elif verb == "store" and mine.mappings:
+        await mine.mappings["m"].store(rest[0])
+    elif verb == "kunmap" and mine.mappings:
+        await mine.kunmap("m")
+
+
+async def device(machine: Machine, mine: DeviceImporter, step: Step) -> None:
+    verb, name, *rest = step
+    if verb == "attach":
+        if name not in mine.attachments:
+            await mine.attach(name, list(machine.devices.values())[rest[0]], machine.buffers["fb"])
     elif verb == "wait":
-        if rest[0] in mine.dmas:
-            await mine.wait(rest[0])
-    elif rest[0] in mine.attachments:
-        if verb == "map":
-            await mine.map(rest[0], rest[1])
-        elif verb == "detach":
-            await mine.detach(rest[0])
-        elif rest[0] in mine.mapped:
-            if verb == "unmap":
-                await mine.unmap(rest[0])
-            else:
-                attachment = mine.attachments[rest[0]]
-                engine = rest[1] % len(attachment.device.engines)
-                await mine.start(rest[0], Dma(rest[0], engine, len(buffer.pages) - 1, rest[2], verb == "write"))
+        if name in mine.dmas:
+            await mine.wait(name)
+    elif name not in mine.attachments:
+        return
+    elif verb == "map":
+        await mine.map(name, rest[0])
+    elif verb == "detach":
+        await mine.detach(name)
+    elif name in mine.mapped and verb == "unmap":
+        await mine.unmap(name)
+    elif name in mine.mapped:
+        attachment = mine.attachments[name]
+        engine = rest[0] % len(attachment.device.engines)
+        await mine.start(name, Dma(name, engine, len(attachment.ioptes) - 1, rest[1], verb == "write"))
 
 
 names = st.sampled_from("ab")
@@ -130,7 +148,7 @@ flat: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("map"), names, directions),
     st.tuples(st.sampled_from(["unmap", "detach", "wait"]), names),
     st.tuples(st.sampled_from(["read", "write"]), names, which, words),
-    st.tuples(st.just("swap_out")),
+    st.tuples(st.just("move"), st.sampled_from(["ram", "vram"])),
     st.tuples(st.sampled_from(["get", "kmap", "kunmap", "put", "drop"])),
     st.tuples(st.just("store"), which),
 )
@@ -159,19 +177,29 @@ device_specs = st.builds(
     DeviceSpec,
     engines=st.integers(1, 2),
     revoke=st.sampled_from(["at once", "later", "cannot"]),
+    vram=st.booleans(),
     defects=some(DEFECTS["device"]),
 )
 specs = st.builds(
     Spec,
     tasks=st.lists(st.one_of(sequences, sequences, children), min_size=1, max_size=2).map(
-        lambda found: (*found, (("swap_out",), ("swap_out",)))
+        lambda found: (*found, (("move", "ram"), ("move", "vram")))
     ),
     devices=st.tuples(device_specs, device_specs),
-    exporter=st.sampled_from(["swapping", "swapping", "static"]),
+    exporter=st.sampled_from(["swapping", "migrating", "static"]),
     pages=st.integers(1, 2),
     defects=some({*MOVING_DEFECTS, "unmap-keeps-iopte", "ignore-pins"}),
     sizes=st.builds(
-        Sizes, cpus=st.just(3), ram=st.integers(3, 4), enomem=which, coherent=st.booleans(), line_words=st.integers(1, 2)
+        Sizes,
+        cpus=st.just(3),
+        ram=st.integers(3, 4),
+        vram=st.just(2),
+        cpu_visible=st.booleans(),
+        enomem=which,
+        coherent=st.booleans(),
+        line_words=st.integers(1, 2),
+        evictions=which,
+        prefetches=which,
     ),
 )
 

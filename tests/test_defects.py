@@ -26,7 +26,7 @@ from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import from_function
 from dmabuf_async.scenario.schema import Scenario
 from dmabuf_async.strategies.random_walk import RandomWalk
-from tests import device_defects, exporter_defects
+from tests import cache_defects, device_defects, exporter_defects
 
 pytestmark = pytest.mark.unaudited  # many executions; test_scenarios audits the same drivers
 
@@ -377,7 +377,7 @@ BASES = {
         """,
 }
 
-BASES |= device_defects.BASES | exporter_defects.BASES
+BASES |= cache_defects.BASES | device_defects.BASES | exporter_defects.BASES
 
 
 class Row(NamedTuple):
@@ -422,6 +422,7 @@ TABLE = (
     Row("V7", "swapping", "ignore-pins", "moved-while-pinned", "eviction", also=UNDERFOOT),
     Row("V7", "swapping", "pin-count-after-unlock", "moved-while-pinned", "eviction", also=UNDERFOOT),
     Row("V7", "swapping", "evict-test-outside-lock", "moved-while-pinned", "eviction", also=UNDERFOOT),
+    Row("V7", "swapping", "ignore-pins", "torn-copy", "eviction", told="P2", also=("moved-while-pinned", *UNDERFOOT)),
     Row("V8", "cpu", "forget-kunmap", "kmap-leak", "sleeper"),
     Row("V8", "cpu", "use-after-kunmap", "stale-kmap", "eviction"),
     Row("V9", "cpu", "late-kunmap", "kmap-limit", "page after page"),
@@ -453,7 +454,7 @@ TABLE = (
         "V15", "core", "mmap-without-reference", "stale-pte", "closed", told="P1", also=("stale-tlb", "use-after-free")
     ),
     Row("V15", "core", "exit-keeps-mappings", "leak-at-exit", "closed"),
-    *(Row(**row) for row in (*device_defects.ROWS, *exporter_defects.ROWS)),
+    *(Row(**row) for row in (*cache_defects.ROWS, *device_defects.ROWS, *exporter_defects.ROWS)),
 )
 RULES = [
     *(f"V{number}" for number in (*range(13), 14, 15)),

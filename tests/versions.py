@@ -47,7 +47,7 @@ class Access(Op):
     kind: str  # type: ignore[misc]
 
     def __init__(self, kind: str, place: Place, index: int, cached: bool) -> None:
-        self.kind, self.thing, self.index, self.cached = kind, place, index, cached  # type: ignore[misc]
+        self.kind, self.thing, self.index, self.cached = kind, place, index, cached
 
     def apply(self, actor: Actor, outcome: int) -> Any:
         return (load if self.kind == "load" else store)(actor, self.thing, self.index, cached=self.cached)  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ class Edge(Op):
     kind: str  # type: ignore[misc]
 
     def __init__(self, kind: str, thing: Thing) -> None:
-        self.kind, self.thing = kind, thing  # type: ignore[misc]
+        self.kind, self.thing = kind, thing
 
     def apply(self, actor: Actor, outcome: int) -> None:
         (order.release if self.kind == "release" else order.acquire)(actor, self.thing)
@@ -111,7 +111,7 @@ def page_of(machine: Machine, number: int) -> Page:
     return machine.buffers["ab"[number % 2]].pages[0]
 
 
-def op_of(machine: Machine, step: Step) -> Op | None:  # noqa: C901, PLR0911, PLR0912 - a table
+def op_of(machine: Machine, step: Step) -> Op | None:  # noqa: C901 - a table
     """The op of a step; None if there is no sense in it now."""
     page, source, target = page_of(machine, step.page), place_of(machine, step.source), place_of(machine, step.target)
     match step.verb:
@@ -134,7 +134,7 @@ def op_of(machine: Machine, step: Step) -> Op | None:  # noqa: C901, PLR0911, PL
             if not source.lines:
                 return None
             kind = {"clean": Clean, "invalidate": Invalidate, "flush": Flush}[step.verb]
-            return kind(source, step.word % len(source.lines))  # type: ignore[no-any-return]
+            return kind(source, step.word % len(source.lines))
         case "evict" | "prefetch":
             if not source.lines:
                 return None
@@ -145,7 +145,8 @@ def op_of(machine: Machine, step: Step) -> Op | None:  # noqa: C901, PLR0911, PL
             return Edge(step.verb, machine.things[f"mutex {SYNCS[step.word % 2]}"])
         case "put":
             return DropReference(page.buffer) if page.buffer.references else None
-    raise AssertionError(step.verb)
+        case verb:
+            raise AssertionError(verb)
 
 
 def told(machine: Machine, steps: list[Step]) -> list[tuple[Step | None, set[str]]]:
@@ -168,6 +169,12 @@ def told(machine: Machine, steps: list[Step]) -> list[tuple[Step | None, set[str
 
 
 # The reference -----------------------------------------------------------------------------
+
+
+def joined(one: list[int], other: list[int]) -> list[int]:
+    """The least clock that is not before either."""
+    return [max(pair) for pair in zip(one, other, strict=True)]
+
 
 Cell = tuple[str, int, int]  # ("memory" or "line", place, word)
 Content = tuple[int, int, int] | None  # page, word, number of the write; None: initial, or what somebody else left
@@ -231,7 +238,7 @@ class Reference:
         return content if content is not None and content[:2] == (page, cell[2]) else None
 
     def counting(self, page: int, word: int) -> list[Content]:
-        """The versions of a word that lie in its storage, or in frames that are filled for it, or in lines over them."""
+        """The versions of a word that lie in its storage, in frames that are filled for it, or in lines over these."""
         found = []
         for place, owner in self.owner.items():
             if owner == page and (page, place) not in self.former:
@@ -281,7 +288,7 @@ class Reference:
         self.valid.discard(line)
         self.dirty.discard(line)
 
-    def perform(self, step: Step) -> set[str]:  # noqa: C901, PLR0912, PLR0915 - a table
+    def perform(self, step: Step) -> set[str]:  # noqa: C901 - a table
         """The codes that the definitions state at this step."""
         self.found = set()
         owned = [(page, word) for page in (0, 1) for word in range(self.words)]
@@ -354,11 +361,13 @@ class Reference:
             case "prefetch":
                 self.fill((place, word % -(-self.words // self.line_words)))
             case "release":
-                self.syncs[word % 2] = [max(pair) for pair in zip(self.syncs[word % 2], self.clocks[actor], strict=True)]
+                self.syncs[word % 2] = joined(self.syncs[word % 2], self.clocks[actor])
             case "acquire":
-                self.clocks[actor] = [max(pair) for pair in zip(self.syncs[word % 2], self.clocks[actor], strict=True)]
+                self.clocks[actor] = joined(self.syncs[word % 2], self.clocks[actor])
             case "put":
                 self.references[step.page % 2] -= 1
+            case verb:
+                raise AssertionError(verb)
         for key in owned:
             if key != written and self.lost(*key, before[key]):
                 self.found.add("lost-write")

@@ -73,6 +73,7 @@ def test_contradictions_are_beyond_the_schema_but_for_names_that_it_lists() -> N
 def test_the_schema_lists_defects_and_codes() -> None:
     tables = SCHEMA["$defs"]
     assert tables["TaskSpec"]["properties"]["defects"]["items"] == {"enum": sorted(DEFECTS["cpu"])}
+    assert tables["DeviceSpec"]["properties"]["defects"]["items"] == {"enum": sorted(DEFECTS["device"])}
     assert set(DEFECTS["static"]) | set(DEFECTS["swapping"]) | set(DEFECTS["migrating"]) == set(
         tables["BufferSpec"]["properties"]["defects"]["items"]["enum"]
     )

@@ -1,7 +1,7 @@
 """Versions of words: nobody reads an old one that knows of a newer, and no write gets lost (PROTOCOL 4).
 
-Both go by synchronisation order, which the machine keeps with each word (machine/word.py). What is concurrent is nobody's
-mistake here.
+Both go by synchronisation order, which the machine keeps with each word (machine/word.py). What is concurrent is
+nobody's mistake here.
 """
 
 from __future__ import annotations

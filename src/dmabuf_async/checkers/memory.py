@@ -81,7 +81,7 @@ class LeakAtExit(Checker):
                     message = f"{who.name} ends and IOPTEs of {device.name} still lead to {attachment.buffer.name}"
                     yield Found("leak-at-exit", "V0", message, who, things)
         for mm in machine.mms.values():
-            for vma in mm.vmas:
+            for vma in mm.vmas if mm.users == 0 else ():
                 message = f"{mm.name} has ended, and {vma.name} still maps {vma.buffer.name}: exit without munmap"
-                actor = next(one for one in actors if one.name == mm.name)
+                actor = next((one for one in actors if one.name == mm.name), actors[0])
                 yield Found("leak-at-exit", "V15", message, actor, (vma.buffer,))

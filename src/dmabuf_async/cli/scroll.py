@@ -166,7 +166,8 @@ def _buffer(name: str, spec: BufferSpec, machine: MachineSizes) -> str:
 
 def _device(name: str, device: DeviceSpec) -> str:
     lets_go = {"at once": "lets go at once", "later": "lets go later", "cannot": "cannot let go"}[device.revoke]
-    return f"{name}: {_many(device.engines, 'engine')}, {lets_go}"
+    reaches = "" if device.vram else ", does not reach vram"
+    return f"{name}: {_many(device.engines, 'engine')}, {lets_go}{reaches}"
 
 
 def _defects(owner: str, driver: str, names: list[str]) -> list[str]:

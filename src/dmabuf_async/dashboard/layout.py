@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from dmabuf_async.dashboard import history, panels
+from dmabuf_async.dashboard import devices, history, panels
 from dmabuf_async.dashboard.lines import BROKEN, WIDE, fitted, line
 from dmabuf_async.machine.snapshot import Snapshot
 from dmabuf_async.trace.events import Event, Finding
@@ -105,6 +105,7 @@ def _narrow(
     sections = [
         _actors(snapshot, events, width),
         _buffers(snapshot, width),
+        _devices(snapshot, width),
         shared,
         _steps(snapshot, events, findings, width),
         _findings(snapshot, findings, width),
@@ -123,7 +124,9 @@ def _wide(
     side = right if snapshot.buffers else left
     things = len(snapshot.shared)
     shared = Section("shared", lambda rows: panels.shared(snapshot, width=side, rows=rows), things, 2)
-    columns = ([_buffers(snapshot, left)], [memory, shared]) if snapshot.buffers else ([shared], [memory])
+    columns = ([shared], [memory])
+    if snapshot.buffers:
+        columns = ([_buffers(snapshot, left), _devices(snapshot, left)], [memory, shared])
     tall = max(sum(1 + section.wants for section in column if section.wants) for column in columns)
     machine = Section("", lambda _: [], tall, 6)  # only its height: the columns are put together below
     sections = [
@@ -162,6 +165,11 @@ def _buffers(snapshot: Snapshot, width: int) -> Section:
     return Section("buffers", lambda rows: panels.buffers(snapshot, width=width, rows=rows), wants, 2)
 
 
+def _devices(snapshot: Snapshot, width: int) -> Section:
+    wants = len(devices.devices(snapshot, width=width))
+    return Section("devices", lambda rows: devices.devices(snapshot, width=width, rows=rows), wants, 1)
+
+
 def _steps(snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int) -> Section:
     return Section(
         "steps",
@@ -188,7 +196,7 @@ def _findings(snapshot: Snapshot, findings: Sequence[Finding], width: int) -> Se
 
 # Lines for each ------------------------------------------------------------------
 
-_FIRST: Final = ("actors", "findings", "buffers", "steps")
+_FIRST: Final = ("actors", "findings", "buffers", "steps", "devices")
 """What is kept longest when there is too little room for all."""
 
 

@@ -116,6 +116,6 @@ def more(count: int, of: str = "") -> Text:
 
 
 def hues(snapshot: Snapshot) -> dict[str, str]:
-    """A style for the name of each actor; the environment has none."""
+    """A style for the name of each actor; the environment and devices have none."""
     people = [actor.name for actor in snapshot.actors if actor.cpu is not None]
     return {name: _HUES[index % len(_HUES)] for index, name in enumerate(people)}

@@ -184,7 +184,7 @@ def _runs(buffer: BufferView) -> list[list[tuple[int, PageView]]]:
 
 def _said(index: int, page: PageView) -> Hashable:
     moves = tuple((_zone(move.place), move.words) for move in page.moves)
-    return _zone(page.where), page.newest, page.pins, moves, index if page.kmaps else -1
+    return _zone(page.where), page.newest, page.dirty, page.pins, moves, index if page.kmaps else -1
 
 
 def _zone(place: str) -> str:
@@ -229,6 +229,8 @@ def _where(page: PageView, pages: int) -> Text:
         text = line(name, "green" if page.resident else "bright_blue")
         if page.newest < page.words:
             text.append(f" ({page.newest}/{page.words} words newest)", WAITING)
+        if page.dirty:
+            text.append(f" {page.dirty} dirty line{'s' * (page.dirty > 1)}", WAITING)
     for move in page.moves:
         place = move.place if pages == 1 else _zone(move.place)
         text.append_text(line(f" + {place} ({move.words}/{page.words})", WAITING))

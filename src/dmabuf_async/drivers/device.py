@@ -191,7 +191,7 @@ class DeviceImporter:
         self.dmas[name] = (dma, await self._launch(dma))
 
     async def wait(self, name: str) -> None:
-        """Wait for the completion of a transfer; one that a revoke has stopped is started again, if still mapped for."""
+        """Wait for the completion of a transfer; one that a revoke stopped is started again, if still mapped."""
         dma, transfer = self.dmas[name]
         if "no-dma-wait" in _defects(transfer.attachment.device):
             return

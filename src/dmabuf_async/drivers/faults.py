@@ -32,6 +32,6 @@ class UserMaps:
         if place is None or not place.zone.resident:
             await self.lock.unlock()
             return "sigbus"
-        await fault.insert(place, writable=fault.write)
+        await fault.insert(place, writable=fault.write, cached="cached-mmap" in self.defects)
         await self.lock.unlock()
         return "done"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.machine.cache import Clean, Flush, Invalidate
 from dmabuf_async.machine.kmap import Map, MapAtomic, Unmap, UnmapAtomic
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Place
     from dmabuf_async.machine.storage import Buffer
+
+DEFECTS: Final = {
+    "no-flush": "kunmap does not clean the page (V8)",
+    "no-invalidate": "kmap neither cleans nor invalidates the page (V8)",
+    "invalidate-without-clean": "kmap invalidates the page and does not clean it before (V8)",
+}
+"""Of every exporter."""
 
 
 class KernelMaps:

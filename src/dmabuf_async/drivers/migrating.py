@@ -15,12 +15,15 @@ from dmabuf_async.drivers.moving import Move
 from dmabuf_async.drivers.setup import fill
 
 if TYPE_CHECKING:
+    from dmabuf_async.machine.device import Device
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Zone
     from dmabuf_async.machine.storage import Buffer, Page
 
 DEFECTS: Final = {
     **{name: text for name, text in MOVABLE_DEFECTS.items() if name != "fault-locks-out-of-order"},
+    "out-of-reach": "map_dma_buf leaves the buffer in VRAM for a device that does not reach it (V0)",
+    "map-does-not-stall": "moves the buffer for a device that does not reach it though another has it mapped (V0)",
     "get-leaves-in-vram": "get leaves the buffer in VRAM though CPUs do not reach it there (V1)",
 }
 
@@ -59,8 +62,20 @@ class MigratingExporter(MovableExporter):
         """RAM."""
         return self.ram if zone is self.vram else None
 
-    async def make_resident(self) -> None:
-        """Devices reach both."""
+    async def make_resident(self, device: Device) -> None:
+        """Migrate it to RAM for a device that reaches no VRAM; that may stall until all mappings are gone (V0)."""
+        if device.vram or "out-of-reach" in self.defects:
+            return
+        while "map-does-not-stall" not in self.defects and await self.pins.load() and await self._in_vram():
+            await self.lock.unlock()
+            await self.pins.wait("==", 0)
+            await self.enter()
+        order = "map-does-not-stall" if "map-does-not-stall" in self.defects else "pull-in"
+        await Move(self, self.ram).run(order)
+
+    async def _in_vram(self) -> bool:
+        places = [await page.look() for page in self.buffer.pages]
+        return any(place is not None and place.zone is self.vram for place in places)
 
     async def bring_in(self, pages: tuple[Page, ...]) -> None:
         """Migrate it to RAM if CPUs do not reach VRAM; EBUSY if a device keeps it there."""

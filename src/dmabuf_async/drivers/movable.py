@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from dmabuf_async.drivers.faults import UserMaps
+from dmabuf_async.drivers.mapping import DEFECTS as MAPPING_DEFECTS
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.moving import DEFECTS as MOVING_DEFECTS
 from dmabuf_async.drivers.moving import Move, order_of
@@ -22,6 +23,7 @@ from dmabuf_async.machine.references import TakeReference
 from dmabuf_async.ops import settle
 
 if TYPE_CHECKING:
+    from dmabuf_async.machine.device import Device
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Place, Zone
     from dmabuf_async.machine.storage import Buffer, Page
@@ -42,6 +44,7 @@ DEFECTS: Final = {
     "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the buffer's lock (V12)",
     **MOVING_DEFECTS,
+    **MAPPING_DEFECTS,
     **SHARING_DEFECTS,
     **REVOKE_DEFECTS,
 }
@@ -241,7 +244,7 @@ class MovableExporter(KernelMaps, UserMaps, SharesWithDevices):
 
     # Device access --------------------------------------------------------------
 
-    async def make_resident(self) -> None:
+    async def make_resident(self, device: Device) -> None:
         """Bring in what devices do not reach."""
         await self.bring_in(self.buffer.pages)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dmabuf_async.drivers.reclaim import allocate
 from dmabuf_async.errors import KernelError
+from dmabuf_async.machine.cache import Clean
+from dmabuf_async.protocol.coherency import upkeep
 from dmabuf_async.protocol.mm import clear_ptes, flush_tlbs, unmap_mapping_range
 from dmabuf_async.tasks import Group
 
@@ -49,6 +51,7 @@ ORDERS: Final = {
     "reclaim-ignores-pins":    "try_lock      look zap allocate wait copy switch free unlock",
 
     # To where CPUs reach it, as a part of get or a fault, which hold the lock; nobody can have mapped what is in swap.
+    "map-does-not-stall":      "look      zap allocate wait copy switch free",
     "pull-in":                 "look test zap allocate wait copy switch free",
     "swap-in":                 "look allocate copy switch free",
     "leak-slot":               "look allocate copy switch",
@@ -70,6 +73,7 @@ DEFECTS: Final = {
     "partial-zap": "zaps the first page only (V13)",
     "zap-takes-mmap-lock": "takes the mmap_lock of processes under the buffer's lock, to zap (P7)",
     "short-copy": "copies all words of a page but the last (P5)",
+    "dirty-line-on-free": "does not clean the frames that it copies into, and frees them like that (V8)",
     "leak-on-enomem": "a move that fails half way keeps the places that it had allocated (V6)",
     "free-twice-on-enomem": "a move that fails half way frees the places that it had allocated twice (V6)",
     "reclaim-takes-lock": "an allocation that finds no memory waits for the lock of the buffer to swap out (P12)",
@@ -241,6 +245,8 @@ class Move:
             return  # what is not there is zero, and so is a new frame
         for word in range(len(page.words) - ("short-copy" in self.exporter.defects)):
             await page.copy(word, source, target)
+        if "dirty-line-on-free" not in self.exporter.defects:  # nor a device nor who has it next may find one
+            await upkeep(self.exporter.machine, Clean, target)
 
     async def switch(self) -> None:
         """From here on the new places are the storage."""

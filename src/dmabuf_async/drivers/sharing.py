@@ -12,14 +12,20 @@ from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.attachment import Unlink, WaitGone
 from dmabuf_async.machine.revoke import Noticed, WaitAnswer, WaitReadmitted
 from dmabuf_async.protocol.attachment import notify, readmit
+from dmabuf_async.protocol.coherency import BIDIRECTIONAL, FROM_DEVICE, TO_DEVICE, sync_for_cpu, sync_for_device
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.attachment import Attachment
     from dmabuf_async.machine.device import Device
     from dmabuf_async.machine.locks import Mutex
+    from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.machine.memory import Place
     from dmabuf_async.machine.storage import Buffer
 
 DEFECTS: Final = {
+    "no-sync-for-device": "map_dma_buf leaves in the cache what the device is to see (V8)",
+    "no-sync-for-cpu": "unmap_dma_buf does not invalidate again what was prefetched (V8)",
+    "swap-directions": "takes to_device for from_device, and the other way round, when it sees to the cache (V8)",
     "unmap-keeps-iopte": "unmap_dma_buf forgets to clear the IOPTEs (V0)",
 }
 """Of every exporter."""
@@ -41,6 +47,7 @@ MOVING_DEFECTS: Final = {
 class SharesWithDevices:
     """The callbacks for device access, and the revoke. An exporter that moves its buffer fills in the first three."""
 
+    machine: Machine
     buffer: Buffer
     lock: Mutex
     defects: frozenset[str]
@@ -49,8 +56,8 @@ class SharesWithDevices:
         """Take the buffer's lock when no move is under way."""
         await self.lock.lock()
 
-    async def make_resident(self) -> None:
-        """Bring the buffer where devices reach it, under the lock; raises KernelError."""
+    async def make_resident(self, device: Device) -> None:
+        """Bring the buffer where ``device`` reaches it, under the lock; raises KernelError."""
 
     async def hold(self) -> None:
         """From here on it must not move, under the lock."""
@@ -75,6 +82,7 @@ class SharesWithDevices:
         """Map it where it is; waits until a move is over (V0, V14)."""
         if "map-without-lock" in self.defects:
             await attachment.establish(direction)
+            await self._leave_cpus(direction)
             return
         await self.enter()
         if "attach-during-revoke-missed" in self.defects:
@@ -83,24 +91,48 @@ class SharesWithDevices:
                 await WaitReadmitted(attachment)
                 await self.enter()
         try:
-            await self.make_resident()
+            await self.make_resident(attachment.device)
         except KernelError:
             await self.lock.unlock()
             raise
         if not attachment.device.revocable and "map-does-not-pin" not in self.defects:
             await self.hold()
         await attachment.establish(direction)
+        await self._leave_cpus(direction)
         await self.lock.unlock()
 
-    async def unmap_dma_buf(self, attachment: Attachment) -> None:
+    async def unmap_dma_buf(self, attachment: Attachment, direction: str | None) -> None:
         """Unmap it. Without the lock, if it can be revoked: a move that waits for this holds it."""
         if "unmap-keeps-iopte" not in self.defects:
             await attachment.clear()
         await attachment.device.driver.flush(attachment)
+        if direction is not None:
+            await self._enter_cpus(direction)
         if not attachment.device.revocable and "map-does-not-pin" not in self.defects:
             await self.lock.lock()
             await self.unhold()
             await self.lock.unlock()
+
+    # The cache ----------------------------------------------------------------------
+
+    async def _leave_cpus(self, direction: str) -> None:
+        """What CPUs wrote becomes visible to the device (PROTOCOL 4, Caches)."""
+        if not self.machine.sizes.coherent and "no-sync-for-device" not in self.defects:
+            await sync_for_device(self.machine, await self._places(), self._meant(direction))
+
+    async def _enter_cpus(self, direction: str) -> None:
+        """What the device wrote becomes visible to CPUs."""
+        if not self.machine.sizes.coherent and "no-sync-for-cpu" not in self.defects:
+            await sync_for_cpu(self.machine, await self._places(), self._meant(direction))
+
+    async def _places(self) -> list[Place]:
+        found = [await page.look() for page in self.buffer.pages]
+        return [place for place in found if place is not None]
+
+    def _meant(self, direction: str) -> str:
+        if "swap-directions" not in self.defects:
+            return direction
+        return {TO_DEVICE: FROM_DEVICE, FROM_DEVICE: TO_DEVICE}.get(direction, direction)
 
     # Moves --------------------------------------------------------------------------
 
@@ -109,7 +141,7 @@ class SharesWithDevices:
 
         The lock keeps new ones out until :meth:`readmit`. A mapping that cannot be revoked pins, so there is none.
         """
-        if "no-revoke" in self.defects:
+        if "no-revoke" in self.defects or not self.machine.devices:
             return
         index = 0
         while (attachment := await self.buffer.attached.at(index)) is not None:
@@ -125,6 +157,8 @@ class SharesWithDevices:
             await self.lock.lock()
         else:
             await self._wait_for(told)
+        if told:
+            await self._enter_cpus(BIDIRECTIONAL)
 
     async def _wait_for(self, told: list[Attachment]) -> None:
         """Both waits: the devices have stopped, and the mappings are gone."""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.drivers.faults import UserMaps
+from dmabuf_async.drivers.mapping import DEFECTS as MAPPING_DEFECTS
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.drivers.setup import fill
 from dmabuf_async.drivers.sharing import DEFECTS as SHARING_DEFECTS
@@ -17,13 +18,12 @@ if TYPE_CHECKING:
 
 DEFECTS: Final = {
     "frees-on-put": "frees the storage when a user puts it, as if get had allocated it (V4)",
-    "no-flush": "kunmap does not clean the page (V8)",
-    "no-invalidate": "kmap neither cleans nor invalidates the page (V8)",
-    "invalidate-without-clean": "kmap invalidates the page and does not clean it before (V8)",
     "kmap-under-lock": "holds its lock while kmap waits for a slot (V11)",
     "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the sleeping lock of the buffer (V12)",
+    "cached-mmap": "maps pages into user space cached, and does not zap them when a device begins (P10)",
     "release-forgets-frames": "does not free the storage when the last reference goes (V15)",
+    **MAPPING_DEFECTS,
     **SHARING_DEFECTS,
 }
 

@@ -16,6 +16,7 @@ from dmabuf_async.drivers.moving import Move
 from dmabuf_async.drivers.setup import fill
 
 if TYPE_CHECKING:
+    from dmabuf_async.machine.device import Device
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Zone
     from dmabuf_async.machine.mm import Vma
@@ -70,9 +71,9 @@ class SwappingExporter(MovableExporter):
         """Swap."""
         return self.swap if zone is self.zone else None
 
-    async def make_resident(self) -> None:
+    async def make_resident(self, device: Device) -> None:
         """Swap in; a device writes without anybody noticing, so all of it counts as dirty."""
-        await super().make_resident()
+        await super().make_resident(device)
         await self.written(range(len(self.buffer.pages)))
 
     async def bring_in(self, pages: tuple[Page, ...]) -> None:

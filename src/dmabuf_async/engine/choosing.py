@@ -84,7 +84,7 @@ class Choosing(Parking):
         return [Option(actor, actor.op, "") for actor in self.actors if actor.op is not None]
 
     def list_faults(self) -> None:
-        """What the environment may do now: kill a process, evict or prefetch a line, interrupt a wait that is blocked."""
+        """What the environment may do now: kill a process, evict or prefetch a line, interrupt a blocked wait."""
         assert self.faults is not None
         self.faults.clear()
         for killer in self._killers:

@@ -75,9 +75,7 @@ class Parking:
         sizes = machine.sizes
         if sizes.eintr or sizes.kills or machine.cache.whims:
             self.faults = []
-            self.limit = (
-                -1
-            )  # whatever may be interrupted, killed, evicted or prefetched is looked for before each choice
+            self.limit = -1  # whatever it may do is looked for before each choice
         for number, op in enumerate(machine.cache.whims):
             whim = self._environment("the cache")
             whim.path = (ENVIRONMENT + 1, number)

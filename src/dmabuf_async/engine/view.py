@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dmabuf_async.checkers.deadlock import keeper
 from dmabuf_async.engine.core import Core
+from dmabuf_async.engine.device_view import device_view
 from dmabuf_async.engine.site import site
+from dmabuf_async.machine.access import locations
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.locks import AnyLock
@@ -104,6 +106,7 @@ def snapshot(machine: Machine, core: Choosing | None) -> Snapshot:
         buffers=tuple(_buffer(buffer, taken) for buffer in machine.buffers.values()),
         zones=(*_zones(machine), _slots(machine)),
         shared=tuple(_shared(machine)),
+        devices=tuple(device_view(device) for device in machine.devices.values()),
         stopped="" if core is None else core.stopped,
     )
 
@@ -182,7 +185,7 @@ def _waits_for(actor: Actor) -> str:
         "group": f"the end of {names}",
         "cpu": f"an answer of {thing.name}, whose interrupts {names} keeps off",
     }
-    return words.get(thing.KIND, op.describe())
+    return words.get(thing.KIND, op.describe().removeprefix("wait "))
 
 
 def _named(actors: Iterable[Actor]) -> str:
@@ -229,11 +232,12 @@ def _page(page: Page, taken: list[Place]) -> PageView:
         pins=tuple(holder.name for holder in page.buffer.pins.holders(page.index)),
         kmaps=tuple(_kmap(m) for m in page.buffer.machine.kmaps.mappings if m.page is page),
         moves=tuple(CopyView(place.name, _newest(page, place)) for place in taken if place is not where),
+        dirty=0 if where is None else sum(line.dirty for line in where.lines),
     )
 
 
 def _newest(page: Page, place: Place) -> int:
-    return sum(place in word.newest for word in page.words)
+    return sum(not word.newest.isdisjoint(locations(place, word.index)) for word in page.words)
 
 
 def _kmap(mapping: Mapping) -> KmapView:

@@ -98,7 +98,7 @@ def load(actor: Actor, place: Place, index: int, *, cached: bool = True) -> bool
     if at in word.newest:
         return True
     if word.stale(actor, at):
-        detail = f"reads word {word.index} of {word.page} from {at.name}, though a newer version was written before"
+        detail = f"reads word {word.index} of {word.copying.name} from {at.name}, though a newer version was written before"
         place.zone.marks.add("stale-read", actor, word, detail)
     return False
 

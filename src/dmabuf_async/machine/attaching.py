@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.machine.attachment import AttachmentOp
 from dmabuf_async.ops import Op
@@ -41,7 +41,7 @@ class _Call(AttachmentOp):
     __slots__ = ()
     parks = sleeps = True
 
-    def apply(self, actor: Actor, outcome: int) -> None:
+    def apply(self, actor: Actor, outcome: int) -> Any:
         attachment = self.thing
         attachment.buffer.used_by(actor)
         if not attachment.linked:
@@ -95,10 +95,17 @@ class MapCall(_Call):
 
 
 class UnmapCall(_Call):
-    """unmap_dma_buf is called: of what is mapped, by one alone, and when all words have been made."""
+    """unmap_dma_buf is called: of what is mapped, by one alone, and when all words have been made.
+
+    The result is the direction of the mapping; None if there is none.
+    """
 
     __slots__ = ()
     kind = "unmap_dma_buf"
+
+    def apply(self, actor: Actor, outcome: int) -> str | None:
+        super().apply(actor, outcome)
+        return self.thing.direction
 
     def check(self, actor: Actor) -> None:
         attachment = self.thing

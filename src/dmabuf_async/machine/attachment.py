@@ -310,7 +310,7 @@ class WaitGone(AttachmentOp):
         return ()
 
     def describe(self) -> str:
-        return f"wait until {self.thing} is unmapped"
+        return f"wait unmap of {self.thing}"
 
 
 class WaitIdle(WaitGone):
@@ -323,4 +323,4 @@ class WaitIdle(WaitGone):
         return not self.thing.transfers
 
     def describe(self) -> str:
-        return f"wait until no dma of {self.thing} is in flight"
+        return f"wait end of all dma of {self.thing}"

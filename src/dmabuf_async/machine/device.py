@@ -90,18 +90,20 @@ class Fetch(Op):
 class Device(Thing):
     """A device: its engines, and the notices that its driver has not yet dealt with (V14).
 
-    ``revoke``: how its driver lets go of a buffer that is to move, ``at once``, ``later``, or ``cannot``.
+    ``revoke``: how its driver lets go of a buffer that is to move, ``at once``, ``later``, or ``cannot``. ``vram``:
+    whether it reaches device memory.
     """
 
-    __slots__ = ("_known", "driver", "engines", "machine", "notices", "revoke")
+    __slots__ = ("_known", "driver", "engines", "machine", "notices", "revoke", "vram")
     STATE = ("notices",)
     KIND = "device"
 
-    def __init__(self, machine: Machine, name: str, engines: int, revoke: str) -> None:
+    def __init__(self, machine: Machine, name: str, engines: int, revoke: str, *, vram: bool) -> None:
         super().__init__(name)
         self.machine = machine
         self.engines = tuple(Engine(self, number) for number in range(engines))
         self.revoke = revoke
+        self.vram = vram
         self.driver: Any = None  # drivers lie above the machine
         self.notices: tuple[Attachment, ...] = ()
         self._known: dict[tuple[Buffer, Actor, int], Attachment] = {}
@@ -160,6 +162,9 @@ class TakeNotice(Op):
         self.thing.notices = tuple(rest)
         acquire(actor, attachment)
         return attachment
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return self.thing.notices[:1]  # whoever gave it comes before what is done about it
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)

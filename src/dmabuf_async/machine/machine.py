@@ -158,9 +158,9 @@ class Machine:
         self.buffers[name] = buffer
         return buffer
 
-    def device(self, name: str, engines: int = 1, revoke: str = "at once") -> Device:
+    def device(self, name: str, engines: int = 1, revoke: str = "at once", *, vram: bool = True) -> Device:
         """A device with so many DMA engines, which :meth:`Device.serve` sets going; a driver lets go as it can."""
-        device = self.devices[name] = self._add(Device(self, name, engines, revoke))
+        device = self.devices[name] = self._add(Device(self, name, engines, revoke, vram=vram))
         for engine in device.engines:
             self._add(engine)
             self._add(engine.ring)

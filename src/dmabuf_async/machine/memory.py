@@ -174,6 +174,8 @@ class Release(Op):
         if lost:
             owner.loses(actor, lost, f"{actor.name} frees {place.name}")
         owner.copying.end(place)
+        if owner.copying.gone:
+            owner.copying.gone = owner.copying.gone.difference((place, *place.lines))
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         owner = self.place.owner

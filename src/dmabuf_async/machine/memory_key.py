@@ -28,12 +28,13 @@ def memory_of(pages: Iterable[Page], knowing: Iterable[Thing]) -> Hashable:
     return tuple(
         (page.name, _copying(page), tuple(_word(word, pasts) for word in page.words))
         for page in pages
-        if page.copying.progress or any(word.held.later[INITIAL] or word.held.gone for word in page.words)
+        if page.copying.progress or page.copying.gone or any(word.held.later[INITIAL] for word in page.words)
     )
 
 
 def _copying(page: Page) -> Hashable:
-    return tuple(sorted((to.name, source.name, words) for to, (source, words) in page.copying.progress.items()))
+    progress = sorted((to.name, source.name, words) for to, (source, words) in page.copying.progress.items())
+    return tuple(progress), tuple(sorted(location.name for location in page.copying.gone))
 
 
 def _word(word: Word, pasts: list[tuple[str, int]]) -> Hashable:
@@ -53,7 +54,6 @@ def _word(word: Word, pasts: list[tuple[str, int]]) -> Hashable:
     return (
         tuple((name, numbers[version]) for name, version in at),
         versions,
-        tuple(sorted(location.name for location in held.gone)),
         tuple(sorted(target.name for target in held.torn)),
     )
 

@@ -18,25 +18,28 @@ if TYPE_CHECKING:
 
 
 class Entry(Translation):
-    """A translation of one virtual page, with the dirty bit, and the page that it was made for."""
+    """A translation of one virtual page, with the dirty bit, and the page that it was made for.
 
-    __slots__ = ("dirty", "page")
-    STATE = ("place", "writable", "dirty", "page")
+    ``cached``: accesses go through the cache, which matters on a machine that is not coherent (P10).
+    """
+
+    __slots__ = ("cached", "dirty", "page")
+    STATE = ("place", "writable", "dirty", "page", "cached")
 
     def __init__(self, name: str) -> None:
-        self.dirty = False
+        self.dirty = self.cached = False
         self.page: Page | None = None
         super().__init__(name)
 
-    def follow(self, place: Place, page: Page | None, *, writable: bool, dirty: bool) -> None:
+    def follow(self, place: Place, page: Page | None, *, writable: bool, dirty: bool, cached: bool = False) -> None:
         """From now on it leads to ``place``, as the storage of ``page``."""
         self.lead(place, writable=writable)
-        self.page, self.dirty = page, dirty
+        self.page, self.dirty, self.cached = page, dirty, cached
 
     def cut(self) -> None:
         """It leads nowhere; the dirty bit goes in the same moment."""
         super().cut()
-        self.page, self.dirty = None, False
+        self.page, self.dirty, self.cached = None, False, False
 
     def stale(self) -> bool:
         """Whether it leads to a frame that is not, or no longer, the storage of its page."""
@@ -107,14 +110,15 @@ class InsertPte(Op):
     The buffer's lock must be held, or a move may lie between the look and the insertion (P2).
     """
 
-    __slots__ = ("installs", "place", "thing", "writable")
+    __slots__ = ("cached", "installs", "place", "thing", "writable")
     kind = "insert pte"
     thing: Pte
 
-    def __init__(self, pte: Pte, place: Place, *, writable: bool) -> None:
+    def __init__(self, pte: Pte, place: Place, *, writable: bool, cached: bool = False) -> None:
         self.thing = pte
         self.place = place
         self.writable = writable
+        self.cached = cached
         self.installs = False  # whether it did, for checkers
 
     def apply(self, actor: Actor, outcome: int) -> None:
@@ -129,7 +133,7 @@ class InsertPte(Op):
             buffer.machine.marks.add("bad-range", actor, buffer, detail)
         self.installs = pte.place is None or (pte.place is self.place and writable and not pte.writable)
         if self.installs:
-            pte.follow(self.place, pte.of, writable=writable, dirty=pte.dirty)
+            pte.follow(self.place, pte.of, writable=writable, dirty=pte.dirty, cached=self.cached)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         vma = self.thing.vma
@@ -162,7 +166,7 @@ class CopyPte(Op):
         source, target = self.source, self.thing
         self.installs = source.place is not None
         if source.place is not None:
-            target.follow(source.place, source.page, writable=source.writable, dirty=False)
+            target.follow(source.place, source.page, writable=source.writable, dirty=False, cached=source.cached)
         return self.installs
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:

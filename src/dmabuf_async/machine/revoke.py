@@ -76,7 +76,7 @@ class WaitAnswer(WaitGone):
         return self.thing.answered
 
     def describe(self) -> str:
-        return f"wait until {self.thing.device.name} has let go of {self.thing.buffer.name}"
+        return f"wait answer that {self.thing.device.name} has let go of {self.thing.buffer.name}"
 
 
 class Readmit(AttachmentOp):
@@ -123,4 +123,4 @@ class WaitReadmitted(WaitGone):
         return not self.thing.noticed
 
     def describe(self) -> str:
-        return f"wait until {self.thing.device.name} may map {self.thing.buffer.name}"
+        return f"wait leave for {self.thing.device.name} to map {self.thing.buffer.name}"

@@ -72,12 +72,14 @@ class PageView:
     words: int
     """Words in a page."""
     newest: int
-    """How many of them its storage holds in their newest version."""
+    """How many of them its storage holds in their newest version, maybe in the cache alone."""
     pins: tuple[str, ...] = ()
     """One name of an actor for each pin over this page."""
     kmaps: tuple[KmapView, ...] = ()
     moves: tuple[CopyView, ...] = ()
     """Places of a move under way, or of one that was left half done."""
+    dirty: int = 0
+    """Cache lines over its storage that are dirty; 0 on a coherent machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,58 @@ class ZoneView:
 
 
 @dataclass(frozen=True, slots=True)
+class LeadView:
+    """A page that a device's page table, or an IOTLB, leads to."""
+
+    page: int
+    place: str
+    writable: bool
+    stale: bool
+    """It leads to where the page no longer is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferView:
+    """A transfer in flight."""
+
+    verb: str
+    """``read`` or ``write``, as of the device."""
+    page: int
+    left: int
+    """Words that are still to be made."""
+    words: int
+    engine: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentView:
+    """A device on a buffer."""
+
+    buffer: str
+    actor: str
+    """Who attached it."""
+    direction: str
+    """Of its mapping; empty: it is not mapped."""
+    revoke: str
+    """``told`` to let go, ``answered``, or empty."""
+    ioptes: tuple[LeadView, ...]
+    iotlbs: tuple[tuple[LeadView, ...], ...]
+    """One for each engine."""
+    transfers: tuple[TransferView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device, with its attachments and with what leads to a buffer after them."""
+
+    name: str
+    engines: int
+    revoke: str
+    """How it lets go of a buffer: ``at once``, ``later``, ``cannot``."""
+    attachments: tuple[AttachmentView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SharedView:
     """A lock, cell or counter."""
 
@@ -128,5 +182,6 @@ class Snapshot:
     buffers: tuple[BufferView, ...]
     zones: tuple[ZoneView, ...]
     shared: tuple[SharedView, ...] = ()
+    devices: tuple[DeviceView, ...] = ()
     stopped: str = ""
     """Why the execution is over: ``ended``, ``deadlock``, ``cut``, ``stopped``; empty: it is not."""

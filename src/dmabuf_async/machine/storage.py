@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dmabuf_async.machine.access import copy, line_at, load, locations
+from dmabuf_async.machine.access import copy, line_at, load
 from dmabuf_async.machine.attachment import Attached
 from dmabuf_async.machine.ledger import PinTable
 from dmabuf_async.machine.sizes import PAGE_SIZE
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 class Copying(Thing):
-    """How far the copies of one page from place to place have come: memory of checkers, for ``torn-copy``.
+    """How far the copies of one page from place to place have come, and where it was: memory of checkers.
 
     It is an object of its own because a store to one word and the copy of another don't commute: whether the copy was
     torn depends on which came first.
     """
 
-    __slots__ = ("full", "progress")
+    __slots__ = ("full", "gone", "progress")
     STATE = ()
-    MEMORY = ("past", "progress")
+    MEMORY = ("past", "gone", "progress")
     KIND = "copying"
 
     def __init__(self, page: str, words: int) -> None:
@@ -38,6 +38,8 @@ class Copying(Thing):
         self.full = (1 << words) - 1
         self.progress: Mapping[Place, tuple[Place, int]] = {}
         """Target to source, and the bit set of the words that have been copied."""
+        self.gone: frozenset[Location] = frozenset()
+        """Locations of places that were its storage and are so no longer: what lies there doesn't count."""
 
     @staticmethod
     def state_of(copying: Any) -> None:
@@ -80,7 +82,7 @@ class Page(Thing):
         self.index = index
         self.where: Place | None = None
         self.copying = Copying(self.name, words)
-        self.words = tuple(Word(self.name, number, buffer.machine.events) for number in range(words))
+        self.words = tuple(Word(self.copying, number, buffer.machine.events) for number in range(words))
 
     def look(self) -> Where:
         """Read where it is: a place, or None."""
@@ -110,7 +112,7 @@ class Page(Thing):
         if not self.buffer.references:
             return
         for word in words:
-            if self.where is not None or any(word.held.surviving()):
+            if self.where is not None or word.surviving():
                 detail = f"{how}: a write to word {word.index} of {self.name} is lost"
                 self.buffer.machine.marks.add("lost-write", actor, by or word, detail)
                 return
@@ -183,17 +185,23 @@ class Switch(Op):
             old.rmap.moving = None
         if old is new:
             return
-        torn = [word for word in page.words if new in word.held.torn]
+        torn = [word for word in page.words if word.held.torn and new in word.held.torn]
         if torn:
             detail = f"word {torn[0].index} of {page.name} was written after it had been copied to"
             page.buffer.machine.marks.add("torn-copy", actor, torn[0], f"{detail} {_place(new)}, and before the last")
-        left = None if old is None or old.owner is not page else old
-        lost = [word for word in page.words if word.switch(_locations(left, word), _locations(new, word))]
+            for word in torn:
+                word.tear(new, torn=False)
+        written = [(word, word.surviving()) for word in page.words if word.held.at]
+        copying = page.copying
+        if old is not None and old.owner is page:
+            copying.gone |= {old, *old.lines}
+        if new is not None:
+            copying.gone -= {new, *new.lines}
+            copying.end(new)
+        lost = [word for word, counted in written if word.loses_any(counted)]
         if lost:
             how = f"{actor.name} switches {page.name} to {_place(new)}, which has an older version"
             page.loses(actor, lost, how)
-        if new is not None:
-            page.copying.end(new)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         page = self.thing
@@ -260,7 +268,3 @@ class CopyWord(Op):
 
 def _place(place: Place | None) -> str:
     return "nothing" if place is None else place.name
-
-
-def _locations(place: Place | None, word: Word) -> tuple[Location, ...]:
-    return () if place is None else locations(place, word.index)

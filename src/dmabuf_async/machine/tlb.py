@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.cpu import Cpu
+    from dmabuf_async.machine.memory import Place
     from dmabuf_async.machine.mm import Vma
     from dmabuf_async.machine.paging import Pte
     from dmabuf_async.thing import Thing
@@ -41,7 +42,7 @@ class TlbEntry(Entry):
         """Take over what the PTE, which is present, says."""
         pte = self.pte
         assert pte.place is not None
-        self.follow(pte.place, pte.page, writable=pte.writable, dirty=pte.dirty)
+        self.follow(pte.place, pte.page, writable=pte.writable, dirty=pte.dirty, cached=pte.cached)
 
     def filled(self) -> tuple[Thing, ...]:
         """What :meth:`fill` writes."""
@@ -78,6 +79,11 @@ class UserAccess(Op):
         """Whether the TLB entry is good for this access."""
         return entry.place is not None and (not self.stores or (entry.writable and entry.dirty))
 
+    def touches(self, entry: TlbEntry, place: Place) -> access.Touched:
+        """What a hit touches of the frame, and of the cache."""
+        touches = access.store_touches if self.stores else access.load_touches
+        return touches(place, self.word, cached=entry.cached)
+
     def apply(self, actor: Actor, outcome: int) -> bool | str | None:
         if actor.killed:
             return KILLED
@@ -87,9 +93,9 @@ class UserAccess(Op):
         place = entry.place
         if place is not None and self.hits(entry):
             if self.stores:
-                access.store(actor, place, self.word, cached=False)
+                access.store(actor, place, self.word, cached=entry.cached)
                 return None
-            return access.load(actor, place, self.word, cached=False)
+            return access.load(actor, place, self.word, cached=entry.cached)
         if pte.place is None or (self.stores and not pte.writable):
             return FAULT
         if self.stores and not pte.dirty:
@@ -105,8 +111,7 @@ class UserAccess(Op):
         if place is None or not self.hits(entry):
             return (actor, pte, entry)
         page = () if entry.page is None else (entry.page,)
-        touches = access.store_touches if self.stores else access.load_touches
-        reads = touches(place, self.word, cached=False).reads
+        reads = self.touches(entry, place).reads
         if entry.stale():  # is judged: by which translation it got there
             return (actor, entry, *page, pte, *reads)
         return (actor, entry, *page, *reads)
@@ -117,7 +122,7 @@ class UserAccess(Op):
         entry = entry_of(pte, actor.cpu)
         place = entry.place
         if place is not None and self.hits(entry):
-            return access.store_touches(place, self.word, cached=False).writes if self.stores else ()
+            return self.touches(entry, place).writes
         if pte.place is None or (self.stores and not pte.writable):
             return ()
         filled = entry.filled()

@@ -191,6 +191,8 @@ class Word(Op):
         if page.where is not place:
             detail = f"{transfer.verb}s {what} through a translation to {place.name}, where the page no longer is"
             marks.add("stale-iotlb", actor, transfer.entry(), detail)
+        elif place.zone.name == "vram" and not attachment.device.vram:
+            marks.add("bad-state", actor, attachment, f"{transfer.verb}s {what} in {place.name}, which it cannot reach")
         elif attachment.direction is None:
             marks.add("bad-state", actor, attachment, f"{transfer.verb}s {what} outside a mapping")
         acquire(actor, transfer)
@@ -277,7 +279,7 @@ class WaitForDma(Op):
         return (self.transfer,)
 
     def describe(self) -> str:
-        return f"wait for the dma {self.transfer.verb} of {self.transfer.page.name}"
+        return f"wait completion of dma {self.transfer.verb} of {self.transfer.page.name}"
 
 
 class Stop(Op):

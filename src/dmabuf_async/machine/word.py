@@ -10,7 +10,7 @@ Two orders are kept apart. ``newest`` is an order in time: it is what a load ret
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from dmabuf_async.thing import Thing
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.cache import Line
     from dmabuf_async.machine.memory import Place
     from dmabuf_async.machine.order import Events
+    from dmabuf_async.machine.storage import Copying
 
     Location: TypeAlias = Place | Line
 
@@ -38,8 +39,6 @@ class Held(NamedTuple):
     Whoever has one of them in its past, and reads the version, reads what is stale."""
     pasts: Mapping[int, int]
     """Of each version: what came before its write."""
-    gone: frozenset[Location]
-    """Locations of frames that were the storage and are so no longer: what lies there is lost."""
     torn: frozenset[Place]
     """Targets of copies under way to which an older version was copied than their source holds."""
 
@@ -47,29 +46,21 @@ class Held(NamedTuple):
         """Whether version ``one`` comes before ``other`` in synchronisation order."""
         return one != other and (one == INITIAL or bool(other and self.pasts[other] & one))
 
-    def surviving(self) -> Iterator[int]:
-        """The versions that lie where they count."""
-        return (version for location, version in self.at.items() if location not in self.gone)
 
-    def loses(self, version: int) -> bool:
-        """Whether a write has no copy left, and all that is left comes before it."""
-        return version != INITIAL and all(self.before(other, version) for other in self.surviving())
-
-
-NOTHING: Final = Held({}, {INITIAL: 0}, {}, frozenset(), frozenset())
+NOTHING: Final = Held({}, {INITIAL: 0}, {}, frozenset())
 
 
 class Word(Thing):
     """One word of a page: the locations whose copy of it is the newest in time."""
 
-    __slots__ = ("events", "held", "index", "newest", "page")
+    __slots__ = ("copying", "events", "held", "index", "newest")
     STATE = ("newest",)
     MEMORY = ("past", "held")
     KIND = "word"
 
-    def __init__(self, page: str, index: int, events: Events) -> None:
-        super().__init__(f"{page}.{index}")
-        self.page = page
+    def __init__(self, copying: Copying, index: int, events: Events) -> None:
+        super().__init__(f"{copying.name}.{index}")
+        self.copying = copying
         self.index = index
         self.events = events
         self.newest: frozenset[Location] = frozenset()
@@ -80,15 +71,22 @@ class Word(Thing):
         self.newest = frozenset((location,))
         past = actor.past
         bit = self.events.happen(actor)
-        at, later, pasts, gone, torn = self.held
-        others = {place: version for place, version in at.items() if place is not location}
+        at, later, pasts, torn = self.held
         # Of what is no longer anywhere nobody will read; the initial content may turn up in any frame.
-        follows = {version: _joined(version, later[version], past, bit) for version in {INITIAL, *others.values()}}
-        known = {version: pasts[version] for version in others.values()}
-        follows[bit], known[bit] = 0, past
-        others[location] = bit
-        self.held = Held(others, follows, known, gone, torn)
-        return bool(gone) and location in gone and self.held.loses(bit)
+        first = later[INITIAL] if later[INITIAL] & past else later[INITIAL] | bit
+        if not at or (len(at) == 1 and location in at):
+            self.held = Held({location: bit}, {INITIAL: first, bit: 0}, {bit: past}, torn)
+        else:
+            others = {place: version for place, version in at.items() if place is not location}
+            follows = {INITIAL: first, bit: 0}
+            known = {bit: past}
+            for version in others.values():
+                known[version], follows[version] = pasts[version], later[version]
+                if version & past and not later[version] & past:
+                    follows[version] |= bit
+            others[location] = bit
+            self.held = Held(others, follows, known, torn)
+        return location in self.copying.gone and self._loses(bit)
 
     def stale(self, actor: Actor, location: Location) -> bool:
         """Whether ``actor``, which reads it there, knows a write that comes after what it gets."""
@@ -104,6 +102,8 @@ class Word(Thing):
         elif target in self.newest:
             self.newest -= {target}
         at = self.held.at
+        if not at:
+            return False
         version, old = at.get(source, INITIAL), at.get(target, INITIAL)
         if version == old:
             return False
@@ -112,7 +112,7 @@ class Word(Thing):
             del left[target]
         self.held = self.held._replace(at=left)
         # What lay where it doesn't count was lost before, when it came to lie there.
-        lost = target not in self.held.gone and self.held.loses(old)
+        lost = target not in self.copying.gone and self._loses(old)
         self._forget(old)
         return lost
 
@@ -121,12 +121,15 @@ class Word(Thing):
         if not self.newest.isdisjoint(locations):
             self.newest = self.newest.difference(locations)
         at = self.held.at
+        if not at:
+            return False
         dropped = [(location, at[location]) for location in locations if location in at]
         if not dropped:
             return False
         left = {location: version for location, version in at.items() if location not in locations}
         self.held = self.held._replace(at=left)
-        lost = [self.held.loses(version) for location, version in dropped if location not in self.held.gone]
+        gone = self.copying.gone
+        lost = [self._loses(version) for location, version in dropped if location not in gone]
         for _, version in dropped:
             self._forget(version)
         return any(lost)
@@ -134,24 +137,29 @@ class Word(Thing):
     def release(self, *locations: Location) -> bool:
         """They are free, and may be taken for anything; whether a write is lost by that."""
         lost = self.drop(*locations)
-        held = self.held
-        if not held.gone.isdisjoint(locations) or not held.torn.isdisjoint(locations):
-            self.held = held._replace(gone=held.gone.difference(locations), torn=held.torn.difference(locations))
+        if self.held.torn:
+            self.held = self.held._replace(torn=self.held.torn.difference(locations))
         return lost
 
-    def switch(self, old: tuple[Location, ...], new: tuple[Location, ...]) -> bool:
-        """``new`` are now the locations of its storage, and ``old`` no longer; whether a write is lost by that."""
-        held = self.held
-        self.held = after = held._replace(gone=held.gone.union(old).difference(new), torn=held.torn.difference(new))
-        if not after.at:
-            return False
-        left = {*after.surviving()}
-        return any(version not in left and after.loses(version) for version in {*held.surviving()})
+    def surviving(self) -> set[int]:
+        """The versions that lie where they count."""
+        gone = self.copying.gone
+        return {version for location, version in self.held.at.items() if location not in gone}
+
+    def loses_any(self, versions: Iterable[int]) -> bool:
+        """Whether one of these, which have counted until now, is lost."""
+        left = self.surviving()
+        return any(version not in left and self._loses(version) for version in versions)
 
     def tear(self, target: Place, *, torn: bool) -> None:
         """Its source was written after it had been copied to ``target``, or it has been copied anew."""
         if torn != (target in self.held.torn):
             self.held = self.held._replace(torn=self.held.torn ^ {target})
+
+    def _loses(self, version: int) -> bool:
+        """Whether a write has no copy left, and all that is left comes before it."""
+        held = self.held
+        return version != INITIAL and all(held.before(other, version) for other in self.surviving())
 
     def _forget(self, version: int) -> None:
         """If ``version`` lies nowhere any more, nothing has to be known of it."""
@@ -160,10 +168,3 @@ class Word(Thing):
             later, pasts = dict(held.later), dict(held.pasts)
             del later[version], pasts[version]
             self.held = held._replace(later=later, pasts=pasts)
-
-
-def _joined(version: int, later: int, past: int, bit: int) -> int:
-    """The first writes after ``version``, with the write ``bit``, before which ``past`` lies."""
-    if (version == INITIAL or version & past) and not later & past:
-        return later | bit
-    return later

@@ -31,7 +31,7 @@ class Sharing(Protocol):
     async def map_dma_buf(self, attachment: Attachment, direction: str) -> None:
         """Bring the buffer into memory, let the device's IOVAs lead there, and keep it there unless it can revoke."""
 
-    async def unmap_dma_buf(self, attachment: Attachment) -> None:
+    async def unmap_dma_buf(self, attachment: Attachment, direction: str | None) -> None:
         """Clear the IOPTEs, have the IOTLBs flushed, and let the buffer move again."""
 
 
@@ -70,8 +70,8 @@ async def map_dma_buf(attachment: Attachment, direction: str) -> None:
 
 async def unmap_dma_buf(attachment: Attachment) -> None:
     """Undo a map, when all DMA through it is over."""
-    await UnmapCall(attachment)
-    await attachment.buffer.exporter.unmap_dma_buf(attachment)
+    direction: str | None = await UnmapCall(attachment)
+    await attachment.buffer.exporter.unmap_dma_buf(attachment, direction)
     await Gone(attachment)
 
 

@@ -9,19 +9,18 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dmabuf_async.machine.cache import Clean, Flush, Invalidate
+from dmabuf_async.machine.memory import Place
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.kmap import Mapping
     from dmabuf_async.machine.machine import Machine
-    from dmabuf_async.machine.memory import Place
-    from dmabuf_async.machine.storage import Page
 
 TO_DEVICE, FROM_DEVICE, BIDIRECTIONAL = "to_device", "from_device", "bidirectional"
 
 
 async def upkeep(machine: Machine, op: type[Clean | Flush | Invalidate], at: Mapping | Place) -> None:
     """Do ``op`` to every line of a frame, or of the frame that a mapping leads to; none of it if that is uncached."""
-    for number in range(machine.sizes.lines):
+    for number in range(len(at.lines) if isinstance(at, Place) else machine.sizes.lines):
         if not await op(at, number):
             break
 

@@ -83,9 +83,12 @@ class Fault:
         self.page: Page | None = self.buffer.pages[index] if index < len(self.buffer.pages) else None
         self.write = write
 
-    def insert(self, place: Place, *, writable: bool) -> InsertPte:
-        """The op that makes the PTE lead to ``place``. In the hold of the lock in which it was looked for (P2)."""
-        return InsertPte(self.vma.pte(self.index - self.vma.first), place, writable=writable)
+    def insert(self, place: Place, *, writable: bool, cached: bool = False) -> InsertPte:
+        """The op that makes the PTE lead to ``place``. In the hold of the lock in which it was looked for (P2).
+
+        Who maps it ``cached`` on a machine that is not coherent has to zap it when the buffer leaves the CPU (P10).
+        """
+        return InsertPte(self.vma.pte(self.index - self.vma.first), place, writable=writable, cached=cached)
 
     async def drop_mmap_lock(self) -> None:
         """Give mmap_lock back, before a wait; the handler then has to return ``"retry"`` (P8).

@@ -44,61 +44,76 @@ def attachments(scenario: Scenario, path: KeyPath, task: TaskSpec) -> Iterator[M
 def _step(scenario: Scenario, here: KeyPath, held: _Held, index: int, step: Verb) -> Iterator[Mistake]:
     match step:
         case device.Attach():
-            if step.as_ in held.attached:
-                yield Mistake(
-                    (*here, "as"),
-                    f"the attachment {shown(step.as_)} of steps[{held.attached[step.as_][0]}] is still there; detach "
-                    "it first, or give this one another name",
-                )
+            yield from _attach(here, held, step)
             held.attached[step.as_] = (index, step)
         case device.DmaWait():
             if held.started.pop(step.for_, None) is None:
-                hint = did_you_mean(
-                    step.for_, held.started, f'start one first: {{ do = "dma_read", as = {shown(step.for_)}, ... }}'
-                )
+                first = f'start one first: {{ do = "dma_read", as = {shown(step.for_)}, ... }}'
+                hint = did_you_mean(step.for_, held.started, first)
                 yield Mistake((*here, "for"), f"no transfer {shown(step.for_)} is in flight; {hint}")
-        case device.Detach() | device.MapDmaBuf() | device.UnmapDmaBuf() | device.DmaRead() | device.DmaWrite() if (
-            step.at not in held.attached
-        ):
-            hint = did_you_mean(
-                step.at, held.attached, f'attach a device first: {{ do = "attach", as = {shown(step.at)}, ... }}'
-            )
-            yield Mistake((*here, "at"), f"there is no attachment {shown(step.at)} here; {hint}")
-        case device.MapDmaBuf():
-            if step.at in held.mapped:
-                yield Mistake(
-                    (*here, "at"),
-                    f"{shown(step.at)} is mapped since steps[{held.mapped[step.at]}]; unmap it first, or drop the step",
-                )
-            held.mapped[step.at] = index
-        case device.UnmapDmaBuf() | device.DmaRead() | device.DmaWrite() if step.at not in held.mapped:
-            yield Mistake(
-                (*here, "at"),
-                f"{shown(step.at)} is not mapped here; map it first: "
-                f'{{ do = "map_dma_buf", at = {shown(step.at)}, ... }}',
-            )
-        case device.UnmapDmaBuf():
-            del held.mapped[step.at]
-        case device.Detach():
-            if step.at in held.mapped:
-                yield Mistake(
-                    (*here, "at"),
-                    f"{shown(step.at)} is still mapped here; unmap it first, or take the defect "
-                    '"detach-while-mapped" of the device',
-                )
-                del held.mapped[step.at]
-            for name, (made, at) in held.started.items():
-                if at == step.at:
-                    yield Mistake(
-                        (*here, "at"),
-                        f"the transfer {shown(name)} of steps[{made}] has not been waited for; wait for it first",
-                    )
-            del held.attached[step.at]
-        case device.DmaRead() | device.DmaWrite():
-            yield from _transfer(scenario, here, held, step)
-            held.started[step.as_] = (index, step.at)
+        case device.Detach() | device.MapDmaBuf() | device.UnmapDmaBuf() | device.DmaRead() | device.DmaWrite():
+            if step.at in held.attached:
+                yield from _use(scenario, here, held, index, step)
+            else:
+                first = f'attach a device first: {{ do = "attach", as = {shown(step.at)}, ... }}'
+                hint = did_you_mean(step.at, held.attached, first)
+                yield Mistake((*here, "at"), f"there is no attachment {shown(step.at)} here; {hint}")
         case _:
             pass
+
+
+def _attach(here: KeyPath, held: _Held, step: device.Attach) -> Iterator[Mistake]:
+    if step.as_ in held.attached:
+        yield Mistake(
+            (*here, "as"),
+            f"the attachment {shown(step.as_)} of steps[{held.attached[step.as_][0]}] is still there; detach it first, "
+            "or give this one another name",
+        )
+
+
+def _use(
+    scenario: Scenario,
+    here: KeyPath,
+    held: _Held,
+    index: int,
+    step: device.Detach | device.MapDmaBuf | device.UnmapDmaBuf | device.DmaRead | device.DmaWrite,
+) -> Iterator[Mistake]:
+    """A step that names an attachment which is there."""
+    name, mapped = step.at, held.mapped.get(step.at)
+    match step:
+        case device.MapDmaBuf():
+            if mapped is not None:
+                yield Mistake(
+                    (*here, "at"),
+                    f"{shown(name)} is mapped since steps[{mapped}]; unmap it first, or drop the step",
+                )
+            held.mapped[name] = index
+        case device.Detach():
+            yield from _detach(here, held, name)
+        case _ if mapped is None:
+            how = f'{{ do = "map_dma_buf", at = {shown(name)}, ... }}'
+            yield Mistake((*here, "at"), f"{shown(name)} is not mapped here; map it first: {how}")
+        case device.UnmapDmaBuf():
+            del held.mapped[name]
+        case _:
+            yield from _transfer(scenario, here, held, step)
+            held.started[step.as_] = (index, name)
+
+
+def _detach(here: KeyPath, held: _Held, name: str) -> Iterator[Mistake]:
+    if held.mapped.pop(name, None) is not None:
+        yield Mistake(
+            (*here, "at"),
+            f"{shown(name)} is still mapped here; unmap it first, or take the defect "
+            '"detach-while-mapped" of the device',
+        )
+    for transfer, (made, at) in held.started.items():
+        if at == name:
+            yield Mistake(
+                (*here, "at"),
+                f"the transfer {shown(transfer)} of steps[{made}] has not been waited for; wait for it first",
+            )
+    del held.attached[name]
 
 
 def _transfer(
@@ -107,8 +122,8 @@ def _transfer(
     if step.as_ in held.started:
         yield Mistake(
             (*here, "as"),
-            f"the transfer {shown(step.as_)} of steps[{held.started[step.as_][0]}] has not been waited for; wait for it "
-            "first, or give this one another name",
+            f"the transfer {shown(step.as_)} of steps[{held.started[step.as_][0]}] has not been waited for; "
+            "wait for it first, or give this one another name",
         )
     attach = held.attached[step.at][1]
     spec, buffer = scenario.devices.get(attach.device), scenario.buffers.get(attach.buffer)

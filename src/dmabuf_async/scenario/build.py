@@ -45,7 +45,8 @@ def program(scenario: schema.Scenario, name: str) -> Program:
         sizes=Sizes(
             cpus=size.cpus, ram=size.ram, highmem=size.highmem, vram=size.vram, cpu_visible=size.cpu_visible,
             swap=size.swap, kmap_slots=size.kmap_slots, words=size.words,
-            enomem=may.enomem, eintr=may.eintr, kills=may.kills,
+            coherent=size.coherent, line_words=size.line_words, enomem=may.enomem, eintr=may.eintr, kills=may.kills,
+            evictions=may.evictions, prefetches=may.prefetches,
         ),
         findings=tuple(scenario.expect.findings),
         sometimes=tuple(scenario.expect.sometimes),
@@ -60,7 +61,10 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
         buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},
         cells={name: machine.cell(name, value) for name, value in scenario.cells.items()},
         mutexes={name: machine.mutex(name) for name in scenario.mutexes},
-        devices={name: machine.device(name, spec.engines, spec.revoke) for name, spec in scenario.devices.items()},
+        devices={
+            name: machine.device(name, spec.engines, spec.revoke, vram=spec.vram)
+            for name, spec in scenario.devices.items()
+        },
     )
     machine.defects = frozenset(scenario.machine.defects)
     spaces = _spaces(machine, scenario, objects.buffers)

@@ -26,6 +26,13 @@ def contradictions(
     yield from _defects(("machine",), scenario.machine.defects, defects["core"], "the kernel's core")
     yield from _buffers(scenario, defects)
     yield from _room(scenario)
+    for key in ("evictions", "prefetches"):
+        if getattr(scenario.environment, key) and scenario.machine.coherent:
+            yield Mistake(
+                ("environment", key),
+                "on a coherent machine nobody can tell what the cache does; set coherent = false under [machine], or "
+                "drop this key",
+            )
     for name, spec in scenario.devices.items():
         yield from _defects(("devices", name), spec.defects, defects["device"], "a device")
     yield from _twice((("mutexes",), index, name) for index, name in enumerate(scenario.mutexes))
@@ -183,9 +190,12 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
                 f"the exporter of buffer {shown(step.buffer)} is {spec.exporter} and {never}; "
                 f'make it exporter = "{wanted}", or drop the step',
             )
-    accesses = kernel.Load | kernel.Store | device.DmaRead | device.DmaWrite
-    if isinstance(step, accesses) and step.word is not None and step.word >= scenario.machine.words:
-        words = scenario.machine.words
+    words = scenario.machine.words
+    if (
+        isinstance(step, kernel.Load | kernel.Store | device.DmaRead | device.DmaWrite)
+        and step.word is not None
+        and step.word >= words
+    ):
         has = "only word 0" if words == 1 else f"words 0 to {words - 1}"
         yield Mistake(
             (*path, "word"),

@@ -55,8 +55,9 @@ class MachineSizes(Table, frozen=True, kw_only=True):
     cpus: 1 to 64. ram: frames of lowmem, 0 to 4096. highmem: frames of highmem, 0 to 4096. vram: frames of device
     memory, 0 to 4096. cpu_visible: false keeps CPUs from vram, so that get_backing_storage moves the buffer first.
     swap: slots of a page each, 0 to 4096. kmap_slots: highmem frames that can be mapped with kmap at a time, 1 to 4096.
-    words: words in a page, 1 to 64; two are enough to tear a copy. defects: deliberate mistakes of the kernel's core,
-    by name.
+    words: words in a page, 1 to 64; two are enough to tear a copy. coherent: false has CPUs go through a cache that
+    devices go past. line_words: words in a line of it, 1 or 2; with two, CPU and device can share a line. defects:
+    deliberate mistakes of the kernel's core, by name.
     """
 
     cpus: Annotated[int, Meta(ge=1, le=64)] = 2
@@ -67,6 +68,8 @@ class MachineSizes(Table, frozen=True, kw_only=True):
     swap: Annotated[int, Meta(ge=0, le=4096)] = 4
     kmap_slots: Annotated[int, Meta(ge=1, le=4096)] = 4
     words: Annotated[int, Meta(ge=1, le=64)] = 2
+    coherent: bool = True
+    line_words: Annotated[int, Meta(ge=1, le=2)] = 1
     defects: list[str] = field(default_factory=list)
 
 
@@ -103,11 +106,13 @@ class DeviceSpec(Table, frozen=True, kw_only=True):
 
     engines: DMA engines, 1 to 8, each with an IOTLB of its own. revoke: what its driver does when a buffer is to move:
     "at once" stops the engines and unmaps, "later" finishes the transfers in flight first, and "cannot" has its
-    mappings pin the buffer. defects: deliberate mistakes of the driver and of the tasks that use it, by name.
+    mappings pin the buffer. vram: false keeps it from device memory, so that map_dma_buf moves the buffer first.
+    defects: deliberate mistakes of the driver and of the tasks that use it, by name.
     """
 
     engines: Annotated[int, Meta(ge=1, le=8)] = 1
     revoke: Literal["at once", "later", "cannot"] = "at once"
+    vram: bool = True
     defects: list[str] = field(default_factory=list)
 
 
@@ -139,12 +144,16 @@ class TaskSpec(Table, frozen=True, kw_only=True):
 class Environment(Table, frozen=True, kw_only=True):
     """[environment]: what may go wrong, each at most so many times in one execution, 0 to 100.
 
-    enomem: failed allocations. eintr: signals to interruptible waits. kills: killed user processes.
+    enomem: failed allocations. eintr: signals to interruptible waits. kills: killed user processes. evictions: dirty
+    cache lines that are written back, and prefetches: cache lines that are loaded, though nobody asked for it, on a
+    machine that is not coherent.
     """
 
     enomem: FaultBudget = 0
     eintr: FaultBudget = 0
     kills: FaultBudget = 0
+    evictions: FaultBudget = 0
+    prefetches: FaultBudget = 0
 
 
 class Expect(Table, frozen=True, kw_only=True):

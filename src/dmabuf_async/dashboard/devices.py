@@ -1,0 +1,68 @@
+"""The panel of devices: what each has mapped, what its IOTLBs hold, and what is in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from dmabuf_async.dashboard.lines import BROKEN, WAITING, Cell, called, cut, hues, line, row, widest
+from dmabuf_async.machine.snapshot import AttachmentView, DeviceView, LeadView, Snapshot
+
+
+def devices(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
+    """A line for each attachment: whose it is, its mapping, where the page table leads, IOTLBs, transfers.
+
+    A device without attachments has a line too.
+    """
+    hue = hues(snapshot)
+    views = [(device, one) for device in snapshot.devices for one in device.attachments or (None,)]
+    heads = [device.name if one is None else f"{device.name} on {one.buffer}" for device, one in views]
+    head = widest(heads, width // 4)
+    task = widest(("" if one is None else one.actor for _, one in views), width // 6)
+    room = max(0, width - head - 2 - task - 2)
+    lines = [
+        row(
+            width,
+            Cell(head, called(name, head), "bold"),
+            Cell(task, "" if one is None else called(one.actor, task), "" if one is None else hue.get(one.actor, "")),
+            Cell(room, _idle(device) if one is None else _doing(device, one)),
+        )
+        for name, (device, one) in zip(heads, views, strict=True)
+    ]
+    return cut(lines, rows)
+
+
+def _idle(device: DeviceView) -> Text:
+    lets_go = {"at once": "lets go at once", "later": "lets go later", "cannot": "cannot let go"}[device.revoke]
+    return line(f"{device.engines} engine{'s' * (device.engines != 1)}, {lets_go}", "dim")
+
+
+def _doing(device: DeviceView, one: AttachmentView) -> Text:
+    """What matters most comes first: there may be no room for all."""
+    parts = []
+    if one.revoke:
+        parts.append(line("told to let go" if one.revoke == "told" else "has let go", WAITING))
+    for transfer in one.transfers:
+        by = f" by engine{transfer.engine}" if device.engines > 1 else ""
+        made = f"{transfer.words - transfer.left}/{transfer.words}"
+        parts.append(line(f"{transfer.verb}s [{transfer.page}] {made}{by}", "green"))
+    parts.append(line(one.direction or "not mapped", "" if one.direction else "dim"))
+    if one.ioptes:
+        parts.append(_leads("", one.ioptes))
+    for number, entries in enumerate(one.iotlbs):
+        if entries:
+            parts.append(_leads(f"iotlb{number if device.engines > 1 else ''} ", entries))
+    return Text("  ", no_wrap=True).join(parts)
+
+
+def _leads(head: str, entries: Sequence[LeadView]) -> Text:
+    """``[0] ram#0``; of several pages those that are stale, and how many more there are."""
+    shown = [entry for entry in entries if entry.stale][:2] or list(entries[:2])
+    text = line(head, "dim")
+    for index, entry in enumerate(shown):
+        text.append(" " if index else "")
+        text.append(f"[{entry.page}] {entry.place}", BROKEN if entry.stale else "")
+        text.append(" STALE" if entry.stale else "", BROKEN)
+    left = len(entries) - len(shown)
+    return text.append(f" + {left}", "dim") if left else text

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dmabuf_async.dashboard.devices import devices
+from dmabuf_async.machine.snapshot import AttachmentView, DeviceView, LeadView, Snapshot, TransferView
+from tests.dashboard.conftest import drawn, moment_of, program_of
+
+EMPTY = Snapshot(0, 0, (), (), ())
+LEAD = LeadView(0, "ram#0", writable=True, stale=False)
+ATTACHED = AttachmentView("fb", "driver", "from_device", "", (LEAD,), ((LEAD,),), (TransferView("write", 0, 1, 2, 0),))
+
+
+def told(*views: DeviceView, width: int = 80, rows: int | None = None) -> list[str]:
+    return [text.plain.rstrip() for text in devices(replace(EMPTY, devices=views), width=width, rows=rows)]
+
+
+def test_a_line_tells_what_is_in_flight_and_where_the_translations_lead() -> None:
+    assert told(DeviceView("gpu", 1, "later", (ATTACHED,))) == [
+        "gpu on fb  driver  writes [0] 1/2  from_device  [0] ram#0  iotlb [0] ram#0"
+    ]
+
+
+def test_engines_are_told_apart_where_there_are_several() -> None:
+    one = replace(ATTACHED, iotlbs=((), (LEAD,)), transfers=(TransferView("read", 0, 0, 1, 1),))
+    assert "reads [0] 1/1 by engine1" in told(DeviceView("gpu", 2, "later", (one,)))[0]
+    assert "iotlb1 [0] ram#0" in told(DeviceView("gpu", 2, "later", (one,)), width=120)[0]
+
+
+def test_what_is_stale_is_told_first_of_many_pages() -> None:
+    leads = tuple(replace(LEAD, page=page, stale=page == 5) for page in range(8))
+    assert "[5] ram#0 STALE + 7" in told(DeviceView("gpu", 1, "later", (replace(ATTACHED, ioptes=leads),)))[0]
+
+
+def test_a_revoke_is_told_first_and_a_device_without_attachments_tells_how_it_lets_go() -> None:
+    one = replace(ATTACHED, revoke="told", transfers=(), ioptes=(), iotlbs=((),))
+    assert told(DeviceView("gpu", 1, "at once", (one,)), DeviceView("npu", 2, "cannot", ())) == [
+        "gpu on fb  driver  told to let go  from_device",
+        "npu                2 engines, cannot let go",
+    ]
+    assert told(DeviceView("gpu", 1, "at once", (one, one)), rows=1) == ["  + 2 more"]
+
+
+SCENARIO = """
+title = "x"
+[devices.gpu]
+revoke = "later"
+[buffers.fb]
+exporter = "swapping"
+defects = ["revoke-does-not-wait"]
+[[tasks]]
+name = "driver"
+steps = [
+  { do = "attach", device = "gpu", buffer = "fb", as = "a" },
+  { do = "map_dma_buf", at = "a", direction = "to_device" },
+  { do = "dma_read", at = "a", as = "t" },
+  { do = "dma_wait", for = "t" },
+  { do = "unmap_dma_buf", at = "a" },
+  { do = "detach", at = "a" },
+]
+[[tasks]]
+name = "evictor"
+cpu = 1
+steps = [{ do = "swap_out", buffer = "fb" }]
+"""
+
+
+def test_a_revoke_that_does_not_wait_can_be_read_on_a_small_screen(golden: Callable[[str, str], None]) -> None:
+    program = program_of(SCENARIO)
+    moment = moment_of(program, 27, (13, "gpu.engine0"), (15, "evictor"))
+    golden("device-80x24", drawn(moment, 80, 24))
