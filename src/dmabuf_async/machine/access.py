@@ -98,8 +98,8 @@ def load(actor: Actor, place: Place, index: int, *, cached: bool = True) -> bool
     if at in word.newest:
         return True
     if word.stale(actor, at):
-        detail = f"reads word {word.index} of {word.copying.name} from {at.name}, though a newer version was written before"
-        place.zone.marks.add("stale-read", actor, word, detail)
+        what = f"reads word {word.index} of {word.copying.name} from {at.name}"
+        place.zone.marks.add("stale-read", actor, word, f"{what}, though a newer version was written before")
     return False
 
 
@@ -131,6 +131,8 @@ def dma_store(actor: Actor, place: Place, index: int) -> None:
 
 def copy(word: Word, source: Place, target: Place) -> bool:
     """The CPU copies a word that it has loaded from ``source``; whether a write is lost by that."""
+    if not source.lines and not target.lines:
+        return word.copy(source, target)
     line = line_at(target, word.index)
     if line is not None:
         line.fill()

@@ -185,8 +185,8 @@ class Switch(Op):
             old.rmap.moving = None
         if old is new:
             return
-        torn = [word for word in page.words if word.held.torn and new in word.held.torn]
-        if torn:
+        torn = [word for word in page.words if new in word.held.torn]
+        if torn and new is not None:
             detail = f"word {torn[0].index} of {page.name} was written after it had been copied to"
             page.buffer.machine.marks.add("torn-copy", actor, torn[0], f"{detail} {_place(new)}, and before the last")
             for word in torn:
@@ -240,10 +240,10 @@ class CopyWord(Op):
                 state = "free" if place.owner is None else f"{place.owner.name}'s by now"
                 detail = f"copies a word through {place.name}, which is {state}"
                 page.buffer.machine.marks.add("use-after-free", actor, place, detail)
-        if source.owner is page:
+        word = page.words[self.index]
+        if source.owner is page and (source.lines or source not in word.newest):
             load(actor, source, self.index)
         if target.owner is page:
-            word = page.words[self.index]
             if copy(word, source, target):
                 page.loses(actor, [word], f"{actor.name} copies an older version to {target.name}")
             if source.owner is page:
