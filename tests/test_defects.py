@@ -299,15 +299,43 @@ BASES = {
           { do = "swap_out", buffer = "fb" },
         ]
         """,
+    "writing what was clean": """
+        cells = { touched = 0, swapped = 0 }
+        [buffers.fb]
+        exporter = "swapping"
+        populated = false
+        [[tasks]]
+        name = "display"
+        cpu = 0
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "load", at = "m" },
+          { do = "set", cell = "touched", value = 1 },
+          { do = "load", at = "m" },
+          { do = "load", at = "m" },
+          { do = "store", at = "m" },
+          { do = "wait", cell = "swapped", value = 1 },
+          { do = "load", at = "m" },
+        ]
+        [[tasks]]
+        name = "evictor"
+        cpu = 1
+        steps = [
+          { do = "wait", cell = "touched", value = 1 },
+          { do = "swap_out", buffer = "fb" },
+          { do = "set", cell = "swapped", value = 1 },
+        ]
+        """,
     "forking": """
         cells = { touched = 0 }
         [buffers.fb]
+        pages = 3
         exporter = "swapping"
         [[tasks]]
         name = "display"
         steps = [
           { do = "mmap", buffer = "fb", as = "m" },
-          { do = "load", at = "m" },
+          { do = "load", at = "m", page = 2 },
           { do = "set", cell = "touched", value = 1 },
           { do = "fork", task = "child" },
         ]
@@ -333,6 +361,41 @@ BASES = {
           { do = "store", at = "m" },
           { do = "mremap", at = "m", pages = 2, on_error = "ignore" },
           { do = "mmap", buffer = "fb", as = "n", offset = 4096, len = 8192, on_error = "ignore" },
+        ]
+        """,
+    "cached by the CPU": """
+        machine = { coherent = false }
+        mutexes = ["turn"]
+        cells = { step = 0 }
+        [devices.camera]
+        [buffers.fb]
+        [[tasks]]
+        name = "viewer"
+        steps = [
+          { do = "wait", cell = "step", value = 1 },
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "load", at = "m" },
+          { do = "set", cell = "step", value = 2 },
+          { do = "wait", cell = "step", value = 3 },
+          { do = "lock", mutex = "turn" },
+          { do = "load", at = "m" },
+          { do = "unlock", mutex = "turn" },
+        ]
+        [[tasks]]
+        name = "driver"
+        cpu = 1
+        steps = [
+          { do = "attach", device = "camera", buffer = "fb", as = "a" },
+          { do = "map_dma_buf", at = "a", direction = "from_device" },
+          { do = "set", cell = "step", value = 1 },
+          { do = "wait", cell = "step", value = 2 },
+          { do = "lock", mutex = "turn" },
+          { do = "dma_write", at = "a", as = "t" },
+          { do = "dma_wait", for = "t" },
+          { do = "unlock", mutex = "turn" },
+          { do = "set", cell = "step", value = 3 },
+          { do = "unmap_dma_buf", at = "a" },
+          { do = "detach", at = "a" },
         ]
         """,
     "closed": """
@@ -443,11 +506,13 @@ TABLE = (
     Row("P1", "core", "munmap-never-flushes", "stale-tlb", "unmapping"),
     Row("P3", "core", "vma-registered-elsewhere", "stale-pte", "shared mapping", told="P1", also=("stale-tlb",)),
     Row("P4", "core", "munmap-unlinks-before-flush", "stale-tlb", "unmapping", told="P1"),
+    Row("P5", "core", "dirty-bit-lost", "stale-read", "writing what was clean", told="V8"),
     Row("P6", "core", "flush-one-cpu", "stale-tlb", "shared mapping", told="P1"),
     Row("P6", "core", "flush-own-cpu-only", "stale-tlb", "shared mapping", told="P1"),
     Row("P9", "core", "fork-links-late", "stale-pte", "forking", told="P1", also=("stale-tlb",)),
     Row("P9", "core", "fork-links-before-parent", "stale-pte", "forking", told="P1", also=("stale-tlb",)),
     Row("P9", "core", "zap-skips-child", "stale-pte", "forking", told="P1", also=("stale-tlb",)),
+    Row("P10", "static", "cached-mmap", "stale-read", "cached by the CPU", told="V8"),
     Row("P11", "core", "mmap-unchecked", "bad-range", "ranges"),
     Row("P11", "core", "vma-grows", "bad-range", "ranges"),
     Row(
@@ -456,10 +521,7 @@ TABLE = (
     Row("V15", "core", "exit-keeps-mappings", "leak-at-exit", "closed"),
     *(Row(**row) for row in (*cache_defects.ROWS, *device_defects.ROWS, *exporter_defects.ROWS)),
 )
-RULES = [
-    *(f"V{number}" for number in (*range(13), 14, 15)),
-    *(f"P{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12)),
-]
+RULES = [*(f"V{number}" for number in (*range(13), 14, 15)), *(f"P{number}" for number in range(1, 13))]
 
 
 @pytest.fixture(autouse=True)

@@ -67,6 +67,7 @@ class UserMapping(Protocol):
         Returns ``"done"``; ``"sigbus"``; or ``"retry"``, which means that it has called
         :meth:`Fault.drop_mmap_lock` and waited for whatever kept it from going on.
         """
+        ...
 
 
 class Fault:

@@ -202,7 +202,7 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
             f"a page has {has}, found {step.word}; take one that it has, or set words = {step.word + 1} "
             "under [machine]",
         )
-    for key in ("start", "len"):
+    for key in ("start", "offset", "len"):
         value = getattr(step, key, None)
         if value is not None and not fields.BYTES_MIN <= value <= fields.BYTES_MAX:
             yield Mistake((*path, key), f"expected a number of bytes from -2**63 to 2**64, found {shown(value)}")
