@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from dmabuf_async.drivers.cpu import CpuImporter
-from dmabuf_async.drivers.swapping import DEFECTS, SwappingExporter
+from dmabuf_async.drivers.process import UserProcess
+from dmabuf_async.drivers.swapping import SwappingExporter
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import PAGE_SIZE, Sizes
 from dmabuf_async.strategies.random_walk import RandomWalk
 from tests.harness import all_executions, execute
 
+SWAP = Sizes(swap=2)
 SIZES = Sizes(ram=2, highmem=3, swap=3, enomem=1, kmap_slots=1)
 
 
@@ -131,10 +133,6 @@ def test_a_request_that_is_cleared_plainly_races_with_the_next(defects: tuple[st
     assert found(build, seeds=40) == ({"data-race"} if defects else set())
 
 
-def test_every_defect_has_a_test() -> None:
-    assert {*SIGNS, "pins-on-enomem", "plain-request"} == set(DEFECTS)
-
-
 def swapped(*verbs: str, sizes: Sizes, pages: int = 2, resident: bool = True) -> tuple[Any, list[str]]:
     """Where the pages are after what the verbs say, with the errors that came."""
 
@@ -224,3 +222,94 @@ def test_the_words_survive_a_swap() -> None:
         return lambda: seen
 
     assert execute(build).observed == [None, True]
+
+
+def mapped(*verbs: str, sizes: Sizes = SWAP, pages: int = 1, **options: Any) -> Any:
+    """A process does this with a buffer that it has mapped; it says where the pages were after each step."""
+
+    def build(machine: Machine) -> Any:
+        buffer = machine.buffer("fb", pages)
+        exporter = SwappingExporter(machine, buffer, "ram", **options)
+        mm = machine.mm("display")
+        mm.region("m", buffer)
+        mm.thread(0)
+        said: list[str] = []
+
+        async def work() -> None:
+            own = UserProcess(mm)
+            await own.mmap("m", buffer, 0, buffer.size)
+            for verb in verbs:
+                if verb == "out":
+                    await exporter.swap_out()
+                elif verb == "munmap":
+                    await own.munmap("m")
+                elif verb == "get":
+                    await exporter.get_backing_storage(buffer, 0, pages)
+                    await exporter.put_backing_storage(buffer, 0, pages)
+                else:
+                    await getattr(own, verb)("m", 0, 0)
+                place: Any = await buffer.pages[0].look()
+                said.append("nowhere" if place is None else place.name)
+            await own.unwind()
+
+        machine.task("display", work, user=True)
+        return lambda: said
+
+    ran = execute(build, sizes=sizes)
+    assert ran.codes == []
+    return ran.observed
+
+
+def test_what_is_mapped_is_shot_down_and_swapped_out_and_a_fault_swaps_it_in() -> None:
+    assert mapped("store", "out", "load", "load") == ["ram#0", "swap#0", "ram#0", "ram#0"]
+
+
+def test_a_page_that_nobody_has_used_is_nowhere_and_a_fault_gives_it_a_frame() -> None:
+    assert mapped("out", "load", populated=False) == ["nowhere", "ram#0"]
+
+
+def test_a_clean_page_is_dropped_and_a_dirty_one_is_kept() -> None:
+    assert mapped("load", "out", "load", populated=False) == ["ram#0", "nowhere", "ram#0"]
+    assert mapped("store", "out", "load", populated=False) == ["ram#0", "swap#0", "ram#0"]
+
+
+def test_once_written_a_page_is_never_clean_again() -> None:
+    assert mapped("store", "out", "load", "out", populated=False) == ["ram#0", "swap#0", "ram#0", "swap#0"]
+
+
+def test_what_a_kernel_importer_got_counts_as_written() -> None:
+    assert mapped("get", "out", populated=False) == ["ram#0", "swap#0"]
+
+
+def test_what_was_unmapped_counts_as_written() -> None:
+    assert mapped("load", "munmap", "out", populated=False) == ["ram#0", "ram#0", "swap#0"]
+
+
+def test_a_clean_page_needs_no_room_in_swap() -> None:
+    assert mapped("load", "out", populated=False, sizes=Sizes(swap=0)) == ["ram#0", "nowhere"]
+
+
+def test_dirty_bits_that_a_failed_swap_out_has_taken_are_not_forgotten() -> None:
+    def build(machine: Machine) -> Any:
+        buffer = machine.buffer("fb")
+        exporter = SwappingExporter(machine, buffer, "ram", populated=False)
+        swap = machine.zones["swap"]
+        mm = machine.mm("display")
+        mm.region("m", buffer)
+        mm.thread(0)
+
+        async def work() -> None:
+            own = UserProcess(mm)
+            await own.mmap("m", buffer, 0, buffer.size)
+            await own.store("m", 0, 0)
+            slot: Any = await swap.alloc(buffer.pages[0])
+            with contextlib.suppress(KernelError):
+                await exporter.swap_out()  # full
+            await swap.release(slot)
+            await exporter.swap_out()
+            await own.unwind()
+
+        machine.task("display", work, user=True)
+        return lambda: buffer.pages[0].where and buffer.pages[0].where.name
+
+    assert execute(build, sizes=Sizes(swap=1)).observed == "swap#0"

@@ -172,7 +172,7 @@ def test_a_buffer_lies_where_the_scenario_says(parse: Parse) -> None:
     build.furnish(machine, scenario)
     places = {name: buffer.pages[0].where for name, buffer in machine.buffers.items()}
     assert {name: place and place.zone.name for name, place in places.items()} == {
-        "still": "high", "fb": "high", "low": "ram", "out": "swap",
+        "still": "high", "fb": "high", "tex": "ram", "low": "ram", "out": "swap",
     }  # fmt: skip
 
 
