@@ -18,7 +18,7 @@ def run(module: str, *arguments: str) -> str:
 def test_every_ratio_of_the_budgets_is_measured_in_one_run() -> None:
     printed = run("benchmarks.ratios", "--executions", "20", "--rounds", "2")
     rows = [line.split() for line in printed.splitlines()[2:]]
-    cases = ["bare", "inline", "checked", "traced", "asyncio", "trio"]
+    cases = ["bare", "inline", "checked", "traced", "remembered", "remembered+checked", "asyncio", "trio"]
     assert [row[:2] for row in rows] == [[name, case] for name in ("A", "swap-out") for case in cases]
     for row in rows:
         assert re.fullmatch(r"[\d,]+", row[2])

@@ -183,6 +183,28 @@ def test_who_looks_is_called_after_each_step_and_at_the_end_before_anything_is_u
     assert machine.actors[0].settled == ("waits", 1)
 
 
+def test_what_decides_whether_more_is_primary_is_told_and_nothing_as_long_as_nothing_was_found() -> None:
+    def build(machine: Machine) -> None:
+        mutex, cell = machine.mutex("m"), machine.cell("c")
+
+        async def unlock() -> None:
+            await mutex.unlock()  # which nobody holds
+            await cell.store(1)
+
+        async def load() -> None:
+            await cell.load()
+
+        machine.task("unlock", unlock)
+        machine.task("load", load)
+
+    assert execute(build, checkers=()).watch.memory() is None
+    before, after, again = (execute(build, answers).watch for answers in ([1], [0, 0], [1]))
+    assert [finding.signature for finding in before.findings] == [finding.signature for finding in after.findings]
+    assert before.memory() == again.memory() != after.memory()  # only who loads afterwards comes after the finding
+    before.machine.actors[0].stuck = True  # it has been told as a member of a deadlock, and is not told again
+    assert before.memory() != again.memory()
+
+
 def test_a_result_is_shown_the_same_everywhere() -> None:
     machine = Machine()
     assert shown(None) == shown(UNWOUND) == ""

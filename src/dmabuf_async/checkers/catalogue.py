@@ -20,8 +20,8 @@ from dmabuf_async.checkers.pinning import (
     UnbalancedPut,
 )
 from dmabuf_async.checkers.program import UnhandledException
-from dmabuf_async.checkers.translation import Translations
 from dmabuf_async.checkers.races import DataRace
+from dmabuf_async.checkers.translation import Translations
 
 CHECKERS: Final[tuple[Checker, ...]] = (
     # At one step, the first that applies is told first.

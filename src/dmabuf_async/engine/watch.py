@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -185,6 +185,13 @@ class Watch:
             LockEdge(edge.before, edge.after, edge.actor.name, edge.held.name, edge.taken.name) for edge in edges
         )
 
+    def memory(self) -> Hashable:
+        """What was found so far, as far as it decides what may yet be found; None as long as nothing was."""
+        if self._taint is None:
+            return None
+        found = frozenset(finding.signature for finding in self.findings if finding.primary)
+        return (found, tuple(actor.stuck for actor in self.machine.actors), self._taint.state())
+
     def trace(self, core: Choosing) -> Trace:
         """Everything that happened, as plain data."""
         events = tuple(step.event(number) for number, step in enumerate(self.steps or (), 1))
@@ -292,6 +299,19 @@ class Taint:
             self._reads |= reads
             self._writes |= writes
         self._fresh.clear()
+
+    def state(self) -> Hashable:
+        """All of it once the step is over, by what identifies an object in other executions too.
+
+        A name does, except that of a mapping, which is used again; and mappings outlive executions.
+        """
+        self.settle()
+        actors = frozenset(actor.path for actor in self._actors)
+        reads, writes = (
+            frozenset(thing if thing.KIND == "kmap" else thing.key for thing in things)
+            for things in (self._reads, self._writes)
+        )
+        return actors, reads, writes
 
     def spread(self, actor: Actor, footprint: Footprint) -> None:
         """The next step."""

@@ -15,6 +15,7 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
+from dmabuf_async.explore.known import Known
 from dmabuf_async.explore.lock_cycles import LockCycles
 from dmabuf_async.explore.verdict import Failure, Verdict
 from dmabuf_async.scenario.program import Program
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from dmabuf_async.strategies.base import Strategy
 
 COLLECT_EVERY = 500
-"""Executions between two collections of garbage: one for each would cost most of the time."""
+"""Executions that were really made between two collections of garbage: one for each would cost most of the time."""
+
+LOOK_EVERY = 100
+"""Executions that need not be made between two looks at the clock."""
 
 SHOW_EVERY = 0.1
 """Seconds between two looks at the progress."""
@@ -59,32 +63,38 @@ def fuzz(
 ) -> Jobs[Verdict]:
     """The jobs of a campaign: at most so many executions, and at most so many seconds.
 
+    What it knows is not executed again, and counts as if it had been (see :class:`~dmabuf_async.explore.known.Known`).
     It goes on past expected findings, as there may be others. ``show`` is called
     now and then, and may raise KeyboardInterrupt. An interrupt ends it with the verdict so far.
     """
     machines = program.machines()
     checkers = tuple(checkers)
     progress = Progress()
+    known = Known(strategy, max_steps)
+    made = 0
     began = time.monotonic()
     due = began + SHOW_EVERY
     interrupted = False
     with quiet_collector() as collect:
         try:
             while progress.executions < executions:
-                machine = machines()
-                watch = Watch(machine, checkers, audit=audit)
-                core = yield Job(machine, strategy, watch, max_steps, progress.executions)
-                if core is None:
-                    break
-                _note(progress, program, watch, core)
+                if known.walk(progress, min(LOOK_EVERY, executions - progress.executions)):
+                    machine = machines()
+                    watch = Watch(machine, checkers, audit=audit)
+                    core = yield Job(machine, known.chooser(watch), watch, max_steps, progress.executions)
+                    if core is None:
+                        break
+                    known.learn(core)
+                    _note(progress, program, watch, core)
+                    made += 1
+                    if made % COLLECT_EVERY == 0:
+                        collect()
                 now = time.monotonic()
                 if now >= due:
                     show(progress)
                     due = now + SHOW_EVERY
                 if now - began >= seconds:
                     break
-                if progress.executions % COLLECT_EVERY == 0:
-                    collect()
             show(progress)
         except BaseException as error:
             if not is_interrupt(error, program):

@@ -264,8 +264,7 @@ class Machine:
 
         It is worked out when it is asked for; equal for interleavings of the same steps, and there are finitely many.
         """
-        pages = (page for buffer in self.buffers.values() for page in buffer.pages)
-        return memory_of(pages, (*self.things.values(), *_grown(self.actors)))
+        return memory_of(self, _grown(self.actors))
 
     def rehash(self, written: tuple[Thing, ...]) -> None:
         """Bring the fingerprint up to date after a step that wrote these objects.

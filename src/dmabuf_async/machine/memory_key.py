@@ -3,7 +3,8 @@
 Events have numbers that grow and that differ between interleavings. What matters of them from here on is little: for
 each version that still lies somewhere, who knows of it, and who knows of a write that comes after it. Both are sets
 of actors and of objects that actors synchronise by, and both change in the same way when one of these learns what
-another one knows; so which write it was, and how many there were, matters to nobody.
+another one knows; so which write it was, and how many there were, matters to nobody. The same holds of accesses to
+cells that may yet race. The order in which locks were taken has no events: it is kept as it is.
 """
 
 from __future__ import annotations
@@ -11,25 +12,50 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
+from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.word import INITIAL
 
 if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.storage import Page
     from dmabuf_async.machine.word import Word
-    from dmabuf_async.thing import Thing
 
 
-def memory_of(pages: Iterable[Page], knowing: Iterable[Thing]) -> Hashable:
-    """The key of what is remembered of the words of ``pages``.
+def memory_of(machine: Machine, actors: Iterable[Actor]) -> Hashable:
+    """The key of what checkers remember of ``machine``. ``actors`` are those that it was not furnished with.
 
-    ``knowing`` are the actors and objects that have a past; names identify them.
+    Who knows of something is an actor or an object that actors synchronise by; names identify them.
     """
-    pasts = sorted((f"{thing.KIND} {thing.name}", thing.past) for thing in knowing if thing.past)
-    return tuple(
+    things = machine.things.values()
+    cells = [thing for thing in things if isinstance(thing, Cell) and (thing.seen or thing.signal)]
+    pasts = [(f"{thing.KIND} {thing.name}", thing.past) for thing in (*things, *actors) if thing.past]
+    pasts += [(f"signal {cell.name}", cell.signal) for cell in cells if cell.signal]
+    pasts.sort()
+    words = tuple(
         (page.name, _copying(page), tuple(_word(word, pasts) for word in page.words))
-        for page in pages
+        for buffer in machine.buffers.values()
+        for page in buffer.pages
         if page.copying.progress or page.copying.gone or any(word.held.later[INITIAL] for word in page.words)
     )
+    edges = frozenset((edge.before, edge.after) for edge in machine.lock_order.edges())
+    held = tuple((actor.name, tuple(lock.name for lock in actor.locks)) for actor in machine.actors if actor.locks)
+    return words, tuple(_cell(cell, machine, pasts) for cell in cells if cell.seen), edges, held
+
+
+def _cell(cell: Cell, machine: Machine, pasts: list[tuple[str, int]]) -> Hashable:
+    kinds = (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
+    return cell.name, tuple(
+        tuple(sorted((machine.events.latest(bit).name, _knowing(bit, pasts)) for bit in _bits(events)))
+        for events in kinds
+    )
+
+
+def _bits(events: int) -> Iterable[int]:
+    while events:
+        bit = events & -events
+        yield bit
+        events ^= bit
 
 
 def _copying(page: Page) -> Hashable:

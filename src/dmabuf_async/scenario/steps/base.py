@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.cells import Cell
-from dmabuf_async.machine.device import Device
 from dmabuf_async.machine.cpu import Cpu
+from dmabuf_async.machine.device import Device
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.rwsem import RwSem
