@@ -417,6 +417,7 @@ BASES = {
           { do = "wait", cell = "touched", value = 1 },
           { do = "dma_buf_put", buffer = "fb" },
         ]
+        """,
     "two requests": """
         [buffers.fb]
         exporter = "swapping"

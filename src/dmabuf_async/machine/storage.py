@@ -207,10 +207,6 @@ class Switch(Op):
         page = self.thing
         return (page.buffer, *page.buffer.attached.judging(), *(() if page.where is None else (page.where,)))
 
-    def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        buffer = self.thing.buffer
-        return () if buffer.lock in actor.locks else (buffer,)
-
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         page, old = self.thing, self.thing.where
         return (page, page.buffer.pins, page.copying, *page.words, *(() if old is None else (old.rmap,)))
