@@ -179,7 +179,7 @@ async def _use(machine: Machine, step: Step, importer: CpuImporter) -> None:
     elif verb == "swap_out" and isinstance(exporter, SwappingExporter):
         await exporter.swap_out()
     elif verb == "reclaim" and isinstance(exporter, SwappingExporter):
-        await exporter.wanted.store(1)
+        await exporter.wanted.store_release(1)
 
 
 async def _use_mapping(verb: str, rest: list[Any], importer: CpuImporter) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,6 +30,12 @@ from dmabuf_async.trace.events import Finding
 from tests.programs import BufferSpec, Spec, TaskSpec, answers, specs
 
 Path = tuple[int, ...]
+
+
+class Furnished(Protocol):
+    """Whatever makes the same program, furnished and sealed, each time."""
+
+    def machine(self) -> Machine: ...
 
 
 class Move(NamedTuple):
@@ -103,7 +109,9 @@ class Guided:
         )
 
 
-def guided(spec: Spec, answers: Sequence[int], moves: Sequence[Move] = (), max_steps: int = 80) -> tuple[Guided, Core]:
+def guided(
+    spec: Furnished, answers: Sequence[int], moves: Sequence[Move] = (), max_steps: int = 80
+) -> tuple[Guided, Core]:
     machine = spec.machine()
     watch = Watch(machine, CHECKERS, trace=True)
     strategy = Guided(list(answers), moves)
@@ -147,7 +155,7 @@ def plain(value: Any) -> Any:
     return f"{value.KIND} {value.name}" if isinstance(value, Thing | Actor) else repr(value)
 
 
-def check_commutation(spec: Spec, answers: Sequence[int]) -> None:
+def check_commutation(spec: Furnished, answers: Sequence[int]) -> None:
     strategy, core = guided(spec, answers)
     if core.stopped != "stopped" or not strategy.offers:
         return

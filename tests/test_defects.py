@@ -19,6 +19,7 @@ from dmabuf_async.explore import fuzzing
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.verdict import Verdict
+from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario import build
 from dmabuf_async.scenario.load import parse_scenario
@@ -417,6 +418,17 @@ BASES = {
           { do = "dma_buf_put", buffer = "fb" },
         ]
         """,
+    "two requests": """
+        [buffers.fb]
+        exporter = "swapping"
+        [[tasks]]
+        name = "importer"
+        steps = [{ do = "reclaim", buffer = "fb" }]
+        [[tasks]]
+        name = "other"
+        cpu = 1
+        steps = [{ do = "reclaim", buffer = "fb" }]
+        """,
     "references": """
         cells = { taken = 0 }
         [buffers.fb]
@@ -486,6 +498,7 @@ TABLE = (
     Row("V7", "swapping", "pin-count-after-unlock", "moved-while-pinned", "eviction", also=UNDERFOOT),
     Row("V7", "swapping", "evict-test-outside-lock", "moved-while-pinned", "eviction", also=UNDERFOOT),
     Row("V7", "swapping", "ignore-pins", "torn-copy", "eviction", told="P2", also=("moved-while-pinned", *UNDERFOOT)),
+    Row("P7", "swapping", "plain-request", "data-race", "two requests"),
     Row("V8", "cpu", "forget-kunmap", "kmap-leak", "sleeper"),
     Row("V8", "cpu", "use-after-kunmap", "stale-kmap", "eviction"),
     Row("V9", "cpu", "late-kunmap", "kmap-limit", "page after page"),
@@ -632,9 +645,24 @@ def raises(machine: Machine) -> None:
     machine.task("stumble", stumble)
 
 
+def both_orders(machine: Machine) -> None:
+    first, second = machine.mutex("first"), machine.mutex("second")
+
+    async def work(outer: Mutex, inner: Mutex) -> None:
+        await outer.lock()
+        await inner.lock()
+        await inner.unlock()
+        await outer.unlock()
+
+    machine.task("one", work, first, second)
+    machine.task("two", work, second, first, cpu=1)
+
+
 def provocations(checker: Checker) -> Sequence[tuple[Program, str]]:
     if checker.codes == ("assertion", "unhandled-exception"):
         return [(from_function(raises), code) for code in checker.codes]
+    if checker.codes == ("lock-order",):
+        return [(from_function(both_orders), "lock-order")]
     return [(broken(row), row.code) for code in checker.codes for row in rows(code)[:1]]
 
 

@@ -170,7 +170,7 @@ def cancelling(machine: Machine) -> Callable[[], list[str]]:
             await never.wait("==", 1)
             log.append(f"{name} went on")
         except Cancelled:
-            await cell.store(0)
+            await cell.store_release(0)
             log.append(f"{name} cleaned up")
             raise
 
@@ -192,7 +192,10 @@ def test_cancel_throws_at_the_pending_op_which_is_not_performed_and_clean_up_is(
     assert ran.stopped == "ended"
     assert not ran.findings
     assert not [text for text in ran.texts() if "wait never" in text]
-    assert [text for text in ran.texts() if "store x" in text] == ["parent/0: store x 0", "parent/1: store x 0"]
+    assert [text for text in ran.texts() if "x 0" in text] == [
+        "parent/0: store_release x 0",
+        "parent/1: store_release x 0",
+    ]
 
 
 def test_the_strategy_chooses_the_order_in_which_siblings_are_cancelled() -> None:
@@ -555,6 +558,50 @@ def test_a_kill_comes_out_of_a_group_as_it_is_after_its_children_have_ended(run:
         return lambda: log
 
     assert run(build, [1], sizes=Sizes(kills=1)).observed == ["child", "exit"]
+
+
+def threads(machine: Machine) -> Callable[[], list[str]]:
+    """A user process whose child waits in the kernel, and starts a child of its own between two system calls."""
+    log: list[str] = []
+    gate, never = machine.cell("gate"), machine.cell("never")
+
+    async def grandchild() -> None:
+        try:
+            await UserMode()
+            log.append("grandchild lived")
+        except Killed:
+            log.append("grandchild died")
+            raise
+
+    async def child() -> None:
+        try:
+            await never.wait("==", 1, interruptible=True)
+        except KernelError as error:
+            log.append(error.errno)
+        async with Group() as group:
+            await group.spawn(grandchild)
+
+    async def body() -> None:
+        async with Group() as group:
+            await group.spawn(child)
+            await gate.store_release(1)
+
+    machine.task("process", body, user=True)
+    return lambda: log
+
+
+def test_a_kill_of_a_process_kills_its_children_and_those_that_they_start_later(run: Run) -> None:
+    killed = {
+        (ran.stopped, *ran.observed)
+        for ran in all_executions(threads, sizes=Sizes(kills=1))
+        if not ran.machine.faults.kills
+    }
+    assert killed == {("ended", "EINTR", "grandchild died")}
+    ran = run(threads, [1], sizes=Sizes(kills=1))
+    assert (ran.stopped, ran.observed, ran.codes) == ("ended", ["EINTR", "grandchild died"], [])
+    assert {actor.name: actor.killed for actor in ran.core.actors} == dict.fromkeys(
+        ["process", "process/0", "process/0/0"], True
+    )
 
 
 # The end of a run -----------------------------------------------------------------------------------------

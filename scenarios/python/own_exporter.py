@@ -104,9 +104,13 @@ def furnish(machine: Machine, exporter: type[LazyExporter]) -> None:
     machine.task("two", importer, buffer, pinned, cpu=1)
 
 
-@scenario(title="An exporter of one's own frees its frames twice", sizes=Sizes(ram=2), findings=["double-free"])
+@scenario(
+    title="An exporter of one's own frees its frames twice",
+    sizes=Sizes(ram=2),
+    findings=["missing-lock", "double-free"],
+)
 def own_exporter(machine: Machine) -> None:
-    """Both users put, both then see that nobody is left, and both free the frame."""
+    """Both users put, both see that nobody is left, and both free the frame: without the lock, to begin with."""
     furnish(machine, HastyExporter)
 
 

@@ -180,7 +180,8 @@ class Spawn(_GroupOp):
         return child
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)
+        process = actor if actor.user else actor.process  # a thread of one that was killed is born killed
+        return (self.thing,) if process is None else (self.thing, process)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         # A member is waited for anyway; a stranger makes whoever joins wait once more.
@@ -200,6 +201,9 @@ class Join(_GroupOp):
 
     def enabled(self, actor: Actor) -> bool:
         return all(child.ended for child in self.thing.children)
+
+    def apply(self, actor: Actor, outcome: int) -> None:
+        actor.past |= self.thing.past
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)
@@ -290,7 +294,7 @@ class Deliver(Op):
 
 
 class Kill(Op):
-    """What the killer does to one user process. Code inside the kernel runs on (DESIGN 2)."""
+    """What the killer does to one user process, all its threads. Code inside the kernel runs on (DESIGN 2)."""
 
     __slots__ = ("faults", "thing")
     kind = "kill"
@@ -304,17 +308,21 @@ class Kill(Op):
     def enabled(self, actor: Actor) -> bool:
         return bool(self.faults.kills) and not self.thing.killed and not self.thing.ended
 
+    def _threads(self) -> tuple[Actor, ...]:
+        return (self.thing, *self.thing.threads)  # those that have ended too, or their end would be a race
+
     def apply(self, actor: Actor, outcome: int) -> None:
-        self.thing.killed = True
+        for thread in self._threads():
+            thread.killed = True
         self.faults.kills -= 1
 
     def commit(self, actor: Actor) -> None:
-        target = self.thing
-        if target.run is not None and target.op is not None and target.op.conditional:
-            target.run.recheck(target.op.thing.pending)
+        for thread in self._threads():
+            if thread.run is not None and thread.op is not None and thread.op.conditional:
+                thread.run.recheck(thread.op.thing.pending)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing, self.faults)
+        return (*self._threads(), self.faults)
 
 
 class UserMode(Op):

@@ -27,11 +27,18 @@ def ran(work: object, *, exporter: str = "static", user: bool = False) -> Ran:
     return execute(build, sizes=Sizes(words=1))
 
 
+async def switch(fb: Buffer, to: Place | None) -> None:
+    assert fb.lock is not None
+    await fb.lock.lock()
+    await fb.pages[0].switch(to)
+    await fb.lock.unlock()
+
+
 def test_a_frame_that_was_freed_is_not_copied() -> None:
     async def work(fb: Buffer) -> None:
         frame, swap = await place(fb), fb.machine.zones["swap"]
         slot = await swap.alloc(fb.pages[0])
-        await fb.pages[0].switch(slot)
+        await switch(fb, slot)
         await frame.zone.release(frame)
         await fb.pages[0].copy(0, frame, slot)
 
@@ -57,7 +64,7 @@ def test_a_frame_of_somebody_else_is_not_copied() -> None:
 def test_a_frame_is_freed_once() -> None:
     async def work(fb: Buffer) -> None:
         frame = await place(fb)
-        await fb.pages[0].switch(None)
+        await switch(fb, None)
         await frame.zone.release(frame)
         await frame.zone.release(frame)
 

@@ -16,6 +16,7 @@ import pytest
 from dmabuf_async.cli import options
 
 GOLDEN = Path(__file__).parent / "golden"
+CIRCLE = Path(__file__).parents[2] / "scenarios" / "locks" / "order-over-executions.toml"
 NONDETERMINISTIC = """
 import itertools
 from dmabuf_async.scenario.python import scenario
@@ -60,6 +61,28 @@ def test_a_campaign_looks_as_agreed(cli: Any, make: Any) -> None:
     Path("other/empty.toml").touch()
     told = cli("fuzz", "cases", "other", "--executions", "50")
     golden("fuzz", f"{stable(told.out)}--- stderr, exit {told.code}\n{told.err}")
+
+
+def test_a_circle_over_several_executions_has_a_line_to_replay_for_each_edge(cli: Any) -> None:
+    text = CIRCLE.read_text(encoding="utf-8").partition("[expect]")[0]
+    Path("circle.toml").write_text(text, encoding="utf-8")
+    shown = cli("fuzz", "circle.toml", "--executions", "50", "--junit", "out.xml")
+    assert shown.code == 1
+    golden("fuzz-circle", stable(shown.out))
+    replays = re.findall(r"^  replay   (.*)$", shown.out, re.MULTILINE)
+    assert len(replays) == 2
+    for line in replays:
+        assert cli(*shlex.split(line)[1:]).code == 0  # by itself each is fine
+    failure = ET.parse("out.xml").find(".//failure")  # noqa: S314 - our own file
+    assert failure is not None
+    assert all(f"replay   {line}\n" in str(failure.text) for line in replays)
+    [verdict, _] = cli("fuzz", "circle.toml", "--executions", "50", "--json").objects
+    edges = verdict["failures"][0]["edges"]
+    assert [(edge["actor"], edge["held"], edge["taken"]) for edge in edges] == [
+        ("front", "list", "state"),
+        ("back", "state", "list"),
+    ]
+    assert [edge["schedule"] for edge in edges] == [line.split()[-1] for line in replays]
 
 
 def test_each_file_that_gets_what_it_expects_is_fine(cli: Any, make: Any) -> None:

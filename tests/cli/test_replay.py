@@ -10,7 +10,7 @@ from dmabuf_async.scenario.python import scenario
 
 async def task(cell, rounds):
     for turn in range(rounds):
-        await cell.store(turn)
+        await cell.store_release(turn)
 
 @scenario(title="as many as the world has today")
 def some(machine):

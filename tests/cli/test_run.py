@@ -97,8 +97,9 @@ def test_json_is_events_findings_and_a_verdict(cli: Any, make: Any) -> None:
 def test_a_deadlock_and_a_cut_are_told_in_words(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "d.toml").write_text(DEADLOCK)
     shown = [cli("run", "d.toml", "--seed", str(seed)) for seed in range(20)]
-    assert {told.code for told in shown} == {0, 1}
-    assert all("to a deadlock" in told.out for told in shown if told.code)
+    assert {told.code for told in shown} == {1}  # where it doesn't close, the order of locks is told
+    assert all(("to a deadlock" in told.out) != ("x lock-order" in told.out) for told in shown)
+    assert 0 < sum("to a deadlock" in told.out for told in shown) < len(shown)
     assert "2 steps, cut there by --max-steps" in cli("run", "d.toml", "--max-steps", "2", "--strategy", "calm").out
 
 

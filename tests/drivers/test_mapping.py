@@ -7,6 +7,7 @@ import pytest
 from dmabuf_async.drivers.mapping import KernelMaps
 from dmabuf_async.machine.kmap import AtomicKmapCall, SleepingKmapCall
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.protocol.rfc2012 import dma_buf_put
 from tests.harness import execute, filled
 
 
@@ -56,7 +57,7 @@ def test_release_frees_every_page_wherever_it_is() -> None:
         maps = KernelMaps(machine, buffer, ())
 
         async def work() -> None:
-            await maps.release(buffer)
+            await dma_buf_put(buffer)
             await maps.release(buffer)  # there is nothing left to free
 
         machine.task("a", work)

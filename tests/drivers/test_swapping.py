@@ -71,6 +71,7 @@ SIGNS = {
     "ignore-pins": "moved-while-pinned",
     "pin-count-after-unlock": "moved-while-pinned",
     "evict-test-outside-lock": "moved-while-pinned",
+    "switch-after-unlock": "missing-lock",
     "returns-before-resident": "access-without-backing",
     "leak-on-enomem": "frame-leak",
     "free-before-copy": "use-after-free",
@@ -114,6 +115,22 @@ def test_a_pin_that_a_failed_get_left_keeps_the_buffer_in_memory_for_good() -> N
     assert {ran.observed for ran in all_executions(build, sizes=Sizes(enomem=1), checkers=())} == {
         ("ENOMEM", "EBUSY"), ("EBUSY",),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("defects", [(), ("plain-request",)])
+def test_a_request_that_is_cleared_plainly_races_with_the_next(defects: tuple[str, ...]) -> None:
+    def build(machine: Machine) -> None:
+        buffer = machine.buffer("fb")
+        exporter = SwappingExporter(machine, buffer, "ram", defects)
+        exporter.serve()
+
+        async def ask() -> None:
+            await exporter.wanted.store_release(1)
+
+        machine.task("one", ask)
+        machine.task("two", ask, cpu=1)
+
+    assert found(build, seeds=40) == ({"data-race"} if defects else set())
 
 
 def swapped(*verbs: str, sizes: Sizes, pages: int = 2, resident: bool = True) -> tuple[Any, list[str]]:

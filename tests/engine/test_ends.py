@@ -67,7 +67,7 @@ def one(function: Callable[..., Awaitable[None]]) -> Build:
 
         async def bystander() -> None:
             for _ in range(3):
-                await cell.load()
+                await cell.load_acquire()
 
         machine.task("task", function, machine)
         machine.task("bystander", bystander)
@@ -252,10 +252,10 @@ def test_ops_in_finally_are_performed_when_an_actor_raises(run: Run) -> None:
         try:
             raise ValueError
         finally:
-            await machine.things["cell x"].store(1)  # type: ignore[attr-defined]
+            await machine.things["cell x"].store_release(1)  # type: ignore[attr-defined]
 
     ran = run(one(task))
-    assert "task: store x 1" in ran.texts()
+    assert "task: store_release x 1" in ran.texts()
     assert [finding.code for finding in ran.findings] == ["unhandled-exception"]
 
 

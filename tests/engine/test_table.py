@@ -138,8 +138,8 @@ def test_a_failing_task_fails_every_time() -> None:
         cell = machine.cell("c")
 
         async def work() -> None:
-            value = await cell.load()
-            await cell.store(value + 1)
+            value = await cell.load_acquire()
+            await cell.store_release(value + 1)
             raise ValueError("on purpose")
 
         machine.task("a", work)

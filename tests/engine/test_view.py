@@ -255,6 +255,47 @@ def test_whoever_stands_on_a_cpu_that_is_kept_atomic_waits_for_it() -> None:
     assert waits == {"", "cpu0, kept atomic by mapper"}
 
 
+def test_locks_of_every_kind_tell_who_holds_them_and_who_waits() -> None:
+    def build(machine: Machine) -> None:
+        spin, sem = machine.spinlock("s"), machine.rwsem("r")
+
+        async def reads() -> None:
+            await sem.down_read()
+            await sem.up_read()
+
+        async def holds() -> None:
+            await sem.down_read()
+            await spin.lock_irqsave()
+            await spin.unlock_irqrestore()
+            await sem.up_read()
+
+        async def writes() -> None:
+            await spin.lock()
+            await spin.unlock()
+            await machine.cpus[0].smp_call_function()
+            await sem.down_write()
+            await sem.up_write()
+
+        machine.task("reads", reads, cpu=0)
+        machine.task("holds", holds, cpu=0)
+        machine.task("writes", writes, cpu=1)
+
+    seen = [snapshot for seed in range(60) for snapshot in Looking(build, strategy=RandomWalk(seed)).snapshots]
+    waits = {(actor.name, actor.waits_for) for snapshot in seen for actor in snapshot.actors}
+    assert {
+        ("writes", "s, held by holds"), ("holds", "s, held by writes"), ("writes", "r, held by holds"),
+        ("writes", "r, held by reads and holds"), ("holds", "r, held by writes"),
+        ("writes", "an answer of cpu0, whose interrupts holds keeps off"),
+    } <= waits  # fmt: skip
+    shared = {(view.name, view.kind, view.value) for snapshot in seen for view in snapshot.shared}
+    assert {
+        ("s", "spinlock", ""), ("s", "spinlock", "writes"), ("r", "rwsem", "writes"),
+        ("r", "rwsem", "holds (reading)"), ("r", "rwsem", "reads, holds (reading)"),
+    } <= shared  # fmt: skip
+    held = {(actor.name, actor.locks) for snapshot in seen for actor in snapshot.actors}
+    assert ("holds", ("s", "r")) in held
+
+
 @pytest.mark.unaudited
 def test_the_latest_events_cost_the_same_however_long_the_execution_is(monkeypatch: pytest.MonkeyPatch) -> None:
     def build(machine: Machine) -> None:

@@ -19,9 +19,9 @@ async def _increment(cell: Any, rounds: int) -> None:
     value = 0
     for turn in range(rounds):
         await settle(turn, f"step {turn + 1} load")
-        value = await cell.load()
+        value = await cell.load_acquire()
         await settle((turn, value), f"step {turn + 1} store")
-        await cell.store(value + 1)
+        await cell.store_release(value + 1)
         value = 0
 
 
@@ -39,7 +39,7 @@ def make() -> Make:
                 async with Group() as group:
                     await group.spawn(_increment, cell, rounds)
                     await group.spawn(_increment, cell, rounds)
-                value = await cell.load()
+                value = await cell.load_acquire()
                 assert value == 2 * rounds or not breaks, "an update was lost"
 
             machine.task("main", both)

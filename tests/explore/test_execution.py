@@ -129,7 +129,7 @@ def test_jobs_that_go_on_after_an_error_are_refused(make: Make) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_task_that_would_end_the_program_is_the_scenarios_mistake(engine: str) -> None:
     async def leaves(cell: Any) -> None:
-        await cell.store(1)
+        await cell.store_release(1)
         raise SystemExit(3)
 
     program = Program("x.py:f", "x", lambda machine: machine.task("a", leaves, machine.cell("c")), b"")

@@ -137,14 +137,17 @@ def test_compare_exchange_succeeds_for_exactly_one_of_two() -> None:
 
 def test_true_and_one_are_different_values_to_store() -> None:
     cell = Machine().cell("c")
-    assert cell.store(1).value is not cell.store(True).value
+    one: Any = cell.store(1)
+    true: Any = cell.store(True)
+    assert one.value is not true.value
     assert cell.store(1) is cell.store(1)  # a loop makes no garbage
 
 
 def test_a_cell_keeps_only_so_many_ops() -> None:
     cell = Machine().cell("c")
     for value in range(100):
-        assert cell.store(value).value == value
+        op: Any = cell.store(value)
+        assert op.value == value
     assert len(cell.stores) == 64
 
 

@@ -84,3 +84,59 @@ def test_a_fault_lets_nobody_run_on_a_cpu_that_another_keeps_atomic(waits: bool)
         begin = next(at for at, text in enumerate(kept) if text.endswith("atomic"))
         end = next(at for at, text in enumerate(kept) if "kunmap_atomic" in text)
         assert all(text.startswith("holder") for text in kept[begin:end])
+
+
+def test_interrupts_that_are_off_keep_everybody_else_off_the_cpu() -> None:
+    def build(machine: Machine) -> Any:
+        cell, cpu = machine.cell("c"), machine.cpus[0]
+        seen: list[tuple[int, int]] = []
+
+        async def hold() -> None:
+            await cpu.local_irq_disable()
+            first = await cell.load_acquire()
+            seen.append((first, await cell.load_acquire()))
+            await cpu.local_irq_enable()
+
+        async def write() -> None:
+            await cell.store_release(1)
+
+        machine.task("holder", hold)
+        machine.task("writer", write)
+        return lambda: (seen[0], cpu.atomic, cpu.irqs_off)
+
+    assert {ran.observed for ran in all_executions(build)} == {((0, 0), (), False), ((1, 1), (), False)}
+
+
+def test_an_ipi_is_answered_in_atomic_context_and_not_while_interrupts_are_off() -> None:
+    def build(machine: Machine) -> None:
+        lock, cpu = machine.spinlock("s"), machine.cpus[0]
+
+        async def there() -> None:
+            await lock.lock()
+            await cpu.local_irq_disable()
+            await cpu.local_irq_enable()
+            await lock.unlock()
+
+        async def sender() -> None:
+            await cpu.smp_call_function()
+
+        machine.task("there", there)
+        machine.task("sender", sender, cpu=1)
+
+    places = set()
+    for ran in all_executions(build, trace=True):
+        texts = ran.texts()
+        at = texts.index("sender: ipi to cpu0")
+        assert texts[at - 1] != "there: local_irq_disable on cpu0"
+        places.add(texts[at - 1] if at else "")
+        assert ran.codes == []
+    assert places == {"", "there: spin_lock s", "there: local_irq_enable on cpu0", "there: spin_unlock s"}
+
+
+def test_interrupts_that_are_turned_on_twice_are_on() -> None:
+    cpu = Machine().cpus[0]
+    actor: Any = Machine().task("a", lambda: None)
+    for off in (True, True, False, False):
+        cpu.turn_irqs(actor, off=off)
+        assert cpu.irqs_off is off
+        assert cpu.deaf() == ((actor,) if off else ())

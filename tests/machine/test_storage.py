@@ -106,6 +106,7 @@ def test_switching_a_page_that_somebody_pins_is_told_in_the_interleavings_in_whi
     def build(machine: Machine) -> None:
         buffer = machine.buffer("b")
         StaticExporter(machine, buffer, "ram")
+        lock: Any = buffer.lock
         place = buffer.pages[0].where
 
         async def use() -> None:
@@ -113,7 +114,9 @@ def test_switching_a_page_that_somebody_pins_is_told_in_the_interleavings_in_whi
             await put_backing_storage(buffer)
 
         async def move() -> None:
+            await lock.lock()
             await buffer.pages[0].switch(place)
+            await lock.unlock()
 
         machine.task("user", use)
         machine.task("mover", move, cpu=1)

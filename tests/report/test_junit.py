@@ -21,8 +21,8 @@ def failure(finding: Finding, *, expected: bool = False) -> Failure:
     return Failure(finding, "dba1:mv7k.p091", 17, expected)
 
 
-def replay(verdict: Verdict, shown: Failure) -> str:
-    return f"dmabuf-async replay {verdict.scenario} {shown.schedule}"
+def replay(verdict: Verdict, schedule: str) -> str:
+    return f"dmabuf-async replay {verdict.scenario} {schedule}"
 
 
 def written(*verdicts: Verdict) -> ET.Element:

@@ -10,7 +10,7 @@ from dmabuf_async.checkers.coherence import LostWrite, StaleRead, TornCopy
 from dmabuf_async.checkers.deadlock import Deadlock
 from dmabuf_async.checkers.device import BadState, StaleIotlb
 from dmabuf_async.checkers.kmaps import KmapLeak, KmapLimit, KmapOrder, SleepInAtomic, StaleKmap
-from dmabuf_async.checkers.locking import DoubleUnlock
+from dmabuf_async.checkers.locking import DoubleUnlock, LockOrder, MissingLock
 from dmabuf_async.checkers.memory import DoubleFree, FrameLeak, LeakAtExit, UseAfterFree
 from dmabuf_async.checkers.pinning import (
     AccessWithoutBacking,
@@ -20,6 +20,7 @@ from dmabuf_async.checkers.pinning import (
     UnbalancedPut,
 )
 from dmabuf_async.checkers.program import UnhandledException
+from dmabuf_async.checkers.races import DataRace
 from dmabuf_async.checkers.translation import Translations
 
 CHECKERS: Final[tuple[Checker, ...]] = (
@@ -40,7 +41,10 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     LostWrite(),
     TornCopy(),
     StaleRead(),
+    MissingLock(),
     DoubleUnlock(),
+    LockOrder(),
+    DataRace(),
     Deadlock(),
     UnhandledException(),
     PinLeak(),

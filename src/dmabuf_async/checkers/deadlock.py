@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.machine.attachment import WaitGone
+from dmabuf_async.machine.cpu import Ipi
 from dmabuf_async.machine.kmap import Map
 from dmabuf_async.machine.spinlock import Spin
 
@@ -69,7 +70,7 @@ class Deadlock(Checker):
         """The finding for a set of actors none of which can ever go on."""
         for member in members:
             member.stuck = True
-        clauses = [f"{member.name} {_waits(member)}" for member in members]
+        clauses = [f"{member.name} {_waits(member, members)}" for member in members]
         things = tuple(member.op.thing for member in members if member.op is not None)
         rule = "V11" if any(thing.KIND == "kmap slots" for thing in things) else "P7"
         if any(isinstance(member.op, WaitGone) for member in members):
@@ -123,18 +124,24 @@ def _reachable(actor: Actor) -> dict[Actor, tuple[Clause, ...]]:
     return wanted
 
 
-def _waits(member: Actor) -> str:
+def _waits(member: Actor, members: Sequence[Actor]) -> str:
     """For what it waits, and for whom."""
     op, owner = member.op, keeper(member)
     assert op is not None
-    if owner is not None and member.cpu is not None:
-        return f"waits for {member.cpu.name}, kept atomic by {_named((owner,), member)}"
+    others = () if op.enabled(member) else op.blockers(member) or ()
+    itself = bool(others) and all(giver in members or giver.ended for giver in others)  # and not only its CPU
+    if owner is not None and member.cpu is not None and (owner in members or owner.ended or not itself):
+        return f"waits for {member.cpu.name}, kept atomic by {owner.name}{' (it has ended)' * owner.ended}"
     said = op.describe()
     if isinstance(op, Spin):
         what = f"spins for {op.thing.name}"
+    elif isinstance(op, Ipi):
+        what = f"waits for an answer of {op.thing.name}"
     else:
         what = said.replace("wait ", "waits for ", 1) if said.startswith("wait ") else f"waits to {said}"
     givers = op.blockers(member)
+    if op.every and givers:  # of those that it needs all, the ones that close the circle
+        givers = tuple(giver for giver in givers if giver in members) or givers
     if not givers:
         return f"{what}, which nobody is left to bring about"
     names = _named(givers, member, own="itself" if op.owed.startswith("held") else "it")
@@ -142,6 +149,6 @@ def _waits(member: Actor) -> str:
     return f"{what}, {op.owed.format(names)}{tail}"
 
 
-def _named(givers: Iterable[Actor], member: Actor, own: str = "itself") -> str:
+def _named(givers: Iterable[Actor], member: Actor, own: str) -> str:
     names = dict.fromkeys(giver.name for giver in givers)
     return own if list(names) == [member.name] else " and ".join(names)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.checkers.base import Checker, Found
-from dmabuf_async.machine.lock_order import RANKS, names
-from dmabuf_async.machine.locks import Lock, Taking
+from dmabuf_async.machine.lock_order import RANKS
+from dmabuf_async.machine.locks import Taking
 from dmabuf_async.machine.memory import Alloc
-from dmabuf_async.machine.rwsem import DownRead, DownWrite
-from dmabuf_async.machine.spinlock import Spin, SpinLock, SpinLockIrqsave
+from dmabuf_async.machine.spinlock import Spin
 from dmabuf_async.machine.storage import Switch
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
-    from dmabuf_async.machine.locks import AnyLock
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.marks import Mark
     from dmabuf_async.ops import Op
@@ -35,7 +33,6 @@ class LockOrder(Checker):
 
     __slots__ = ()
     codes = ("lock-order",)
-    ops = (Lock, SpinLock, SpinLockIrqsave, Spin, DownRead, DownWrite)
 
     def called(self, machine: Machine, actor: Actor, op: Op) -> Found | None:
         held = actor.locks
@@ -50,35 +47,15 @@ class LockOrder(Checker):
         message = f"{actor.name} {calls} while it holds {first.name}, and {taken} comes before {first.lock_class}"
         return Found("lock-order", "P7", message, actor, (op.thing, first))
 
-    def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
-        held = actor.locks
-        if len(held) < 2 or held[-1] is not op.thing:
-            return None
-        taken = held[-1]
-        for lock in held[:-1]:
-            pair = None if _canonical(lock, taken) else machine.lock_order.pair(lock, taken)
-            if pair is None or len(pair.edges) < 2:
-                continue
-            inverse = next(edge for edge in pair.edges if (edge.after, edge.before) == names(lock, taken))
-            who = "it" if inverse.actor is actor else inverse.actor.name
-            message = (
-                f"{actor.name} takes {taken.name} while it holds {lock.name}, and {who} took {inverse.taken.name} "
-                f"while holding {inverse.held.name}"
-            )
-            return Found("lock-order", "P7", message, actor, (taken, lock))
-        return None
-
-
-def _canonical(held: AnyLock, taken: AnyLock) -> bool:
-    """Whether P7 says which comes first: then only who departs from it is told."""
-    return held.lock_class != taken.lock_class and held.lock_class in RANKS and taken.lock_class in RANKS
+    def marked(self, mark: Mark) -> Found | None:
+        return Found("lock-order", "P7", f"{mark.actor.name} {mark.detail}", mark.actor, (mark.thing,))
 
 
 class MissingLock(Checker):
     """A call that a rule says needs a lock is made without it.
 
-    V7: eviction and migration hold the buffer's lock up to the switch. Other calls mark themselves, with the rule at the
-    end of the detail in brackets.
+    V7: eviction and migration hold the buffer's lock up to the switch. Other calls are marked, with the rule
+    in brackets at the end of the detail.
     """
 
     __slots__ = ()
@@ -88,7 +65,7 @@ class MissingLock(Checker):
     def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
         buffer = op.thing.buffer
         lock = buffer.lock
-        if lock is None or lock.owner is actor or not buffer.references:
+        if lock is None or lock in actor.locks or not buffer.references:  # the last put has nobody to lock out
             return None
         message = f"{actor.name} switches {op.thing.name} and does not hold {lock.name}"
         return Found("missing-lock", "V7", message, actor, (op.thing, lock))

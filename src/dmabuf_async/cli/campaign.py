@@ -130,7 +130,7 @@ class Campaign:
     def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
         shown = None
         failure = self._to_show(verdict)
-        if failure is not None and program is not None:
+        if failure is not None and program is not None and not failure.edges:
             try:
                 shown = self._shown(program, failure)
             except ReplayDiverged as error:
@@ -141,8 +141,8 @@ class Campaign:
             self.console.line(verdict_line(verdict))
         else:
             table.row(verdict)
-            if shown is not None and failure is not None:
-                table.lanes(shown, verdict, failure, partial(self._replay, verdict))
+            if failure is not None and (shown is not None or failure.edges):
+                table.broken(shown, verdict, failure, partial(self._replay, verdict))
         self.console.flush()
         if verdict.error:
             self.console.complain(verdict.error)
@@ -164,8 +164,8 @@ class Campaign:
             )
         return shown
 
-    def _replay(self, verdict: Verdict, failure: Failure) -> str:
-        return commands.replay(verdict.scenario, failure.schedule, max_steps=self.budget.max_steps)
+    def _replay(self, verdict: Verdict, schedule: str) -> str:
+        return commands.replay(verdict.scenario, schedule, max_steps=self.budget.max_steps)
 
 
 _NO_END = 1 << 62

@@ -68,29 +68,44 @@ class Table:
             self._console.line(f"{mark}{name}", style)
             self._console.line(f"{'':{_INDENT}}{'':4}{said}", style)
 
-    def lanes(self, shown: Shown, verdict: Verdict, failure: Failure, replay: Callable[[Failure], str]) -> None:
-        """The execution that shows what broke, and how to see the others."""
+    def broken(self, shown: Shown | None, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
+        """What broke, with the execution that shows it if one alone does, and how to see the others."""
         others = [other for other in verdict.failures if other is not failure and not other.expected]
         self._console.line()
-        self._console.lines(
-            text(
-                shown.execution.trace,
-                failure.finding,
-                verdict=f"{verdict.strength}; {_often(verdict, failure)}",
-                replay=replay(failure),
-                width=self._console.width,
+        if shown is None:
+            self._told(verdict, failure, replay)
+            self._console.line(f"  verdict  {verdict.strength}; no execution shows it alone")
+            self._console.line(f"  explain  dmabuf-async explain {failure.finding.code}")
+        else:
+            self._console.lines(
+                text(
+                    shown.execution.trace,
+                    failure.finding,
+                    verdict=f"{verdict.strength}; {_often(verdict, failure)}",
+                    replay=replay(failure.schedule),
+                    width=self._console.width,
+                )
             )
-        )
         for other in others[:_OTHERS]:
             self._console.line()
-            self._console.line(f"x {other.finding.code}   {printable(other.finding.message)}", "finding")
-            self._console.line(f"  verdict  {_often(verdict, other)}")
-            self._console.line(f"  replay   {replay(other)}")
+            self._told(verdict, other, replay)
         if len(others) > _OTHERS:
             self._console.line(
                 f"  {len(others) - _OTHERS} more findings of other signatures: --json tells them all", "dim"
             )
         self._console.line()
+
+    def _told(self, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
+        """A finding without its lanes."""
+        self._console.line(f"x {failure.finding.code}   {printable(failure.finding.message)}", "finding")
+        for shown in failure.edges:
+            edge = shown.edge
+            says = f"{edge.actor} takes {edge.taken} while it holds {edge.held}: execution {shown.execution:,}"
+            self._console.line(f"  edge     {printable(says)}")
+            self._console.line(f"  replay   {replay(shown.schedule)}")
+        if not failure.edges:
+            self._console.line(f"  verdict  {_often(verdict, failure)}")
+            self._console.line(f"  replay   {replay(failure.schedule)}")
 
     def summary(self, verdicts: Sequence[Verdict], seconds: float) -> None:
         """The last line: how many scenarios came out how, and how fast it went."""

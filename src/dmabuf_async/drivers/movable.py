@@ -40,6 +40,7 @@ DEFECTS: Final = {
     "fault-ignores-moving": "the fault handler does not look at the flag of a move (P2)",
     "fault-locks-out-of-order": "a fault that retries takes mmap_lock again under the buffer's lock (P7, P8)",
     "retry-keeps-mmap-lock": "a fault that says it will retry has not given mmap_lock back (P8)",
+    "plain-request": "the service task clears what it is asked by with a plain store (P7)",
     "kmap-under-lock": "holds the buffer's lock while kmap waits for a slot (V11)",
     "kmap-as-atomic": "makes kmap atomic, so that who holds one must not sleep (V10)",
     "atomic-takes-mutex": "kunmap_atomic takes the buffer's lock (V12)",
@@ -76,7 +77,7 @@ class MovableExporter(KernelMaps, UserMaps, SharesWithDevices):
         self.parallel_copy = parallel_copy
         self.pins = machine.counter(f"{buffer.name}.pin_count")
         self.flag = machine.counter(f"{buffer.name}.moving") if guard == "flag" else None
-        self.wanted = machine.counter(f"{buffer.name}.{self.service}")
+        self.wanted = machine.cell(f"{buffer.name}.{self.service}", 0)
         self.order = order_of(self.defects, flag=guard == "flag")
 
     # The lock -------------------------------------------------------------------
@@ -228,7 +229,7 @@ class MovableExporter(KernelMaps, UserMaps, SharesWithDevices):
     async def _fulfil(self) -> None:
         """One turn; nothing is remembered from one to the next."""
         wish = await self.wanted.wait("!=", 0, idle=True)
-        await self.wanted.store(0)
+        await (self.wanted.store(0) if "plain-request" in self.defects else self.wanted.store_release(0))
         await self.move(self.destinations()[wish - 1])
 
     def destinations(self) -> tuple[Zone, ...]:

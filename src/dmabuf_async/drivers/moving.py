@@ -42,8 +42,8 @@ ORDERS: Final = {
     "leak-source":             "lock test look zap allocate wait copy switch      unlock",
 
     # With a flag that gets, faults and other moves wait for, in the place of the lock: the second form of P2.
-    "flag":                    "lock test look hoist unlock zap allocate wait copy switch free lock drop unlock",
-    "flag-dropped-early":      "lock test look hoist unlock zap allocate wait lock drop unlock copy switch free",
+    "flag":                    "lock test look hoist unlock zap allocate wait copy lock switch free drop unlock",
+    "flag-dropped-early":      "lock test look hoist unlock zap allocate wait lock drop unlock copy lock switch free unlock",  # noqa: E501
 
     # On behalf of an allocation that finds no memory, whose caller holds the lock of another buffer (P12).
     "reclaim":                 "try_lock test look zap allocate wait copy switch free unlock",

@@ -43,11 +43,13 @@ class StaticExporter(KernelMaps, UserMaps, SharesWithDevices):
     async def put_backing_storage(self, buffer: Buffer, first: int, end: int) -> None:
         """Nothing to do."""
         if "frees-on-put" in self.defects:
+            await self.lock.lock()
             for page in buffer.pages[first:end]:
                 place = await page.look()
                 if place is not None:
                     await page.switch(None)
                     await place.zone.release(place)
+            await self.lock.unlock()
 
     async def release(self, buffer: Buffer) -> None:
         """Free everything."""

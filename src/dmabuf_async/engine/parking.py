@@ -44,6 +44,7 @@ class Parking:
     def __init__(self, machine: Machine, watch: Watch | None) -> None:
         self.machine = machine
         self.watch = watch
+        machine.marks.wanted = watch is not None
         self.actors: list[Actor] = []  # all that ever lived, in the order of their birth
         self.ready: list[Actor] = []  # enabled without a fault, by path; the clock among them
         self.faults: list[Actor] | None = None  # what the environment may do; None: never anything
@@ -155,8 +156,13 @@ class Parking:
         )  # fmt: skip
         child.parent, child.group, child.daemon = parent, group, parent.daemon
         child.ended_by = tuple(thing for thing in parent.ended_by if thing is self.machine.clock)
+        child.process = process = parent if parent.user else parent.process
+        if process is not None:
+            process.threads.append(child)
+            child.killed = process.killed
         child.initial = child.state()
         child.rescope()
+        release(parent, child)  # what its parent did comes before all that it does
         self._admit(child)
         assert child.cpu is not None
         if not child.cpu.closed_to(child):
@@ -303,8 +309,10 @@ class Parking:
             self.ready.remove(actor)
         if actor.cpu is not None and actor in actor.cpu.pending:
             actor.cpu.pending.remove(actor)
-            release(actor, actor.cpu)  # whoever has an answer of this CPU comes after all that it has done
+        if actor.cpu is not None:
+            release(actor, actor.cpu)  # for whoever sends an IPI there
         if actor.group is not None:
+            release(actor, actor.group)  # for whoever joins
             self.recheck(actor.group.pending)
         if self.watch is not None:
             self.watch.left(self.actors)

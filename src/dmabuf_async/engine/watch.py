@@ -13,7 +13,7 @@ from dmabuf_async.engine.table import hashed
 from dmabuf_async.ops import CALM, Errno, Footprint
 from dmabuf_async.tasks import UNWOUND
 from dmabuf_async.thing import Thing
-from dmabuf_async.trace.events import Event, Finding, Signature, Trace
+from dmabuf_async.trace.events import Event, Finding, LockEdge, Signature, Trace
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.audit import Audit
@@ -177,6 +177,13 @@ class Watch:
         if self._latest is not None:
             latest, op, written = self._latest
             self._taint.add(latest, _touched(latest, op, written))
+
+    def lock_edges(self) -> tuple[LockEdge, ...]:
+        """Which locks were taken while others were held, try-locks aside."""
+        edges = self.machine.lock_order.edges()
+        return tuple(
+            LockEdge(edge.before, edge.after, edge.actor.name, edge.held.name, edge.taken.name) for edge in edges
+        )
 
     def trace(self, core: Choosing) -> Trace:
         """Everything that happened, as plain data."""

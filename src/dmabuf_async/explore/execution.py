@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.strategies.base import Strategy
-    from dmabuf_async.trace.events import Finding, Trace
+    from dmabuf_async.trace.events import Finding, LockEdge, Trace
 
 Result = TypeVar("Result")
 
@@ -134,6 +134,8 @@ class Execution:
     """Why it ended: ``ended``, ``deadlock``, ``cut``, ``stopped``."""
     reached: frozenset[tuple[str, str]]
     """(actor, site) at which somebody settled: what witnesses are read from."""
+    lock_edges: tuple[LockEdge, ...]
+    """Which locks were taken while others were held."""
     stubborn: tuple[str, ...]
     """Actors that did not end when the run was over."""
 
@@ -173,6 +175,7 @@ def execution(
         steps=core.steps,
         stopped=core.stopped,
         reached=frozenset(watch.reached),
+        lock_edges=watch.lock_edges(),
         stubborn=tuple(core.stubborn),
     )
 

@@ -15,6 +15,7 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
+from dmabuf_async.explore.lock_cycles import LockCycles
 from dmabuf_async.explore.verdict import Failure, Verdict
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.trace.events import Signature
@@ -42,6 +43,7 @@ class Progress:
     failures: dict[Signature, Failure] = field(default_factory=dict)
     counts: Counter[Signature] = field(default_factory=Counter)
     reached: set[tuple[str, str]] = field(default_factory=set)
+    locks: LockCycles = field(default_factory=LockCycles)
 
 
 def fuzz(
@@ -103,6 +105,9 @@ def _note(progress: Progress, program: Program, watch: Watch, core: Core) -> Non
             expected = finding.code in program.findings
             schedule = encode(program.digest, core.choices)
             progress.failures[signature] = Failure(finding, schedule, progress.executions, expected)
+    edges = watch.lock_edges()
+    if edges:
+        progress.locks.note(edges, progress.executions, lambda: encode(program.digest, core.choices))
 
 
 def judge(
@@ -114,7 +119,9 @@ def judge(
     interrupted: bool = False,
 ) -> Verdict:
     """What a campaign may claim, and the exit code that goes with it (DESIGN 10)."""
-    failures = tuple(progress.failures.values())
+    circles = tuple(progress.locks.failures("lock-order" in program.findings))
+    failures = (*progress.failures.values(), *(failure for failure, _ in circles))
+    counts = dict(progress.counts) | {failure.finding.signature: count for failure, count in circles}
     found = any(failure.expected for failure in failures)
     missing = () if found or interrupted else program.findings
     unseen = tuple(witness for witness in program.sometimes if not witnessed(witness, progress.reached))
@@ -134,7 +141,7 @@ def judge(
         seconds=seconds,
         cut=progress.cut,
         failures=failures,
-        counts=dict(progress.counts),
+        counts=counts,
         missing=missing,
         unseen=() if interrupted else unseen,
         interrupted=interrupted,

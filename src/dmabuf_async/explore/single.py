@@ -139,6 +139,7 @@ def _so_far(program: Program, noted: _Noted, seen: tuple[Machine, Watch]) -> Exe
         steps=len(events),
         stopped=INTERRUPTED,
         reached=frozenset(watch.reached),
+        lock_edges=watch.lock_edges(),
         stubborn=(),
     )
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dmabuf_async.trace.events import Finding, Signature
+from dmabuf_async.trace.events import Finding, LockEdge, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEdge:
+    """Two locks taken one inside the other, and an execution that shows it."""
+
+    edge: LockEdge
+    schedule: str
+    """``dba1:...``: replays it."""
+    execution: int
+    """Its number, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +30,8 @@ class Failure:
     """The number of the execution that showed it first, from 1."""
     expected: bool
     """The scenario says that this may, or must, be found."""
+    edges: tuple[ShownEdge, ...] = ()
+    """Of a lock order that goes in a circle only over several executions: what each of them shows; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,13 +40,13 @@ class Actor(Thing):
     """
 
     __slots__ = (
-        "arguments", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "failure",
-        "entry", "function", "group", "groups", "held", "inbox", "killed", "last", "local", "locks", "mapped", "names",
-        "needs", "op", "parent", "path", "ready", "resume", "run", "settled", "site", "spawned", "stuck",
-        "table", "trail", "user",
+        "arguments", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "entry",
+        "epoch", "failure", "function", "group", "groups", "held", "inbox", "killed", "last", "local", "locks",
+        "mapped", "names", "needs", "op", "parent", "path", "process", "ready", "resume", "run", "settled", "site",
+        "spawned", "stuck", "table", "threads", "trail", "user",
     )  # fmt: skip
     STATE = ("killed", "held", "names")
-    MEMORY = ("past", "locks")
+    MEMORY = ("past", "epoch", "locks")
     KIND = "task"
 
     def __init__(
@@ -61,6 +61,7 @@ class Actor(Thing):
         self.daemon = False  # a service task of a driver: it ends when the others have ended
         self.table: Table | None = None  # what is known of it from earlier executions
         self.parent: Actor | None = None
+        self.process: Actor | None = None  # of a child: the user process whose thread it is
         self.group: Group | None = None
         self.reset()
 
@@ -80,12 +81,14 @@ class Actor(Thing):
         self.ended = False
         self.stuck = False  # reported as a member of a deadlock
         self.last = 0  # its latest step
+        self.threads: list[Actor] = []  # of a user process: its children, and theirs, all that ever lived
         self.cancelled = False
         self.failure: BaseException | None = None
         self.local = self.key
         self.settled: object = None
         self.site = ""
         self.spawned = 0
+        self.epoch = 0  # the event that its accesses of cells are until it releases: see machine.order
         self.locks: tuple[AnyLock, ...] = ()  # what it holds, in the order of taking
         self.mapped = 0  # how many mappings it has made
         self.fingerprint = self.past = 0

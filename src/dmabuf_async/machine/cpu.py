@@ -95,6 +95,7 @@ class Cpu(Thing):
         for other in self.pending:
             if other.cpu is self:  # and does not only wait for it
                 past |= other.past
+                other.epoch = 0
         actor.past |= past
 
 
@@ -150,7 +151,7 @@ class Ipi(_CpuOp):
         self.thing.answer(actor)
 
     def describe(self) -> str:
-        return f"wait an answer of {self.thing.name} to an IPI"
+        return f"ipi to {self.thing.name}"
 
     def blockers(self, actor: Actor) -> tuple[Actor, ...]:
         return self.thing.deaf()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.machine.access import load, load_touches, store, store_touches
+from dmabuf_async.machine.order import acquire, release
 from dmabuf_async.ops import Op
 from dmabuf_async.thing import Thing
 
@@ -173,6 +174,7 @@ class Map(Op):
             place.maps += 1
             if place.maps == 1:
                 pool.used += 1
+                acquire(actor, pool)
         return mapping
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
@@ -215,6 +217,7 @@ class Unmap(Op):
             place.maps -= 1
             if place.maps == 0:
                 pool.used -= 1
+                release(actor, pool)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         return self.mapping.judged_by(actor)[1:]

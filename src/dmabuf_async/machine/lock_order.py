@@ -1,8 +1,8 @@
 """The order in which locks are taken: classes, the canonical order of P7, and the edges of one execution.
 
 An edge leads from the class of a lock that is held to the class of one that is then waited for; a
-try-lock waits for nothing and adds none. Locks of one class are told apart by name. Two classes share one :class:`Pair`, so
-that steps which take locks of other classes don't conflict.
+try-lock waits for nothing and adds none. Locks of one class are told apart by name. What is remembered is kept
+for two classes at a time (:class:`Pair`), so that steps which take locks of other classes don't conflict.
 """
 
 from __future__ import annotations
@@ -83,11 +83,23 @@ class LockOrder:
         return pair
 
     def note(self, actor: Actor, taken: AnyLock) -> None:
-        """``actor`` has waited for ``taken`` and is about to have it."""
+        """``actor`` has waited for ``taken`` and will have it now. The inverse of a known edge is marked."""
         for held in actor.locks:
             pair = self.pair(held, taken)
-            if pair is not None and not _has(pair, held, taken):
-                pair.edges = (*pair.edges, Edge(*names(held, taken), actor, held, taken))
+            if pair is None:
+                continue
+            before, after = names(held, taken)
+            if not any(edge.before == before for edge in pair.edges):
+                pair.edges = (*pair.edges, Edge(before, after, actor, held, taken))
+            inverse = next((edge for edge in pair.edges if edge.before == after), None)
+            if inverse is None or (before in RANKS and after in RANKS):
+                continue  # where P7 says which comes first, only who departs from it is told
+            who = "it" if inverse.actor is actor else inverse.actor.name
+            detail = (
+                f"takes {taken.name} while it holds {held.name}, and {who} took {inverse.taken.name} while it held "
+                f"{inverse.held.name}"
+            )
+            taken.marks.add("lock-order", actor, taken, detail)
 
     def unknown(self, actor: Actor, taken: AnyLock) -> tuple[Pair, ...]:
         """What :meth:`note` writes."""
@@ -108,5 +120,5 @@ def names(held: AnyLock, taken: AnyLock) -> tuple[str, str]:
 
 
 def _has(pair: Pair, held: AnyLock, taken: AnyLock) -> bool:
-    before, after = names(held, taken)
-    return any((edge.before, edge.after) == (before, after) for edge in pair.edges)
+    before, _ = names(held, taken)
+    return any(edge.before == before for edge in pair.edges)

@@ -26,7 +26,7 @@ class AnyLock(Thing):
         self.lock_class = lock_class or name
         self.marks = marks
         self.order = order
-        self.alone = (self,)
+        self.alone: tuple[AnyLock, ...] = (self,)
 
     def holders(self) -> tuple[Actor, ...]:
         """Who holds it: a reader as often as it does."""
@@ -34,15 +34,21 @@ class AnyLock(Thing):
 
     def taken(self, actor: Actor) -> None:
         """``actor`` holds it from now on."""
+        if not self.marks.wanted:
+            return
         actor.past |= self.past
         actor.locks = (*actor.locks, self)
 
     def given(self, actor: Actor) -> None:
         """``actor`` holds it no longer."""
+        if not self.marks.wanted:
+            return
         self.past |= actor.past
+        actor.epoch = 0
         held = actor.locks
         at = len(held) - 1 - held[::-1].index(self)
-        actor.locks = held[:at] + held[at + 1 :]
+        left = held[:at] + held[at + 1 :]
+        actor.locks = left[0].alone if len(left) == 1 else left
 
     def misused(self, actor: Actor, verb: str) -> None:
         """``actor`` gives back what it doesn't hold."""
@@ -129,8 +135,14 @@ class Lock(Taking):
         return self.thing.owner is None
 
     def apply(self, actor: Actor, outcome: int) -> None:
-        self.thing.owner = actor
-        self.take(actor)
+        mutex = self.thing
+        mutex.owner = actor
+        if mutex.marks.wanted:
+            if actor.locks:
+                self.take(actor)
+            else:  # the same, without the calls
+                actor.past |= mutex.past
+                actor.locks = mutex.alone
 
 
 class TryLock(LockOp):
@@ -156,6 +168,11 @@ class Unlock(LockOp):
         mutex = self.thing
         if mutex.owner is actor:
             mutex.owner = None
-            mutex.given(actor)
+            if actor.locks is mutex.alone:  # as `given`
+                mutex.past |= actor.past
+                actor.epoch = 0
+                actor.locks = ()
+            else:
+                mutex.given(actor)
         else:
             mutex.misused(actor, "unlocks")

@@ -126,15 +126,15 @@ class Machine:
     # Makers ---------------------------------------------------------------
 
     def cell(self, name: str, value: Hashable = 0) -> Cell:
-        """A shared variable."""
-        return self._add(Cell(name, value, self.faults))
+        """A shared variable; its plain accesses can race."""
+        return self._add(Cell(name, value, self))
 
     def counter(self, name: str, value: int = 0) -> Counter:
-        """A shared number with atomic ops."""
-        return self._add(Counter(name, value, self.faults))
+        """A shared number with atomic ops, which never race."""
+        return self._add(Counter(name, value, self))
 
     def mutex(self, name: str, lock_class: str | None = None) -> Mutex:
-        """A sleeping lock. ``lock_class``: see :mod:`~dmabuf_async.machine.lock_order`; left out, it is one of its own."""
+        """A sleeping lock. ``lock_class``: see :mod:`~dmabuf_async.machine.lock_order`; if left out, one of its own."""
         return self._add(Mutex(name, lock_class, self.marks, self.lock_order))
 
     def spinlock(self, name: str, lock_class: str | None = None) -> Spinlock:
@@ -312,7 +312,8 @@ class Machine:
         """What :meth:`apply` would return and lead to, with the checkers' memory if asked; all undone again."""
         written = op.writes(actor)
         saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
-        remembered = [(thing, field, getattr(thing, field)) for thing in {*written, actor} for field in thing.MEMORY]
+        touched = {*written, *op.reads(actor), actor}  # what is only read may be remembered to have been
+        remembered = [(thing, field, getattr(thing, field)) for thing in touched for field in thing.MEMORY]
         fingerprint, marks = self.fingerprint, len(self.marks)
         now, events = self.clock.now, self.events.count
         mappings = dict(self.kmaps.mappings)

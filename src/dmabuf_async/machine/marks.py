@@ -21,6 +21,12 @@ class Mark(NamedTuple):
 class Marks(list[Mark]):
     """The marks of the step that is being performed."""
 
+    __slots__ = ("wanted",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted = True  # somebody looks at this execution: else nothing has to be remembered for checkers
+
     def add(self, code: str, actor: Actor, thing: Thing, detail: str = "") -> None:
         """Note a misuse."""
         self.append(Mark(code, actor, thing, detail))

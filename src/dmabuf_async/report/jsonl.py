@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dmabuf_async.explore.verdict import Failure, Verdict
+from dmabuf_async.explore.verdict import Failure, ShownEdge, Verdict
 from dmabuf_async.trace.events import Event, Finding, Signature
 from dmabuf_async.trace.schedule import digest_text
 
@@ -54,7 +54,7 @@ def finding_line(finding: Finding, schedule: str) -> str:
 
     - ``code``; ``rule``: ids of PROTOCOL.md, or empty
     - ``message``: one sentence without a full stop
-    - ``step``: from 1; ``actor``; ``objects``: names, as the checker ordered them
+    - ``step``: from 1, 0 if no execution alone shows it; ``actor``; ``objects``: names, as the checker ordered them
     - ``signature``: object of ``code``, ``rule``, ``role``, ``site``, ``object_class``
     - ``primary``: false if it follows from another finding
     - ``schedule``: ``dba1:...``, which replays it
@@ -70,7 +70,9 @@ def verdict_line(verdict: Verdict) -> str:
     - ``cut``: executions that ended at the step limit
     - ``failures``: list of objects of ``finding`` (as in `finding_line`, without
       ``schema``, ``type``, ``schedule``), ``schedule``, ``execution`` (from 1),
-      ``expected`` (true if the scenario asks for it)
+      ``expected`` (true if the scenario asks for it), and ``edges``: of a lock order that goes in a circle only over
+      several executions, objects of ``actor``, ``held``, ``taken``, ``before``, ``after`` (classes), ``schedule``,
+      ``execution``; else empty
     - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
@@ -163,6 +165,20 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "schedule": failure.schedule,
         "execution": failure.execution,
         "expected": failure.expected,
+        "edges": [_edge(shown) for shown in failure.edges],
+    }
+
+
+def _edge(shown: ShownEdge) -> dict[str, Any]:
+    edge = shown.edge
+    return {
+        "actor": edge.actor,
+        "held": edge.held,
+        "taken": edge.taken,
+        "before": edge.before,
+        "after": edge.after,
+        "schedule": shown.schedule,
+        "execution": shown.execution,
     }
 
 

@@ -40,10 +40,10 @@ class _Reason:
     details: tuple[str, ...] = ()
 
 
-def junit(verdicts: Sequence[Verdict], replay: Callable[[Verdict, Failure], str]) -> str:
+def junit(verdicts: Sequence[Verdict], replay: Callable[[Verdict, str], str]) -> str:
     """The whole file, to be written as UTF-8.
 
-    ``replay`` gives the command line that shows a failure again. Times are in
+    ``replay`` gives the command line that shows the execution of a schedule again. Times are in
     seconds. Characters that XML 1.0 cannot hold are left out.
     """
     suites = ET.Element("testsuites", name=_SUITE)
@@ -59,7 +59,7 @@ def junit(verdicts: Sequence[Verdict], replay: Callable[[Verdict, Failure], str]
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'
 
 
-def _case(suite: ET.Element, verdict: Verdict, replay: Callable[[Verdict, Failure], str]) -> None:
+def _case(suite: ET.Element, verdict: Verdict, replay: Callable[[Verdict, str], str]) -> None:
     folders = [part for part in PurePath(verdict.scenario).parent.parts if part.strip("./")]
     case = ET.SubElement(
         suite,
@@ -79,7 +79,7 @@ def _case(suite: ET.Element, verdict: Verdict, replay: Callable[[Verdict, Failur
     ET.SubElement(case, "system-out").text = _clean(_effort(verdict))
 
 
-def _failures(verdict: Verdict, replay: Callable[[Verdict, Failure], str]) -> Iterator[_Reason]:
+def _failures(verdict: Verdict, replay: Callable[[Verdict, str], str]) -> Iterator[_Reason]:
     for failure in verdict.failures:
         if not failure.expected:
             finding = failure.finding
@@ -88,11 +88,7 @@ def _failures(verdict: Verdict, replay: Callable[[Verdict, Failure], str]) -> It
                 "failure",
                 finding.code,
                 f"{finding.code}{rule}: {finding.message}",
-                (
-                    f"at step {finding.step}, by {finding.actor}, in execution {failure.execution}",
-                    f"replay   {replay(verdict, failure)}",
-                    f"explain  dmabuf-async explain {finding.code}",
-                ),
+                (*_shown(verdict, failure, replay), f"explain  dmabuf-async explain {finding.code}"),
             )
     if verdict.interrupted or verdict.exit_code not in _CONCLUSIVE:
         return
@@ -100,6 +96,18 @@ def _failures(verdict: Verdict, replay: Callable[[Verdict, Failure], str]) -> It
         yield _Reason("failure", "missing", f"none of the expected findings came: {', '.join(verdict.missing)}")
     if verdict.unseen:
         yield _Reason("failure", "vacuous", f"never witnessed: {', '.join(verdict.unseen)}")
+
+
+def _shown(verdict: Verdict, failure: Failure, replay: Callable[[Verdict, str], str]) -> Iterator[str]:
+    """Where it was, and the command that shows it again; for a circle over several executions, of each edge."""
+    finding = failure.finding
+    if not failure.edges:
+        yield f"at step {finding.step}, by {finding.actor}, in execution {failure.execution}"
+        yield f"replay   {replay(verdict, failure.schedule)}"
+    for shown in failure.edges:
+        edge = shown.edge
+        yield f"{edge.actor} takes {edge.taken} while it holds {edge.held}, in execution {shown.execution}"
+        yield f"replay   {replay(verdict, shown.schedule)}"
 
 
 def _errors(verdict: Verdict) -> Iterator[_Reason]:

@@ -65,12 +65,16 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
             name: machine.device(name, spec.engines, spec.revoke, vram=spec.vram)
             for name, spec in scenario.devices.items()
         },
+        spinlocks={name: machine.spinlock(name) for name in scenario.spinlocks},
+        rwsems={name: machine.rwsem(name) for name in scenario.rwsems},
+        cpu=machine.cpus[0],
     )
     machine.defects = frozenset(scenario.machine.defects)
     spaces = _spaces(machine, scenario, objects.buffers)
     user = users(scenario)
     for task in scenario.tasks:
-        steps = [(f"step {number} {verb_of(step)}", act(step, objects)) for number, step in enumerate(task.steps, 1)]
+        here = objects._replace(cpu=machine.cpus[task.cpu])
+        steps = [(f"step {number} {verb_of(step)}", act(step, here)) for number, step in enumerate(task.steps, 1)]
         children = [machine.mms[one.task] for one in forks(task)]
         life = (machine, task, steps, task.name in user, spaces.get(task.name), children)
         actor = machine.task(task.name, perform, *life, cpu=task.cpu, user=task.name in user)

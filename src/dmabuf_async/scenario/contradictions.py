@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dmabuf_async.scenario import fields, schema
 from dmabuf_async.scenario.attachments import attachments
@@ -12,7 +12,7 @@ from dmabuf_async.scenario.positions import KeyPath
 from dmabuf_async.scenario.processes import users
 from dmabuf_async.scenario.regions import regions, wrong_processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
-from dmabuf_async.scenario.verbs import device, exporter, kernel
+from dmabuf_async.scenario.verbs import device, exporter, kernel, locks
 from dmabuf_async.scenario.verbs.base import Verb
 
 
@@ -35,7 +35,7 @@ def contradictions(
             )
     for name, spec in scenario.devices.items():
         yield from _defects(("devices", name), spec.defects, defects["device"], "a device")
-    yield from _twice((("mutexes",), index, name) for index, name in enumerate(scenario.mutexes))
+    yield from _twice(((kind,), index, name) for kind, names in _locks(scenario) for index, name in enumerate(names))
     yield from _twice((("tasks", index), "name", task.name) for index, task in enumerate(scenario.tasks))
     for index, task in enumerate(scenario.tasks):
         yield from _task(scenario, ("tasks", index), task, defects["cpu"])
@@ -54,6 +54,11 @@ def _twice(names: Iterator[tuple[KeyPath, str | int, str]]) -> Iterator[Mistake]
         if name in seen:
             yield Mistake((*path, key), f"the name {shown(name)} is taken; give each a name of its own")
         seen.add(name)
+
+
+def _locks(scenario: Scenario) -> tuple[tuple[str, list[str]], ...]:
+    """The locks of each kind: they share one space of names, for reports name them without their kind."""
+    return (("mutexes", scenario.mutexes), ("spinlocks", scenario.spinlocks), ("rwsems", scenario.rwsems))
 
 
 # Buffers -----------------------------------------------------------------------
@@ -142,13 +147,7 @@ class _Mapped(NamedTuple):
 
 def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[str]) -> Iterator[Mistake]:
     if task.cpu >= scenario.machine.cpus:
-        cpus = scenario.machine.cpus
-        has = "only cpu 0" if cpus == 1 else f"cpus 0 to {cpus - 1}"
-        yield Mistake(
-            (*path, "cpu"),
-            f"the machine has {has}, found {task.cpu}; take one that it has, or set cpus = {task.cpu + 1} "
-            "under [machine]",
-        )
+        yield Mistake((*path, "cpu"), _no_cpu(scenario, task.cpu))
     yield from _defects(path, task.defects, known, "a task, which is the CPU importer,")
     services = {_service(step) for one in scenario.tasks for step in one.steps if exporter.asks_service(step)}
     if task.name in services:
@@ -175,11 +174,17 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
         ("buffer", "buffer", scenario.buffers),
         ("device", "device", scenario.devices),
         ("mutex", "mutex", scenario.mutexes),
+        ("spinlock", "spinlock", scenario.spinlocks),
+        ("rwsem", "rwsem", scenario.rwsems),
         ("cell", "cell", scenario.cells),
     ):
         name = getattr(step, key, None)
         if name is not None and name not in names:
-            yield Mistake((*path, key), f"there is no {kind} {shown(name)}; {_declare(key, name, names)}")
+            other = next((word for word, among in KINDS.items() if name in getattr(scenario, among)), None)
+            hint = _declare(key, name, names) if other is None else f"that is a {other}; {VERBS[other]}"
+            yield Mistake((*path, key), f"there is no {kind} {shown(name)}; {hint}")
+    if isinstance(step, locks.SmpCallFunction) and step.cpu >= scenario.machine.cpus:
+        yield Mistake((*path, "cpu"), _no_cpu(scenario, step.cpu))
     if isinstance(step, exporter.SwapOut | exporter.Reclaim | exporter.Migrate):
         spec = scenario.buffers.get(step.buffer)
         wanted = "migrating" if isinstance(step, exporter.Migrate) else "swapping"
@@ -208,11 +213,27 @@ def _step(scenario: Scenario, path: KeyPath, step: Verb) -> Iterator[Mistake]:
             yield Mistake((*path, key), f"expected a number of bytes from -2**63 to 2**64, found {shown(value)}")
 
 
+KINDS: Final = {"mutex": "mutexes", "spinlock": "spinlocks", "rwsem": "rwsems"}
+VERBS: Final = {
+    "mutex": 'take it with do = "lock"',
+    "spinlock": 'take it with do = "spin_lock"',
+    "rwsem": 'take it with do = "down_read" or "down_write"',
+}
+
+
+def _no_cpu(scenario: Scenario, cpu: int) -> str:
+    cpus = scenario.machine.cpus
+    has = "only cpu 0" if cpus == 1 else f"cpus 0 to {cpus - 1}"
+    return f"the machine has {has}, found {cpu}; take one that it has, or set cpus = {cpu + 1} under [machine]"
+
+
 def _declare(key: str, name: str, names: Collection[str]) -> str:
     declaration = {
         "buffer": f"[buffers.{name}]",
         "device": f"[devices.{name}]",
         "mutex": f'mutexes = ["{name}"]',
+        "spinlock": f'spinlocks = ["{name}"]',
+        "rwsem": f'rwsems = ["{name}"]',
         "cell": f"{name} = 0 under [cells]",
     }
     otherwise = f"declare it with {declaration[key]}" + (f", or take {listed(names)}" if names else "")

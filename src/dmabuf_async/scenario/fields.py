@@ -33,6 +33,7 @@ Witness: TypeAlias = Annotated[
 ]
 Page: TypeAlias = Annotated[int, Meta(ge=0, le=4095)]
 WordIndex: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
+CpuNumber: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
 CellValue: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 FaultBudget: TypeAlias = Annotated[int, Meta(ge=0, le=100)]
 

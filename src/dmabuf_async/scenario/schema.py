@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, field
 
-from dmabuf_async.scenario.fields import CellValue, FaultBudget, Name, Table, Title, Witness, Zone
+from dmabuf_async.scenario.fields import CellValue, CpuNumber, FaultBudget, Name, Table, Title, Witness, Zone
 from dmabuf_async.scenario.verbs import device, exporter, kernel, locks, process
 
 Step: TypeAlias = (
@@ -36,6 +36,19 @@ Step: TypeAlias = (
     | device.DmaWait
     | locks.Lock
     | locks.Unlock
+    | locks.SpinLock
+    | locks.SpinUnlock
+    | locks.SpinLockIrqsave
+    | locks.SpinUnlockIrqrestore
+    | locks.DownRead
+    | locks.UpRead
+    | locks.DownWrite
+    | locks.UpWrite
+    | locks.LocalIrqDisable
+    | locks.LocalIrqEnable
+    | locks.SmpCallFunction
+    | locks.Read
+    | locks.Write
     | locks.Set
     | locks.Wait
     | locks.Sleep
@@ -126,7 +139,7 @@ class TaskSpec(Table, frozen=True, kw_only=True):
     """
 
     name: Name
-    cpu: Annotated[int, Meta(ge=0, le=63)] = 0
+    cpu: CpuNumber = 0
     kind: Literal["kernel", "user"] = "kernel"
     thread_of: Name | None = None
     repeat: Annotated[int, Meta(ge=1, le=1000)] = 1
@@ -178,8 +191,9 @@ class Scenario(Table, frozen=True, kw_only=True):
     """A scenario file: a machine, buffers, and tasks that share them.
 
     story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. devices: tables
-    [devices.NAME]. cells: shared
-    integers of 64 bits and their first values, for set and wait. mutexes: names of locks.
+    [devices.NAME]. cells: shared integers of 64 bits and their first values, for set and wait, read and write. mutexes,
+    spinlocks, rwsems: names of locks of each kind; a lock that is called as a class of P7 ("mmap_lock",
+    "i_mmap_rwsem") is of that class.
     """
 
     title: Title
@@ -190,6 +204,8 @@ class Scenario(Table, frozen=True, kw_only=True):
     devices: dict[Name, DeviceSpec] = field(default_factory=dict)
     cells: dict[Name, CellValue] = field(default_factory=dict)
     mutexes: list[Name] = field(default_factory=list)
+    spinlocks: list[Name] = field(default_factory=list)
+    rwsems: list[Name] = field(default_factory=list)
     tasks: Annotated[
         list[TaskSpec],
         Meta(min_length=1, max_length=64, description="1 to 64 tables, each written [[tasks]]"),

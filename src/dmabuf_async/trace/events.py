@@ -38,6 +38,20 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class LockEdge:
+    """Somebody took a lock while it held another (PROTOCOL 4, lock-order)."""
+
+    before: str
+    """The class of the lock that was held; its name, if both are of one class."""
+    after: str
+    """The class, or name, of the lock that was taken."""
+    actor: str
+    held: str
+    taken: str
+    """Names of the locks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """By which two findings are told apart (DESIGN 6)."""
 
@@ -63,7 +77,7 @@ class Finding:
     message: str
     """One sentence without a full stop, with the names of this execution."""
     step: int
-    """The step at which the rule was first broken, from 1."""
+    """The step at which the rule was first broken, from 1; 0: not in one execution alone."""
     actor: str
     objects: tuple[str, ...] = ()
     signature: Signature = field(default=Signature("", "", "", "", ""))

@@ -10,9 +10,12 @@ from typing import Any, NamedTuple, TypeAlias
 from dmabuf_async.drivers.importer import Importer
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.cells import Cell
+from dmabuf_async.machine.cpu import Cpu
 from dmabuf_async.machine.device import Device
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.machine.rwsem import RwSem
+from dmabuf_async.machine.spinlock import Spinlock
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.scenario.fields import OnError
 from dmabuf_async.scenario.verbs.base import Verb
@@ -29,6 +32,10 @@ class Objects(NamedTuple):
     cells: Mapping[str, Cell]
     mutexes: Mapping[str, Mutex]
     devices: Mapping[str, Device]
+    spinlocks: Mapping[str, Spinlock]
+    rwsems: Mapping[str, RwSem]
+    cpu: Cpu
+    """Where the task stands."""
 
 
 def verb_of(step: Verb) -> str:

@@ -19,14 +19,14 @@ def _(step: exporter.SwapOut, on: Objects) -> Act:
 def _(step: exporter.Migrate, on: Objects) -> Act:
     driver, to = migrating(on.buffers[step.buffer]), step.to
     if step.by == "daemon":
-        op = driver.wanted.store(driver.wish(to))
+        op = driver.wanted.store_release(driver.wish(to))
         return lambda _: op
     return or_error(step.on_error, lambda _: driver.migrate(to))
 
 
 @act.register
 def _(step: exporter.Reclaim, on: Objects) -> Act:
-    op = swapping(on.buffers[step.buffer]).wanted.store(1)
+    op = swapping(on.buffers[step.buffer]).wanted.store_release(1)
     return lambda _: op
 
 
