@@ -131,7 +131,7 @@ specs = st.builds(
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs, answers)
 def test_steps_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
-    check_commutation(spec, answers)  # type: ignore[arg-type]
+    check_commutation(spec, answers)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -149,4 +149,4 @@ def test_an_eviction_races_with_a_device_and_with_the_upkeep_of_kmap(line_words:
         (("dma_store", 0, 0), ("dma_store", 0, 1), ("dma_load", 0, 0)),
     )
     for length in range(0, 30, 2):
-        check_commutation(Spec(tasks, "high", ("no-flush",), sizes), [0, 1] * length)  # type: ignore[arg-type]
+        check_commutation(Spec(tasks, "high", ("no-flush",), sizes), [0, 1] * length)

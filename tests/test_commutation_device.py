@@ -207,4 +207,4 @@ specs = st.builds(
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs, answers)
 def test_steps_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
-    check_commutation(spec, answers)  # type: ignore[arg-type]
+    check_commutation(spec, answers)

@@ -184,4 +184,4 @@ answers = st.sampled_from([0, 10, 25, 45, 65]).flatmap(
 @given(specs, answers)
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_steps_of_exporters_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
-    check_commutation(spec, answers)  # type: ignore[arg-type]
+    check_commutation(spec, answers)

@@ -159,4 +159,4 @@ specs = st.builds(
 @given(specs, answers)
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_steps_of_processes_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
-    check_commutation(spec, answers)  # type: ignore[arg-type]
+    check_commutation(spec, answers)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.storage import Buffer, Page
 
 DEFECTS: Final = {
-    **{name: text for name, text in MOVABLE_DEFECTS.items() if name != "fault-locks-out-of-order"},
+    **MOVABLE_DEFECTS,
     "out-of-reach": "map_dma_buf leaves the buffer in VRAM for a device that does not reach it (V0)",
     "map-does-not-stall": "moves the buffer for a device that does not reach it though another has it mapped (V0)",
     "get-leaves-in-vram": "get leaves the buffer in VRAM though CPUs do not reach it there (V1)",
