@@ -43,7 +43,8 @@ ORDERS: Final = {
 
     # With a flag that gets, faults and other moves wait for, in the place of the lock: the second form of P2.
     "flag":                    "lock test look hoist unlock zap allocate wait copy lock switch free drop unlock",
-    "flag-dropped-early":      "lock test look hoist unlock zap allocate wait lock drop unlock copy lock switch free unlock",
+    "flag-dropped-early":      "lock test look hoist unlock zap allocate wait lock drop unlock copy"
+                               " lock switch free unlock",
 
     # On behalf of an allocation that finds no memory, whose caller holds the lock of another buffer (P12).
     "reclaim":                 "try_lock test look zap allocate wait copy switch free unlock",

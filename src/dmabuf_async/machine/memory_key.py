@@ -16,20 +16,19 @@ from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.word import INITIAL
 
 if TYPE_CHECKING:
-    from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.storage import Page
     from dmabuf_async.machine.word import Word
 
 
-def memory_of(machine: Machine, actors: Iterable[Actor]) -> Hashable:
-    """The key of what checkers remember of ``machine``. ``actors`` are those that it was not furnished with.
+def memory_of(machine: Machine, grown: Iterable[Thing]) -> Hashable:
+    """The key of what checkers remember of ``machine``; ``grown`` are the actors and groups that came later.
 
     Who knows of something is an actor or an object that actors synchronise by; names identify them.
     """
     things = machine.things.values()
     cells = [thing for thing in things if isinstance(thing, Cell) and (thing.seen or thing.signal)]
-    pasts = [(f"{thing.KIND} {thing.name}", thing.past) for thing in (*things, *actors) if thing.past]
+    pasts = [(f"{thing.KIND} {thing.name}", thing.past) for thing in (*things, *grown) if thing.past]
     pasts += [(f"signal {cell.name}", cell.signal) for cell in cells if cell.signal]
     pasts.sort()
     words = tuple(
