@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.storage import Page
     from dmabuf_async.machine.word import Word
+    from dmabuf_async.thing import Thing
 
 
 def memory_of(machine: Machine, grown: Iterable[Thing]) -> Hashable:
