@@ -155,6 +155,18 @@ BASES: Final = {
     "clean pages and a race": exporter("populated = false", "swap = 4", "touched = 0").replace("EXPORTER", "swapping")
     + user(LOAD, TELL, LOAD, LOAD, STORE, MOVED, LOAD)
     + ONCE.replace("MOVE", 'do = "swap_out"'),
+    "two wishes": """
+        machine = { vram = 2 }
+        [buffers.fb]
+        exporter = "migrating"
+        [[tasks]]
+        name = "importer"
+        steps = [{ do = "migrate", buffer = "fb", to = "vram", by = "daemon" }]
+        [[tasks]]
+        name = "other"
+        cpu = 1
+        steps = [{ do = "migrate", buffer = "fb", to = "ram", by = "daemon" }]
+        """,
     "threads that retry": """
         machine = { cpus = 3 }
         [buffers.fb]
@@ -198,7 +210,7 @@ OF_BOTH: Final[tuple[dict[str, Any], ...]] = tuple(
             "V7", "ignore-pins", "torn-copy", "move of what is being written",
             {"told": "P2", "also": ("moved-while-pinned", "lost-write")},
         ),
-        ("V7", "switch-after-unlock", "moved-while-pinned", "move and kernel", {"also": (*UNDERFOOT, "missing-lock")}),
+        ("V7", "switch-after-unlock", "missing-lock", "move and kernel", {"also": (*UNDERFOOT, "moved-while-pinned")}),
         ("P2", "zap-before-lock", "stale-pte", "move and faults", {"told": "P1", "also": STALE}),
         ("P1", "no-shootdown", "stale-pte", "move of what was mapped", {}),
         ("V13", "no-shootdown", "mapped-while-moving", "move of what was written", {"told": "P2"}),
@@ -214,7 +226,7 @@ OF_BOTH: Final[tuple[dict[str, Any], ...]] = tuple(
         ("P2", "flag-dropped-early", "mapped-while-moving", "move by flag", {"also": (*STALE, "missing-lock")}),
         ("P7", "zap-takes-mmap-lock", "deadlock", "move and faults", {"also": ("lock-order",)}),
         ("P8", "retry-keeps-mmap-lock", "deadlock", "move and faults that retry", {"told": "P7"}),
-        ("P12", "reclaim-takes-lock", "deadlock", "reclaim in both", {"told": "P7"}),
+        ("P12", "reclaim-takes-lock", "deadlock", "reclaim in both", {"told": "P7", "also": ("lock-order",)}),
         (
             "P12", "reclaim-ignores-pins", "moved-while-pinned", "reclaim of what is pinned",
             {"told": "V7", "also": UNDERFOOT},
@@ -232,6 +244,8 @@ OF_MIGRATING: Final[tuple[dict[str, Any], ...]] = tuple(
         ("V6", "no-unlock-on-enomem", "deadlock", "hidden vram, failing allocation", {"told": "P7"}),
         ("V6", "unlock-twice-on-enomem", "double-unlock", "hidden vram, failing allocation", {"told": "P7"}),
         ("V6", "pins-on-enomem", "deadlock", "hidden vram, no memory", {"told": "P7"}),
+        ("P7", "plain-request", "data-race", "two wishes", {}),
+        ("P7", "fault-locks-out-of-order", "lock-order", "move and faults that retry", {}),
         ("V7", "ignore-pins", "moved-while-pinned", "move and kernel", {"also": UNDERFOOT}),
         ("V7", "pin-count-after-unlock", "moved-while-pinned", "move and kernel", {"also": UNDERFOOT}),
         ("V7", "evict-test-outside-lock", "moved-while-pinned", "move and kernel", {"also": UNDERFOOT}),
