@@ -11,13 +11,13 @@ TURNS = (0, "importer"), (9, "evictor"), (20, "importer"), (22, "evictor")
 def test_a_finding_stands_behind_the_step_that_broke_the_rule_and_a_consequence_says_so() -> None:
     moment = moment_of(program_of(SWAP_OUT), 21, *TURNS)
     told = "importer maps framebuffer[0], which get_backing_storage left out of memory"
-    assert list(plain.lines(moment.events, moment.findings))[15:] == [
-        "   16  evictor(cpu1)  copy word 1 of framebuffer[0]: ram#0 to swap#0",
-        "   17  evictor(cpu1)  switch framebuffer[0] to swap#0",
-        "x moved-while-pinned  step 17, V7: framebuffer[0] is pinned by importer, and evictor switches it to swap#0",
-        "   18  evictor(cpu1)  free ram#0",
-        "   19  evictor(cpu1)  copy word 0 of framebuffer[1]: ram#1 to swap#1",
-        "   20  evictor(cpu1)  copy word 1 of framebuffer[1]: ram#1 to swap#1",
+    pinned = "is pinned by importer, and evictor switches it to"
+    assert list(plain.lines(moment.events, moment.findings))[17:] == [
+        "   18  evictor(cpu1)  copy word 1 of framebuffer[1]: ram#1 to swap#1",
+        "   19  evictor(cpu1)  switch framebuffer[0] to swap#0",
+        f"x moved-while-pinned  step 19, V7: framebuffer[0] {pinned} swap#0",
+        "   20  evictor(cpu1)  switch framebuffer[1] to swap#1",
+        f"- moved-while-pinned  step 20, V7 (a consequence): framebuffer[1] {pinned} swap#1",
         "   21  importer(cpu0)  map framebuffer[0] at ram#0 -> importer.kmap0  < preempts evictor",
         f"- access-without-backing  step 21, V1 (a consequence): {told}",
     ]
