@@ -32,11 +32,14 @@ class Thing:
     """The class of the object, as signatures of findings name it."""
     state_of: ClassVar[Any]
     """The state of a thing, as a function that is not bound to it: quicker than a method."""
+    memory_of: ClassVar[Any]
+    """The key, and the values of ``MEMORY``."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.STATE:
             cls.state_of = attrgetter(*cls.STATE)
+        cls.memory_of = attrgetter("key", *cls.MEMORY)
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -197,12 +197,12 @@ def test_what_decides_whether_more_is_primary_is_told_and_nothing_as_long_as_not
         machine.task("unlock", unlock)
         machine.task("load", load)
 
-    assert execute(build, checkers=()).watch.memory() is None
+    assert execute(build, checkers=()).watch.found() is None
     before, after, again = (execute(build, answers).watch for answers in ([1], [0, 0], [1]))
     assert [finding.signature for finding in before.findings] == [finding.signature for finding in after.findings]
-    assert before.memory() == again.memory() != after.memory()  # only who loads afterwards comes after the finding
+    assert before.found() == again.found() != after.found()  # only who loads afterwards comes after the finding
     before.machine.actors[0].stuck = True  # it has been told as a member of a deadlock, and is not told again
-    assert before.memory() != again.memory()
+    assert before.found() != again.found()
 
 
 def test_a_result_is_shown_the_same_everywhere() -> None:

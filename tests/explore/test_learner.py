@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.machine.actor import Actor
+from dmabuf_async.machine.cells import Store
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.ops import settle
 from dmabuf_async.scenario.python import from_function
 from dmabuf_async.strategies.random_walk import RandomWalk
 
@@ -141,6 +145,49 @@ def test_an_actor_that_raised_is_told_from_one_that_still_stands_there() -> None
 
     check_law(build)
     check_law(build, checkers=())
+
+
+class Noted(Store):
+    """A store that notes for checkers that it was made; the noted bits are no part of the state."""
+
+    def apply(self, actor: Actor, outcome: int) -> None:
+        self.thing.past |= self.value
+
+
+class Past(Checker):
+    """Finds a store of 4 that comes after one of 2."""
+
+    codes = ("data-race",)
+    ops = (Noted,)
+
+    def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
+        return Found("data-race", "", "2, then 4", actor) if op.value == 4 and op.thing.past & 2 else None
+
+
+def test_what_checkers_remember_tells_points_apart() -> None:
+    def build(machine: Machine) -> None:
+        cell, flagged = machine.cell("c"), machine.cell("flag")
+
+        async def work(*values: int) -> None:
+            for value in values:
+                await Noted(cell, value)
+
+        async def maybe() -> None:
+            if await flagged.load():
+                await Noted(cell, 2)
+            else:
+                await cell.load()
+            await settle("either way", "on")
+            await cell.load()
+
+        async def flag() -> None:
+            await flagged.store(1)
+
+        machine.task("maybe", maybe)
+        machine.task("flag", flag)
+        machine.task("work", work, 1, 4)
+
+    check_law(build, checkers=(Past(),))
 
 
 def test_a_point_is_told_from_one_where_something_was_found() -> None:

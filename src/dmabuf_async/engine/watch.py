@@ -54,7 +54,9 @@ class Watch:
         self.deep = footprints or audit is not None
         if audit is not None:
             audit.adopt(machine)
-        self._duties = duties = _duties(tuple(checkers))
+        checkers = tuple(checkers)
+        self.checks = bool(checkers)
+        self._duties = duties = _duties(checkers)
         self._performed = duties.performed
         self._called = duties.called
         self._latest: tuple[Actor, Op, tuple[Thing, ...]] | None = None
@@ -176,7 +178,13 @@ class Watch:
             latest, op, written = self._latest
             self._taint.add(latest, _touched(latest, op, written))
 
-    def memory(self) -> Hashable:
+    def touched(self) -> tuple[Thing, ...]:
+        """The actor of the latest step, and what it may have written: all whose memory the step may have changed."""
+        assert self._latest is not None
+        actor, _, written = self._latest
+        return (actor, *written)
+
+    def found(self) -> Hashable:
         """What was found so far, as far as it decides what may yet be found; None as long as nothing was."""
         if self._taint is None:
             return None

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 LIMIT: Final = 100_000
 """Edges of one graph: a campaign's memory doesn't grow with its length."""
 
-TRIAL: Final = 1 << 12
-"""Choices made for real, of which a quarter must have been met before: else the scenario is too large to be known."""
+TRIAL: Final = 1 << 10
+"""Choices made for real, of which an eighth must have been met before: else the scenario is too large to be known."""
 
 PERIOD: Final = 1 << 16
 """Choices made for real, over which a sixteenth of all executions must have been walked: else it doesn't pay."""
@@ -47,7 +47,7 @@ class Known:
     It knows nothing, and everything is really executed, unless the strategy is a RandomWalk and the tasks go by their
     tables (:class:`~dmabuf_async.engine.table.Table`), as only there it can be told exactly where a task is. So
     Python scenarios, tasks that spawn, audited executions and those hosted by asyncio or trio are left alone.
-    Checkers must keep their promise to have no memory of their own.
+    What checkers remember must lie in ``MEMORY`` of the actor or of what an op writes, as they promise.
     """
 
     def __init__(self, strategy: Strategy, max_steps: int) -> None:
@@ -140,7 +140,7 @@ class Known:
         before = self._choices
         self._choices += len(core.choices)
         self._executions += 1
-        too_large = before < TRIAL <= self._choices and 4 * self._met < self._choices
+        too_large = before < TRIAL <= self._choices and 8 * self._met < self._choices
         if too_large or not core.tabled:
             self._forget()
         elif self._choices >= self._due:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dmabuf_async.explore.known import Edge, Known
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.strategies.base import ChoicePoint, RunInfo
+    from dmabuf_async.thing import Thing
 
 
 class Learner:
@@ -32,6 +33,8 @@ class Learner:
         self._known = known
         self._machine: Machine | None = None
         self._cells: list[Cell] = []
+        self._memory = 0  # exclusive or of the hashes of what checkers remember of each object
+        self._hashes: dict[Thing, int] = {}
 
     def begin(
         self, watch: Watch, roll: Callable[[], float], ahead: int, edges: list[Edge], answer: int, steps: int
@@ -47,6 +50,10 @@ class Learner:
         if watch.machine is not self._machine:
             self._machine = watch.machine
             self._cells = [thing for thing in watch.machine.everything() if isinstance(thing, Cell)]
+        self._memory = 0
+        self._hashes.clear()
+        if watch.checks:
+            watch.on_step = self._remember
 
     def start(self, run: RunInfo) -> bool:
         return True
@@ -99,4 +106,14 @@ class Learner:
             who = None
         else:  # it stands first among the options, or will when the environment has let it go on
             who = point.current
-        return (machine.fingerprint, who, watch.memory(), *[cell.value for cell in self._cells], *places)
+        values = [cell.value for cell in self._cells]
+        return (machine.fingerprint, self._memory, watch.found(), who, *values, *places)
+
+    def _remember(self) -> None:
+        """A step has been made: bring up to date what checkers remember, which is no part of the fingerprint."""
+        hashes = self._hashes
+        for thing in self._watch.touched():
+            memory = thing.memory_of(thing)
+            new = hash(memory) if any(memory[1:]) else 0  # to begin with, nothing is remembered
+            self._memory ^= hashes.get(thing, 0) ^ new
+            hashes[thing] = new
