@@ -189,10 +189,10 @@ def test_what_decides_whether_more_is_primary_is_told_and_nothing_as_long_as_not
 
         async def unlock() -> None:
             await mutex.unlock()  # which nobody holds
-            await cell.store(1)
+            await cell.store_release(1)
 
         async def load() -> None:
-            await cell.load()
+            await cell.load_acquire()
 
         machine.task("unlock", unlock)
         machine.task("load", load)

@@ -34,7 +34,8 @@ PERIOD: Final = 1 << 16
 Edge: TypeAlias = tuple[int, Any, int]
 """Where an answer leads: the number of options there, the edges of these, and the steps on the way.
 
-At the end there are 0 options, and instead of edges the signatures of what the execution showed. For speed it is a
+At the end there are 0 options, and instead of edges the signatures of what the execution showed, and the order in which
+it took locks. For speed it is a
 plain tuple, and a node nothing but the list of its edges.
 """
 
@@ -87,7 +88,9 @@ class Known:
                 if count or after is None or made > limit:  # unknown, or it will be cut
                     return True
                 if after:
-                    progress.counts.update(after)
+                    shown, taken = after
+                    progress.counts.update(shown)
+                    progress.locks.counts.update(taken)
                 steps += made
                 walked += 1
         finally:

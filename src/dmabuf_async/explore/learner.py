@@ -69,7 +69,8 @@ class Learner:
         """The execution is over; where it was cut is no end that another one would come to."""
         if core.stopped in {"ended", "deadlock"}:
             shown = dict.fromkeys(finding.signature for finding in self._watch.findings if finding.primary)
-            self._link((0, tuple(shown), core.steps - self._steps))
+            taken = dict.fromkeys((edge.before, edge.after) for edge in self._watch.lock_edges())
+            self._link((0, (tuple(shown), tuple(taken)) if shown or taken else (), core.steps - self._steps))
 
     def _link(self, edge: Edge) -> None:
         if self._edges is not None:
