@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
+from dmabuf_async.drivers.static import StaticExporter
+from dmabuf_async.machine.machine import Machine
+from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.protocol.mm import Fault
+from tests.harness import execute
 from tests.mapped import World, run
 
 
@@ -30,3 +34,22 @@ def test_a_page_beyond_the_end_and_one_that_is_nowhere_are_sigbus() -> None:
     assert world.ptes() == {}
     assert world.fb.lock is not None
     assert world.fb.lock.owner is None
+
+
+@pytest.mark.parametrize(("visible", "result"), [(True, "done"), (False, "sigbus")])
+def test_a_page_in_memory_that_cpus_do_not_reach_is_sigbus(visible: bool, result: str) -> None:
+    def build(machine: Machine) -> Any:
+        buffer = machine.buffer("fb")
+        StaticExporter(machine, buffer, "vram")
+        mm = machine.mm("p")
+        vma = mm.region("m", buffer, 0, buffer.size, write=True)
+        returned: list[str] = []
+
+        async def touch() -> None:
+            returned.append(await buffer.exporter.fault(Fault(vma, 0, write=False)))
+
+        machine.task("p", touch, user=True)
+        return lambda: (returned, vma.pte(0).place is not None)
+
+    ran = execute(build, sizes=Sizes(vram=1, cpu_visible=visible))
+    assert ran.observed == ([result], visible)

@@ -29,7 +29,7 @@ class UserMaps:
             return "sigbus"
         await self.lock.lock()
         place = await page.look()
-        if place is None or not place.zone.resident:
+        if place is None or not place.zone.visible:
             await self.lock.unlock()
             return "sigbus"
         await fault.insert(place, writable=fault.write, cached="cached-mmap" in self.defects)
