@@ -35,8 +35,7 @@ Edge: TypeAlias = tuple[int, Any, int]
 """Where an answer leads: the number of options there, the edges of these, and the steps on the way.
 
 At the end there are 0 options, and instead of edges the signatures of what the execution showed, and the order in which
-it took locks. For speed it is a
-plain tuple, and a node nothing but the list of its edges.
+it took locks. For speed it is a plain tuple, and a node nothing but the list of its edges.
 """
 
 UNKNOWN: Final[Edge] = (0, None, 0)

@@ -157,9 +157,6 @@ class Map(Op):
         self.mapping = mapping
         self.place = place
 
-    def _slotted(self) -> bool:
-        return self.place is not None and self.place.zone.highmem
-
     def enabled(self, actor: Actor) -> bool:
         place = self.place
         return place is None or not place.zone.highmem or place.maps > 0 or self.thing.used < self.thing.limit
