@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dmabuf_async.checkers.catalogue import CODES
+from dmabuf_async.drivers.catalogue import DEFECTS
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -44,3 +47,16 @@ def test_importing_the_package_loads_no_event_loop_and_no_terminal() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_page_of_defects_has_every_rule_every_defect_and_every_code() -> None:
+    table = run("benchmarks.rules")
+    assert table in (ROOT / "docs" / "defects.md").read_text(encoding="utf-8"), "run python -m benchmarks.rules --write"
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    rules = {f"V{number}" for number in range(16)} | {f"P{number}" for number in range(1, 13)}
+    assert rules <= {rule for rule, *_ in rows}
+    told = {(driver, defect.strip("`")) for _, driver, defect, *_ in rows}
+    assert told == {(driver, defect) for driver, defects in DEFECTS.items() for defect in defects} | {("tasks", "-")}
+    codes = {code for *_, found, _ in rows for code in re.findall(r"`([a-z-]+)`", found)}
+    # The last two are mistakes of Python code, which no file can make; test_defects provokes them.
+    assert codes == set(CODES) - {"assertion", "unhandled-exception"}
