@@ -61,10 +61,20 @@ class Walked(NamedTuple):
     codes: Counter[str]
 
 
+def files() -> list[str]:
+    """The scenario files of the catalogue."""
+    return [name for name in find([str(ROOT / "scenarios")]) if name.endswith(".toml")]
+
+
 def right_scenarios() -> list[str]:
     """The files in which nothing may be found."""
-    names = [name for name in find([str(ROOT / "scenarios")]) if name.endswith(".toml")]
-    return [name for name in names if not scenario_in(name).expect.findings]
+    return [name for name in files() if not scenario_in(name).expect.findings]
+
+
+def write(begin: str, end: str, told: str) -> None:
+    """Put what is told between two marks of the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    PAGE.write_text(f"{before}{begin}\n\n{told}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def scenario_in(name: str) -> Scenario:
@@ -174,8 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"(seed 0).\n\n{table(tried, options.executions)}"
     )
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{told}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        write(BEGIN, END, told)
     else:
         print(told)
     return 0

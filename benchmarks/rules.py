@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.defects import PAGE, ROOT, RULE, scenario_in
+from benchmarks.defects import PAGE, ROOT, RULE, files, scenario_in, write
 from dmabuf_async.drivers.catalogue import DEFECTS
-from dmabuf_async.scenario.catalogue import find
 from dmabuf_async.scenario.schema import Scenario
 
 BEGIN, END = "<!-- read off: python -m benchmarks.rules --write -->", "<!-- end of what is read off -->"
@@ -45,8 +44,8 @@ def planted(scenario: Scenario) -> Iterator[tuple[str, str]]:
 def rows() -> list[Row]:
     """Every defect under every rule that it breaks, by rule, then what the catalogue's tasks do wrong by themselves."""
     places = defaultdict[tuple[str, str], dict[str, list[str]]](dict)
-    for name in find([str(ROOT / "scenarios")]):
-        if not name.endswith(".toml") or not (scenario := scenario_in(name)).expect.findings:
+    for name in files():
+        if not (scenario := scenario_in(name)).expect.findings:
             continue
         short = str(Path(name).relative_to(ROOT / "scenarios"))
         for who in dict.fromkeys(planted(scenario)) or [("tasks", "-")]:
@@ -82,8 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rules", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
     if parser.parse_args(arguments).write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        write(BEGIN, END, table())
     else:
         print(table())
     return 0
