@@ -1,0 +1,49 @@
+"""The search: an exhaustive exploration of one program, made in slices, that says at any moment what it has proved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dmabuf_async.explore.fuzzing import Progress
+
+SLICE = 0.05
+"""Seconds of work, about, between two looks at the clock and at the progress."""
+
+
+class Search(Protocol):
+    """What ``check`` asks of a search: DPOR, the state graph, or a bounded one. It runs inline.
+
+    ``progress`` is one object all along. What it counts as executions is what the search really made.
+    """
+
+    name: str
+    """``dpor``, ``graph``."""
+    progress: Progress
+
+    def advance(self) -> bool:
+        """Go on for about :data:`SLICE` seconds; False once nothing is left. An interrupt leaves it whole."""
+        ...
+
+    @property
+    def strength(self) -> str:
+        """What is proved once nothing is left: ``exhaustive``, ``exhaustive up to 2 preemptions``; never more."""
+        ...
+
+    @property
+    def extent(self) -> str:
+        """What has been covered so far, in words: ``1,680 classes``, ``1,331 states, 3,630 transitions``."""
+        ...
+
+    @property
+    def left(self) -> str:
+        """What is left, as far as can be estimated: ``about 12,000 of 50,000 executions``; empty if nothing can be said."""
+        ...
+
+    def checkpoint(self) -> bytes:
+        """All that :meth:`resume` needs to go on in another process."""
+        ...
+
+    def resume(self, checkpoint: bytes) -> None:
+        """Go on from there; to be called before the first ``advance``. Raises ValueError if it is not of this search."""
+        ...
