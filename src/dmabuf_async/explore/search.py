@@ -37,7 +37,7 @@ class Search(Protocol):
 
     @property
     def left(self) -> str:
-        """What is left, as far as can be estimated: ``about 12,000 of 50,000 executions``; empty if nothing can be said."""
+        """What is left, as far as can be estimated: ``about 12,000 executions``; empty if nothing can be said."""
         ...
 
     def checkpoint(self) -> bytes:
@@ -45,5 +45,5 @@ class Search(Protocol):
         ...
 
     def resume(self, checkpoint: bytes) -> None:
-        """Go on from there; to be called before the first ``advance``. Raises ValueError if it is not of this search."""
+        """Go on from there, before the first ``advance``. Raises ValueError if it is not of this search."""
         ...
