@@ -28,6 +28,8 @@ class Thing:
     STATE: ClassVar[tuple[str, ...]] = ()
     MEMORY: ClassVar[tuple[str, ...]] = ("past",)
     """Fields that only checkers read: put back with the state, and never in the fingerprint."""
+    SYNCHRONISES: ClassVar[bool] = False
+    """It is an actor, or actors synchronise by it: its ``past`` grows."""
     KIND: ClassVar[str] = "object"
     """The class of the object, as signatures of findings name it."""
     state_of: ClassVar[Any]

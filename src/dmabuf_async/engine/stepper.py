@@ -18,7 +18,6 @@ from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.engine.table import Entry, hashed, revived
 from dmabuf_async.errors import ForeignAwait, RunOver, Unwind
-from dmabuf_async.machine.cells import Cell
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES, Op, Settle
 from dmabuf_async.tasks import Deliver, Fail, Group
 
@@ -53,14 +52,14 @@ class Taken(NamedTuple):
 class Stepper(Choosing):
     """One machine, at one state of one program. ``live``: coroutines are resumed, and nothing can be undone."""
 
-    def __init__(self, machine: Machine, watch: Watch, *, live: bool = False) -> None:
+    def __init__(self, machine: Machine, watch: Watch, memories: dict[Hashable, int], *, live: bool = False) -> None:
         super().__init__(machine, watch)
+        self._memories = memories  # each is numbered once
+        self._memory: int | None = None  # the number of what checkers remember now, if it has been asked for
         self.seen = watch
         self.tabled = not live
-        self._cells = [thing for thing in machine.everything() if isinstance(thing, Cell)]
         self._coroutines: dict[Actor, Entry] = {}  # where the coroutine of an actor stands that was made to learn
         self._raised: dict[tuple[Entry, type, Any], tuple[Entry, BaseException]] = {}
-        self._memories: dict[Hashable, int] = {}
         loop = RunningLoop()
         self._call_hidden = loop.call if loop.found else None
         self.populate()
@@ -98,12 +97,14 @@ class Stepper(Choosing):
         The fingerprint is a hash, and hashes of -1 and -2 are equal, so that the values of cells are told beside it.
         """
         machine, memories = self.machine, self._memories
-        memory = machine.memory()
-        known = memories.setdefault(memory, len(memories))
+        known = self._memory
+        if known is None:
+            memory = machine.memory()
+            known = self._memory = memories.setdefault(memory, len(memories))
         judged = self.seen.memory()
         if judged is not None:
             judged = memories.setdefault(judged, len(memories))
-        values = [cell.value for cell in self._cells]
+        values = [cell.value for cell in machine.cells]
         if self.tabled:
             return (machine.fingerprint, known, judged, *values, *[actor.entry for actor in self.actors])
         return (machine.fingerprint, known, judged, *values, *[_place(actor) for actor in self.actors])
@@ -131,13 +132,15 @@ class Stepper(Choosing):
             if op.__class__ is Fail:
                 self.leave(actor)
         self.current = actor
-        if actor.cpu is None or actor.ended:
-            self._refresh()
-            return taken
-        self._forward(actor, result)
-        while self.started:
-            self._forward(self.started.pop(), None)
+        if actor.cpu is not None and not actor.ended:
+            self._forward(actor, result)
+            while self.started:
+                self._forward(self.started.pop(), None)
+        if taken is None or any(thing.memory_of(thing) != before for thing, before in taken.memory):
+            self._memory = None
         self._refresh()
+        if actor.cpu is None:
+            return taken
         if actor.ended:
             watch.left(self.actors)
         elif actor.needs > WAKES:
@@ -147,7 +150,7 @@ class Stepper(Choosing):
 
     def undo(self, taken: Taken) -> None:
         """Back to where :meth:`make` was called; only the latest step that is not undone yet."""
-        actor, place, things, memory, actors, (fingerprint, now, events, mappings), seen = taken
+        actor, place, things, memory, actors, (fingerprint, now, events, mappings, known), seen = taken
         if actor.cpu is not None:
             op = actor.op
             if op is None:
@@ -178,6 +181,7 @@ class Stepper(Choosing):
         machine = self.machine
         machine.fingerprint, machine.clock.now, machine.events.count = fingerprint, now, events
         machine.kmaps.mappings = mappings
+        self._memory = known
         self.seen.recall(seen)
 
     def judge(self) -> None:
@@ -186,13 +190,16 @@ class Stepper(Choosing):
 
     def close(self) -> None:
         """Leave no coroutine suspended."""
-        self.wind_down(self._call_hidden or _call)
+        for actor in reversed(self.actors):
+            if actor.coroutine is not None:  # an actor that has ended here may not have where it was made to learn
+                self._hidden(self.throw, actor, RunOver())
+                actor.coroutine = None
 
     # The parts of a step ----------------------------------------------------------
 
     def _save(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Taken:
         machine = self.machine
-        touched = {*written, *op.reads(actor)}
+        touched = {*written, *op.reads(actor), actor}
         if actor.cpu is not None:
             touched.add(actor.cpu)  # which is told when the actor ends
         return Taken(
@@ -204,7 +211,7 @@ class Stepper(Choosing):
             [(thing, thing.state_of(thing), thing.fingerprint) for thing in written],
             [(thing, thing.memory_of(thing)) for thing in touched],
             [(other, other.past, other.epoch, other.locks, other.ready, other.stuck) for other in self.actors],
-            (machine.fingerprint, machine.clock.now, machine.events.count, dict(machine.kmaps.mappings)),
+            (machine.fingerprint, machine.clock.now, machine.events.count, dict(machine.kmaps.mappings), self._memory),
             self.seen.remember(),
         )  # fmt: skip
 
@@ -261,7 +268,7 @@ class Stepper(Choosing):
             if not isinstance(op, Op):
                 foreign = ForeignAwait(actor.name, op)
                 self._hidden(self.throw, actor, foreign)
-                raise foreign
+                raise foreign  # noqa: TRY301 - as if the coroutine had raised it
         except StopIteration:
             pass
         except BaseException as error:
@@ -363,7 +370,3 @@ def _place(actor: Actor) -> Hashable:
 def _group(group: Group) -> Hashable:
     failed = tuple((type(error).__name__, str(error)) for error in group.failures)
     return (group.name, group.cancelled, group.told, failed, tuple(child.path for child in group.children))
-
-
-def _call(function: Callable[..., Any], *arguments: Any) -> None:
-    function(*arguments)

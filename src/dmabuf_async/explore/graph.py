@@ -81,6 +81,7 @@ class Graph:
         self._max_steps = max_steps
         self._max_states = max_states
         self._states: dict[Hashable, int] = {}
+        self._memories: dict[Hashable, int] = {}
         self._path: list[Frame] = []
         self._machines = program.machines()
         self._live = False
@@ -133,7 +134,7 @@ class Graph:
     def _fresh(self) -> Stepper:
         machine = self._machines()
         machine.tabled = not self._live
-        stepper = Stepper(machine, Watch(machine, self._checkers), live=self._live)
+        stepper = Stepper(machine, Watch(machine, self._checkers), self._memories, live=self._live)
         stepper.seen.reached = self.progress.reached
         return stepper
 
