@@ -14,8 +14,8 @@ from dmabuf_async.strategies.calm import Calm
 def test_a_witness_is_counted_once_an_execution_that_shows_it() -> None:
     def build(machine: Machine) -> None:
         async def body() -> None:
-            for _ in range(3):
-                await settle(1, "step 1 load")
+            for turn in range(3):
+                await settle(turn, "step 1 load")
                 await machine_cell.load()
 
         machine_cell = machine.cell("c")
