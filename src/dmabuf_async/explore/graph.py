@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.engine.site import role
 from dmabuf_async.engine.stepper import Stepper, Untabled
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.following import follow
-from dmabuf_async.explore.fuzzing import Progress
+from dmabuf_async.explore.liveness import fair_parts, round_trip
+from dmabuf_async.explore.progress import Progress
 from dmabuf_async.explore.search import SLICE
 from dmabuf_async.explore.verdict import Failure
+from dmabuf_async.trace.events import Finding, Signature
 from dmabuf_async.trace.schedule import encode
 
 if TYPE_CHECKING:
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from dmabuf_async.engine.stepper import Move, Taken
     from dmabuf_async.explore.following import Label
     from dmabuf_async.scenario.program import Program
-    from dmabuf_async.trace.events import Finding, Signature
 
 LIMIT: Final = 2_000_000
 """States of one graph; each takes about 400 bytes, with its transitions."""
@@ -77,6 +79,10 @@ class Graph:
         """The states in which nothing is left to do, and why: ``ended`` or ``deadlock``."""
         self.shows: dict[tuple[int, int], tuple[Signature, ...]] = {}
         """What is found at a transition (state, its number there), or at an end (state, -1)."""
+        self._alive = bytearray()  # of each state: whether somebody lives whose end the run waits for
+        self._names: dict[tuple[int, ...], str] = {}
+        self._on_path: set[int] = set()
+        self._cyclic = False
         self._checkers = tuple(checkers)
         self._max_steps = max_steps
         self._max_states = max_states
@@ -124,6 +130,19 @@ class Graph:
         frontier = sum(len(frame.moves) - frame.next for frame in self._path)
         return f"at least {frontier:,} transitions" if frontier else ""
 
+    def checkpoint(self) -> bytes:
+        """Nothing: states are known within one process only, so it begins anew."""
+        return b""
+
+    def resume(self, checkpoint: bytes) -> None:
+        if checkpoint:
+            raise ValueError("the state graph keeps no checkpoints")
+
+    def close(self) -> None:
+        """Leave no coroutine suspended; what is known stays."""
+        self._close()
+        self._path.clear()
+
     # The walk ----------------------------------------------------------------------
 
     def _begin(self) -> None:
@@ -143,8 +162,12 @@ class Graph:
         self._close()
         self._live = live
         self._begun = False
-        self.progress = Progress()
-        for known in (self.edges, self.ends, self.shows, self._states, self._path):
+        progress = self.progress
+        progress.executions = progress.steps = progress.cut = 0
+        for known in (
+            self.edges, self.ends, self.shows, self._states, self._path, progress.failures, progress.counts,
+            progress.reached, self._alive, self._names, self._on_path,
+        ):  # fmt: skip
             known.clear()
 
     def _close(self) -> None:
@@ -157,7 +180,7 @@ class Graph:
         path = self._path
         frame = path[-1]
         if frame.next == len(frame.moves):
-            path.pop()
+            self._on_path.remove(path.pop().state)
             if not path:
                 self._close()
                 return False
@@ -168,6 +191,8 @@ class Graph:
         frame.next += 1
         actor, outcome = move
         label = (actor.path, outcome)
+        if actor.path not in self._names:
+            self._names[actor.path] = actor.name
         watch = stepper.seen
         before = len(watch.findings)
         taken = stepper.make(move)
@@ -183,6 +208,7 @@ class Graph:
         else:
             edges.append((label, state))
             self.progress.executions += 1
+            self._cyclic = self._cyclic or state in self._on_path
             self._undo(taken)
         return True
 
@@ -205,6 +231,8 @@ class Graph:
         state = len(self.edges)
         self._states[key] = state
         self.edges.append([])
+        self._alive.append(stepper.live > 0)
+        self._on_path.add(state)
         moves = stepper.moves()
         self._path.append(Frame(state, moves, label, taken))
         watch = stepper.seen
@@ -247,26 +275,58 @@ class Graph:
                 progress.failures[signature] = Failure(finding, schedule, progress.executions + 1, expected)
 
     def _tell(self) -> None:
-        """All is known: show each finding in as few steps as possible."""
+        """All is known: say where a run may go round for ever, and show each finding in as few steps as possible."""
         failures = self.progress.failures
-        if not failures:
+        if not failures and not self._cyclic:
             return
         came, order = self._breadth()
-        for signature in self.progress.failures:
+        for signature in failures:
             state, number = min(
                 (place for place, signatures in self.shows.items() if signature in signatures),
                 key=lambda place: (order[place[0]] + (place[1] >= 0), place),
             )
-            labels = [] if number < 0 else [self.edges[state][number][0]]
-            while state:
-                state, label = came[state]
-                labels.append(label)
-            labels.reverse()
+            labels = self._way(came, state)
+            if number >= 0:
+                labels.append(self.edges[state][number][0])
             choices, found = follow(self.program, labels, self._checkers)
             finding = next(one for one in found if one.signature == signature)
             failures[signature] = replace(
                 failures[signature], finding=finding, schedule=encode(self.program.digest, choices)
             )
+        if self._cyclic and not self.progress.cut:
+            alive = {state for state in range(len(self.edges)) if self._alive[state]}
+            for part in fair_parts(self.edges, alive):
+                self._livelock(part, came, order)
+
+    def _livelock(self, part: set[int], came: dict[int, tuple[int, Label]], order: dict[int, int]) -> None:
+        """A fair run can stay among these states, though somebody lives whose end it waits for."""
+        start = min(part, key=order.__getitem__)
+        labels = self._way(came, start)
+        trip = [label for label, _ in round_trip(self.edges, part, start)]
+        movers = list(dict.fromkeys(self._names[path] for path, _ in trip))
+        roles = " and ".join(sorted({role(name) for name in movers}))
+        signature = Signature("livelock", "P8", roles, "a fair cycle", "run")
+        self.progress.counts[signature] += 1
+        if signature in self.progress.failures:
+            return
+        names = " and ".join(movers)
+        first, last = len(labels) + 1, len(labels) + len(trip)
+        message = (
+            f"{names} can go round for ever: after step {last} all is as it was before step {first}, whoever can go on "
+            "has gone on, and the run does not end"
+        )
+        finding = Finding("livelock", "P8", message, first, movers[0], (), signature)
+        expected = "livelock" in self.program.findings
+        schedule = self._schedule([*labels, *trip])
+        self.progress.failures[signature] = Failure(finding, schedule, self.progress.executions, expected)
+
+    def _way(self, came: dict[int, tuple[int, Label]], state: int) -> list[Label]:
+        """The shortest way to a state."""
+        labels: list[Label] = []
+        while state:
+            state, label = came[state]
+            labels.append(label)
+        return labels[::-1]
 
     def _breadth(self) -> tuple[dict[int, tuple[int, Label]], dict[int, int]]:
         """From where each state is first reached by breadth, and in how many steps."""
