@@ -16,7 +16,8 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.audit import Audit
 from dmabuf_async.explore import fuzzing, known
 from dmabuf_async.explore.execution import Jobs, perform
-from dmabuf_async.explore.fuzzing import Progress, fuzz
+from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.explore.progress import Progress
 from dmabuf_async.explore.verdict import Verdict
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.ops import settle

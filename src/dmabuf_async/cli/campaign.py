@@ -23,7 +23,7 @@ from dmabuf_async.strategies.random_walk import RandomWalk
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.explore.fuzzing import Progress as Counts
+    from dmabuf_async.explore.progress import Progress as Counts
     from dmabuf_async.scenario.program import Program
 
 

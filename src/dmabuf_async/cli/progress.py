@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.explore.fuzzing import Progress as Counts
+    from dmabuf_async.explore.progress import Progress as Counts
 
 _BAR: Final = 24
 

@@ -19,7 +19,7 @@ from dmabuf_async.strategies.random_walk import RandomWalk
 if TYPE_CHECKING:
     from dmabuf_async.engine.core import Core
     from dmabuf_async.engine.watch import Watch
-    from dmabuf_async.explore.fuzzing import Progress
+    from dmabuf_async.explore.progress import Progress
     from dmabuf_async.strategies.base import Strategy
 
 LIMIT: Final = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from dmabuf_async.explore.fuzzing import Progress
+    from dmabuf_async.explore.progress import Progress
 
 SLICE = 0.05
 """Seconds of work, about, between two looks at the clock and at the progress."""

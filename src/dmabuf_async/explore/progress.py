@@ -1,0 +1,52 @@
+"""How far an exploration is: what its executions came to, added up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dmabuf_async.explore.judging import witnessed
+from dmabuf_async.explore.lock_cycles import LockCycles
+from dmabuf_async.explore.verdict import Failure
+from dmabuf_async.trace.schedule import encode
+
+if TYPE_CHECKING:
+    from dmabuf_async.engine.core import Core
+    from dmabuf_async.engine.watch import Watch
+    from dmabuf_async.scenario.program import Program
+    from dmabuf_async.trace.events import Signature
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a campaign or a search is; the same object all along, for whoever shows it."""
+
+    executions: int = 0
+    steps: int = 0
+    cut: int = 0
+    failures: dict[Signature, Failure] = field(default_factory=dict)
+    counts: Counter[Signature] = field(default_factory=Counter)
+    reached: set[tuple[str, str]] = field(default_factory=set)
+    witnesses: Counter[str] = field(default_factory=Counter)
+    """How many of the executions that were really made showed each witness of ``sometimes``."""
+    locks: LockCycles = field(default_factory=LockCycles)
+
+    def note(self, program: Program, watch: Watch, core: Core) -> None:
+        """One more execution has been made, to its end or to where it was cut."""
+        self.executions += 1
+        self.steps += core.steps
+        self.cut += core.stopped == "cut"
+        self.reached |= watch.reached
+        if program.sometimes:
+            self.witnesses.update([one for one in program.sometimes if witnessed(one, watch.reached)])
+        seen = {finding.signature: finding for finding in watch.findings if finding.primary}
+        for signature, finding in seen.items():
+            self.counts[signature] += 1
+            if signature not in self.failures:
+                expected = finding.code in program.findings
+                schedule = encode(program.digest, core.choices)
+                self.failures[signature] = Failure(finding, schedule, self.executions, expected)
+        edges = watch.lock_edges()
+        if edges:
+            self.locks.note(edges, self.executions, lambda: encode(program.digest, core.choices))
