@@ -63,8 +63,12 @@ class Stepper(Choosing):
         loop = RunningLoop()
         self._call_hidden = loop.call if loop.found else None
         self.populate()
-        while self.started:
-            self._forward(self.started.pop(), None)
+        try:
+            while self.started:
+                self._forward(self.started.pop(), None)
+        except BaseException:
+            self.close()
+            raise
         self._refresh()
         for actor in self.actors:
             if actor.needs > WAKES and actor.op is not None:
@@ -150,7 +154,7 @@ class Stepper(Choosing):
 
     def undo(self, taken: Taken) -> None:
         """Back to where :meth:`make` was called; only the latest step that is not undone yet."""
-        actor, place, things, memory, actors, (fingerprint, now, events, mappings, known), seen = taken
+        actor, place, things, memory, actors, (fingerprint, now, events, mappings, known, live), seen = taken
         if actor.cpu is not None:
             op = actor.op
             if op is None:
@@ -176,9 +180,12 @@ class Stepper(Choosing):
             other.past, other.epoch, other.locks, other.ready, other.stuck = past, epoch, locks, can, stuck
             if can:
                 ready.append(other)
-        if self._clock is not None and self._clock.ready:
-            ready.append(self._clock)
         machine = self.machine
+        self.live = live
+        if self._clock is not None:
+            self._clock.ready = bool(live and machine.clock.timers)
+            if self._clock.ready:
+                ready.append(self._clock)
         machine.fingerprint, machine.clock.now, machine.events.count = fingerprint, now, events
         machine.kmaps.mappings = mappings
         self._memory = known
@@ -211,7 +218,10 @@ class Stepper(Choosing):
             [(thing, thing.state_of(thing), thing.fingerprint) for thing in written],
             [(thing, thing.memory_of(thing)) for thing in touched],
             [(other, other.past, other.epoch, other.locks, other.ready, other.stuck) for other in self.actors],
-            (machine.fingerprint, machine.clock.now, machine.events.count, dict(machine.kmaps.mappings), self._memory),
+            (
+                machine.fingerprint, machine.clock.now, machine.events.count, dict(machine.kmaps.mappings),
+                self._memory, self.live,
+            ),
             self.seen.remember(),
         )  # fmt: skip
 

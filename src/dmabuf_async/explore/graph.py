@@ -139,9 +139,8 @@ class Graph:
             raise ValueError("the state graph keeps no checkpoints")
 
     def close(self) -> None:
-        """Leave no coroutine suspended; what is known stays."""
+        """Leave no coroutine suspended. It cannot go on after that; what is known stays."""
         self._close()
-        self._path.clear()
 
     # The walk ----------------------------------------------------------------------
 
@@ -152,8 +151,10 @@ class Graph:
 
     def _fresh(self) -> Stepper:
         machine = self._machines()
+        watch = Watch(machine, self._checkers)
+        self._live = self._live or watch.audited  # which looks at coroutines
         machine.tabled = not self._live
-        stepper = Stepper(machine, Watch(machine, self._checkers), self._memories, live=self._live)
+        stepper = Stepper(machine, watch, self._memories, live=self._live)
         stepper.seen.reached = self.progress.reached
         return stepper
 

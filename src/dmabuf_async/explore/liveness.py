@@ -88,7 +88,7 @@ def components(edges: Sequence[Sequence[Edge]], inside: Collection[int]) -> Iter
 def way(
     edges: Sequence[Sequence[Edge]], start: int, reached: Callable[[int], bool], inside: Collection[int] | None = None
 ) -> list[Edge] | None:
-    """The shortest way, of one transition or more, from ``start`` to a state that is ``reached``; None: there is none."""
+    """The shortest way, of at least one transition, from ``start`` to a state that is ``reached``; None: no way."""
     came: dict[int, tuple[int, Edge]] = {}
     queue = [start]
     for state in queue:
