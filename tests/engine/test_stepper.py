@@ -11,6 +11,9 @@ from dmabuf_async import Group, Machine, from_function, load
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.stepper import Stepper, Untabled
 from dmabuf_async.engine.watch import Watch
+from dmabuf_async.machine.mm import Vma
+from dmabuf_async.machine.paging import Pte
+from dmabuf_async.machine.tlb import TlbEntry
 from dmabuf_async.scenario.program import Program
 from tests.generated import program
 
@@ -29,7 +32,9 @@ def dump(stepper: Stepper) -> Any:
     """All that a step may change; what was first looked at meanwhile, and is as if new, may be there."""
     machine, watch = stepper.machine, stepper.seen
     things = [
-        (thing.name, thing.state_of(thing), thing.memory_of(thing), thing.fingerprint) for thing in machine.everything()
+        (thing.name, thing.state_of(thing), thing.memory_of(thing), thing.fingerprint)
+        for thing in machine.everything()
+        if not isinstance(thing, TlbEntry | Pte | Vma) or thing.state_of(thing) != thing.initial
     ]
     actors = [tuple(getattr(actor, field) for field in ACTOR) for actor in stepper.actors]
     waiting = sorted(
