@@ -1,4 +1,4 @@
-"""What user processes ask of the core: mmap, munmap, mprotect, fork, page faults; and the shootdown (PROTOCOL 2, P1 to P11).
+"""What user processes ask of the core: mmap, munmap, mprotect, fork, faults; and the shootdown (PROTOCOL 2, P1 to P11).
 
 Each call runs in the caller's task, op by op, with the locks that the kernel takes. ``DEFECTS`` are
 deliberate mistakes of these calls; they belong to the machine (``Machine.defects``), as it has one kernel.
