@@ -86,8 +86,8 @@ def from_function(function: Callable[[Machine], Any], name: str = "", digest: by
     called = getattr(plain, "__name__", "program")
     if inspect.iscoroutinefunction(plain):
         raise ScenarioError(
-            f"the function {shown(called)} that furnishes a machine must be a plain one: drop its async, and give async "
-            "functions to machine.task"
+            f"the function {shown(called)} that furnishes a machine must be a plain one: drop its async, and give "
+            "async functions to machine.task"
         )
     if isinstance(function, partial):
         values = [*map(repr, function.args), *(f"{key}={value!r}" for key, value in function.keywords.items())]
