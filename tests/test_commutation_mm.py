@@ -39,11 +39,12 @@ class Spec:
     core: tuple[str, ...] = ()
     exporter: tuple[str, ...] = ()
     kills: int = 0
+    tlb_fills: int = 0
     ahead: bool = False
     """The processes have mapped the buffer and touched it before anything else happens."""
 
     def machine(self) -> Machine:  # noqa: C901 - one program in one place
-        machine = Machine(Sizes(cpus=3, ram=4, kills=self.kills))
+        machine = Machine(Sizes(cpus=3, ram=4, kills=self.kills, tlb_fills=self.tlb_fills))
         machine.defects = frozenset(self.core)
         buffer = machine.buffer("fb", self.pages)
         exporter = MovingExporter(machine, buffer, defects=self.exporter)
@@ -59,6 +60,8 @@ class Spec:
                     try:
                         if verb == "mmap":
                             await own.mmap("m", buffer, 0, self.pages * PAGE_SIZE, write=bool(rest[0]))
+                        elif verb == "mprotect":
+                            await own.mprotect("m", write=bool(rest[0]))
                         elif verb == "fork":
                             await own.fork(child)
                         else:
@@ -128,7 +131,10 @@ word = st.integers(0, 1)
 access = st.tuples(st.sampled_from(["load", "store", "store"]), word, word)
 access0 = st.tuples(st.sampled_from(["load", "store"]), st.just(0), word)
 mapped = st.tuples(st.just("mmap"), st.just(True))
-own = st.one_of(access0, access0, access, st.just(("munmap",)), st.just(("mremap", 1)), st.just(("mremap", 2)), mapped)
+protected = st.booleans().map(lambda write: ("mprotect", write))
+own = st.one_of(
+    access0, access0, access, st.just(("munmap",)), st.just(("mremap", 1)), st.just(("mremap", 2)), protected, mapped
+)
 one_fork = st.lists(st.just(("fork",)), max_size=1)
 
 
@@ -152,6 +158,7 @@ specs = st.builds(
     core=st.one_of(st.just(()), st.sampled_from(sorted(DEFECTS)).map(lambda one: (one,))),
     exporter=st.sampled_from([(), (), ("no-shootdown",), ("zap-late",), ("unlocked-fault",), ("retries",)]),
     kills=st.sampled_from([0, 0, 1]),
+    tlb_fills=st.integers(0, 2),
     ahead=st.booleans(),
 )
 
