@@ -92,7 +92,7 @@ def furnish(machine: Machine, early: int) -> None:
     machine.task("mover", mover, shared, early, cpu=1)
 
 
-@scenario(title="A page is copied while it is written, and no write is lost", sizes=Sizes(ram=2), findings=["torn-copy"])
+@scenario(title="A page is copied while it is written; no write is lost", sizes=Sizes(ram=2), findings=["torn-copy"])
 def hot_page(machine: Machine) -> None:
     """The pins were gone at the switch, as V7 wants it, but not when the copy began (P2)."""
     furnish(machine, early=1)
