@@ -19,6 +19,7 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.site import role
 from dmabuf_async.engine.stepper import Stepper, Untabled
 from dmabuf_async.engine.watch import Watch
+from dmabuf_async.explore.chance import chance
 from dmabuf_async.explore.following import follow
 from dmabuf_async.explore.liveness import fair_parts, round_trip
 from dmabuf_async.explore.progress import Progress
@@ -129,6 +130,10 @@ class Graph:
     def left(self) -> str:
         frontier = sum(len(frame.moves) - frame.next for frame in self._path)
         return f"at least {frontier:,} transitions" if frontier else ""
+
+    def chance(self, signature: Signature) -> float:
+        """The probability that a random execution shows this finding: exact, once all is known."""
+        return chance(self.edges, {place for place, shown in self.shows.items() if signature in shown})
 
     def checkpoint(self) -> bytes:
         """Nothing: states are known within one process only, so it begins anew."""
