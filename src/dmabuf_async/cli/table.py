@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 _INDENT: Final = 5
 _OTHERS: Final = 4
 """So many other findings are told with their replay lines."""
-_MARKS: Final = {exits.AS_EXPECTED: "ok", exits.FOUND: "x", exits.VACUOUS: "?"}
-_STYLES: Final = {exits.AS_EXPECTED: "plain", exits.FOUND: "finding", exits.VACUOUS: "note"}
+_MARKS: Final = {exits.AS_EXPECTED: "ok", exits.FOUND: "x", exits.VACUOUS: "?", exits.LIMIT: ".."}
+_STYLES: Final = {exits.AS_EXPECTED: "plain", exits.FOUND: "finding", exits.VACUOUS: "note", exits.LIMIT: "note"}
 _KINDS: Final = {
     exits.AS_EXPECTED: "as expected",
     exits.FOUND: "not as expected",
+    exits.LIMIT: "unfinished",
     exits.VACUOUS: "with a witness never seen",
     exits.INVALID: "not valid",
     exits.DIVERGED: "not deterministic",
@@ -67,6 +68,18 @@ class Table:
         else:
             self._console.line(f"{mark}{name}", style)
             self._console.line(f"{'':{_INDENT}}{'':4}{said}", style)
+
+    def details(self, verdict: Verdict, go_on: str) -> None:
+        """What a search covered and what it left, and the command that goes on."""
+        told = {
+            "left": verdict.left if verdict.bound else "",
+            "no word": f"on {_listed(verdict.uncovered, 'or')}: this search does not look for it" * bool(verdict.uncovered),
+            "seen": "; ".join(f"{one} in {count:,}" for one, count in verdict.witnesses.items()) if self._asked == 1 else "",
+            "go on": go_on,
+        }
+        for name, words in told.items():
+            if words:
+                self._console.line(f"{'':{_INDENT}}{'':4}{name:9}{words}")
 
     def broken(self, shown: Shown | None, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
         """What broke, with the execution that shows it if one alone does, and how to see the others."""
@@ -127,21 +140,27 @@ class Table:
 
 def outcome(verdict: Verdict) -> str:
     """What came of a scenario, in a few words."""
-    if verdict.exit_code in _WORDS:
+    if verdict.exit_code in _WORDS and not (verdict.interrupted and verdict.extent):
         return _WORDS[verdict.exit_code]
     unexpected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if not failure.expected))
     expected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.expected))
     if unexpected:
         return f"{_listed(unexpected)}, not expected"
+    where = " so far" if verdict.bound else " in any order" if verdict.strength == "exhaustive" else ""
     if verdict.missing:
-        return f"{_listed(verdict.missing, 'or')} never found"
+        return f"{_listed(verdict.missing, 'or')} never found{where}"
     if verdict.unseen:
-        return f"never witnessed: {_listed(verdict.unseen)}"
-    return f"{_listed(expected)}, as expected" if expected else "nothing found"
+        return f"never witnessed{where}: {_listed(verdict.unseen)}"
+    if expected:
+        return f"{_listed(expected)}, as expected{where and ', and nothing else' + where}"
+    return f"nothing found{where}"
 
 
 def effort(verdict: Verdict) -> str:
     """The strength of a verdict, and what it rests on."""
+    if verdict.extent:
+        strength = f"{verdict.strength} ({verdict.bound})" if verdict.bound else verdict.strength
+        return f"{strength}, {verdict.extent}"
     strength = "" if verdict.error or verdict.interrupted else verdict.strength
     if verdict.executions and f"{verdict.executions:,}" not in strength:
         made = f"{verdict.executions:,} execution{'s' * (verdict.executions != 1)}"

@@ -31,6 +31,11 @@ class Search(Protocol):
         ...
 
     @property
+    def uncovered(self) -> tuple[str, ...]:
+        """Codes of findings that it does not look for, and so cannot rule out; most searches look for all."""
+        ...
+
+    @property
     def extent(self) -> str:
         """What has been covered so far, in words: ``1,680 classes``, ``1,331 states, 3,630 transitions``."""
         ...
