@@ -73,6 +73,8 @@ class Spec:
         for name in MUTEXES:
             machine.mutex(name)
         machine.counter("n")
+        machine.spinlock("s")
+        machine.rwsem("r")
         for number, spec in enumerate(self.buffers):
             buffer = machine.buffer(f"b{number}", spec.pages)
             if spec.exporter == "static":
@@ -121,7 +123,9 @@ async def _child(machine: Machine, task: TaskSpec, steps: tuple[Step, ...], mapp
     await _steps(machine, task, steps, importer)
 
 
-async def _step(machine: Machine, task: TaskSpec, step: Step, importer: CpuImporter) -> None:
+async def _step(  # noqa: C901 - a branch for each verb
+    machine: Machine, task: TaskSpec, step: Step, importer: CpuImporter
+) -> None:
     verb, *rest = step
     if verb in SHARED:
         thing: Any = machine.things[f"{SHARED[verb]} {rest[0]}"]
@@ -133,10 +137,23 @@ async def _step(machine: Machine, task: TaskSpec, step: Step, importer: CpuImpor
         await machine.things[f"cell {name}"].wait(  # type: ignore[attr-defined]
             relation, value, interruptible=interruptible, idle=task.daemon
         )
+    elif verb == "on":
+        name, method, *arguments = rest
+        await getattr(machine.things[name], method)(*arguments)
+    elif verb == "if":
+        name, value, then, otherwise = rest
+        taken = await machine.things[f"cell {name}"].load() == value  # type: ignore[attr-defined]
+        await _steps(machine, task, then if taken else otherwise, importer)
+    elif verb == "try":
+        lock, method, then = rest
+        if await getattr(machine.things[lock], method)():
+            await _steps(machine, task, then, importer)
     elif verb == "sleep":
         await machine.clock.sleep(rest[0])
     elif verb == "user":
         await UserMode()
+    elif verb == "alloc":
+        await machine.zones["ram"].alloc(next(iter(machine.buffers.values())).pages[0])
     elif verb == "settle":
         await settle((rest[0], importer.holds()), "settled")
     elif verb == "raise":

@@ -39,11 +39,12 @@ class Spec:
     core: tuple[str, ...] = ()
     exporter: tuple[str, ...] = ()
     kills: int = 0
+    tlb_fills: int = 0
     ahead: bool = False
     """The processes have mapped the buffer and touched it before anything else happens."""
 
     def machine(self) -> Machine:  # noqa: C901 - one program in one place
-        machine = Machine(Sizes(cpus=3, ram=4, kills=self.kills))
+        machine = Machine(Sizes(cpus=3, ram=4, kills=self.kills, tlb_fills=self.tlb_fills))
         machine.defects = frozenset(self.core)
         buffer = machine.buffer("fb", self.pages)
         exporter = MovingExporter(machine, buffer, defects=self.exporter)
@@ -152,6 +153,7 @@ specs = st.builds(
     core=st.one_of(st.just(()), st.sampled_from(sorted(DEFECTS)).map(lambda one: (one,))),
     exporter=st.sampled_from([(), (), ("no-shootdown",), ("zap-late",), ("unlocked-fault",), ("retries",)]),
     kills=st.sampled_from([0, 0, 1]),
+    tlb_fills=st.integers(0, 2),
     ahead=st.booleans(),
 )
 

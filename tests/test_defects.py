@@ -418,6 +418,28 @@ BASES = {
           { do = "dma_buf_put", buffer = "fb" },
         ]
         """,
+    "speculation": """
+        cells = { touched = 0, moved = 0 }
+        environment = { tlb_fills = 2 }
+        [buffers.fb]
+        exporter = "swapping"
+        [[tasks]]
+        name = "display"
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "load", at = "m" },
+          { do = "set", cell = "touched", value = 1 },
+          { do = "wait", cell = "moved", value = 1 },
+        ]
+        [[tasks]]
+        name = "evictor"
+        cpu = 1
+        steps = [
+          { do = "wait", cell = "touched", value = 1 },
+          { do = "swap_out", buffer = "fb" },
+          { do = "set", cell = "moved", value = 1 },
+        ]
+        """,
     "two requests": """
         [buffers.fb]
         exporter = "swapping"
@@ -517,6 +539,7 @@ TABLE = (
     Row("P1", "core", "no-tlb-flush", "stale-tlb", "shared mapping"),
     Row("P1", "core", "no-tlb-flush", "mapped-while-moving", "writing", told="P2", also=("stale-tlb",)),
     Row("P1", "core", "munmap-never-flushes", "stale-tlb", "unmapping"),
+    Row("P1", "core", "flush-before-clear", "stale-tlb", "speculation"),
     Row("P3", "core", "vma-registered-elsewhere", "stale-pte", "shared mapping", told="P1", also=("stale-tlb",)),
     Row("P4", "core", "munmap-unlinks-before-flush", "stale-tlb", "unmapping", told="P1"),
     Row("P5", "core", "dirty-bit-lost", "stale-read", "writing what was clean", told="V8"),

@@ -84,7 +84,7 @@ class Choosing(Parking):
         return [Option(actor, actor.op, "") for actor in self.actors if actor.op is not None]
 
     def list_faults(self) -> None:
-        """What the environment may do now: kill a process, evict or prefetch a line, interrupt a blocked wait."""
+        """What the environment may do now: kill a process, evict or prefetch a line, fill a TLB, interrupt a wait."""
         assert self.faults is not None
         self.faults.clear()
         for killer in self._killers:
@@ -94,6 +94,8 @@ class Choosing(Parking):
         cache = self.machine.cache
         if cache.evictions or cache.prefetches:
             self.faults += [whim for whim in self._whims if whim.op is not None and whim.op.enabled(whim)]
+        if self.machine.speculation.fills:
+            self.faults += self.speculating()
         if self.machine.faults.eintr:
             self.faults += [
                 actor

@@ -16,12 +16,14 @@ from dmabuf_async.errors import ForeignAwait, RunOver, ScenarioError, Unwind
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.clock import Fire
 from dmabuf_async.machine.order import release
+from dmabuf_async.machine.speculation import SpeculativeFill
 from dmabuf_async.ops import COMMON, CONDITIONAL, STRUCTURAL, Op, Settle
 from dmabuf_async.tasks import Deliver, Fail, Group, Kill
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.machine.tlb import TlbEntry
 
 ENVIRONMENT = 1 << 30
 """First number in the paths of the environment's actors, so that they come last."""
@@ -56,6 +58,7 @@ class Parking:
         self._clock: Actor | None = None
         self._killers: list[Actor] = []
         self._whims: list[Actor] = []  # what the cache may do by itself
+        self._fills: dict[TlbEntry, Actor] = {}  # those that a CPU ever could fill by itself, so far
 
     # Birth -----------------------------------------------------------------
 
@@ -74,7 +77,7 @@ class Parking:
                     actor.rescope()
         self.started.reverse()
         sizes = machine.sizes
-        if sizes.eintr or sizes.kills or machine.cache.whims:
+        if sizes.eintr or sizes.kills or machine.cache.whims or sizes.tlb_fills:
             self.faults = []
             self.limit = -1  # whatever it may do is looked for before each choice
         for number, op in enumerate(machine.cache.whims):
@@ -91,6 +94,20 @@ class Parking:
                     killer.op = Kill(target, machine.faults)
                     killer.needs = Kill.needs
                     self._killers.append(killer)
+
+    def speculating(self) -> list[Actor]:
+        """Who may fill a TLB entry now, by path; that is by name, as entries come to be in the order of their use."""
+        machine, known = self.machine, self._fills
+        found = []
+        for entry in machine.speculation.candidates(machine.mms.values()):
+            actor = known.get(entry)
+            if actor is None:
+                actor = known[entry] = self._environment("the mmu")
+                actor.path = (ENVIRONMENT + 2, entry.key)
+                actor.op = op = SpeculativeFill(machine.speculation, entry)
+                actor.needs = op.needs
+            found.append(actor)
+        return sorted(found, key=BY_PATH)
 
     def _environment(self, name: str) -> Actor:
         actor = Actor(name, (ENVIRONMENT, len(self._killers)), None, RunOver, ())

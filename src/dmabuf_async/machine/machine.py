@@ -28,6 +28,7 @@ from dmabuf_async.machine.mm import Mm
 from dmabuf_async.machine.order import Events
 from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
+from dmabuf_async.machine.speculation import Speculation
 from dmabuf_async.machine.spinlock import Spinlock
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.machine.translations import Rmap
@@ -78,6 +79,7 @@ class Machine:
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
         self.cache = self._add(Cache(sizes))
+        self.speculation = self._add(Speculation(sizes))
         self.zones: dict[str, Zone] = {}
         zones = (("ram", sizes.ram), ("high", sizes.highmem), ("vram", sizes.vram), ("swap", sizes.swap))
         for name, size in zones:

@@ -41,6 +41,8 @@ class Sizes:
     """At most so many dirty cache lines are written back in one execution though nobody asked for it."""
     prefetches: int = 0
     """At most so many cache lines are loaded in one execution though nobody asked for it."""
+    tlb_fills: int = 0
+    """At most so many TLB entries are filled in one execution though nobody accesses the page."""
     kills: int = 0
     """At most so many user processes are killed in one execution."""
 

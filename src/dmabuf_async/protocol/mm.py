@@ -40,6 +40,7 @@ DEFECTS: Final = {
     "munmap-unlinks-before-flush": "munmap clears its PTEs, unlinks its VMA, and flushes then (P4)",
     "munmap-never-flushes": "munmap clears its PTEs and leaves the TLBs as they are (P1, P4)",
     "dirty-bit-lost": "a zap reads the dirty bit first, and clears the PTE in another op (P5)",
+    "flush-before-clear": "a zap flushes the TLBs first and clears the PTEs then (P1)",
     "flush-own-cpu-only": "a zap flushes the TLB of its own CPU only (P6)",
     "flush-one-cpu": "a zap flushes the first of the CPUs that may hold the translation (P6)",
     "fork-links-late": "fork copies the PTEs first and links the child's VMA then (P9)",
@@ -308,7 +309,7 @@ async def unmap_mapping_range(buffer: Buffer, first: int = 0, end: int | None = 
     await space.rwsem.down_read()
     try:
         dirty, ranges = await clear_ptes(buffer, first, end)
-        if "no-tlb-flush" not in machine.defects:
+        if machine.defects.isdisjoint({"no-tlb-flush", "flush-before-clear"}):
             await flush_tlbs(machine, ranges, zap=True)
     finally:  # cancelled, maybe
         await space.rwsem.up_read()
@@ -327,6 +328,8 @@ async def clear_ptes(buffer: Buffer, first: int = 0, end: int | None = None) -> 
     while vma is not None:
         child = vma.mm.parent is not None
         pages = range(0) if child and "zap-skips-child" in defects else vma.overlap(first, end)
+        if "flush-before-clear" in defects:
+            await flush_tlbs(machine, ((vma, pages.start, pages.stop),))
         for index in pages:
             pte = vma.pte(index)
             if "dirty-bit-lost" in defects:

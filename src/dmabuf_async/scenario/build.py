@@ -46,7 +46,7 @@ def program(scenario: schema.Scenario, name: str) -> Program:
             cpus=size.cpus, ram=size.ram, highmem=size.highmem, vram=size.vram, cpu_visible=size.cpu_visible,
             swap=size.swap, kmap_slots=size.kmap_slots, words=size.words,
             coherent=size.coherent, line_words=size.line_words, enomem=may.enomem, eintr=may.eintr, kills=may.kills,
-            evictions=may.evictions, prefetches=may.prefetches,
+            evictions=may.evictions, prefetches=may.prefetches, tlb_fills=may.tlb_fills,
         ),
         findings=tuple(scenario.expect.findings),
         sometimes=tuple(scenario.expect.sometimes),

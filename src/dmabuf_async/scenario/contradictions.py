@@ -9,7 +9,7 @@ from dmabuf_async.scenario import fields, schema
 from dmabuf_async.scenario.attachments import attachments
 from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
 from dmabuf_async.scenario.positions import KeyPath
-from dmabuf_async.scenario.processes import users
+from dmabuf_async.scenario.processes import processes, users
 from dmabuf_async.scenario.regions import regions, wrong_processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
 from dmabuf_async.scenario.verbs import device, exporter, kernel, locks
@@ -33,6 +33,12 @@ def contradictions(
                 "on a coherent machine nobody can tell what the cache does; set coherent = false under [machine], or "
                 "drop this key",
             )
+    if scenario.environment.tlb_fills and not processes(scenario):
+        yield Mistake(
+            ("environment", "tlb_fills"),
+            'TLBs are filled from the page tables of user processes, and there is none; let a task do = "mmap", or '
+            "drop this key",
+        )
     for name, spec in scenario.devices.items():
         yield from _defects(("devices", name), spec.defects, defects["device"], "a device")
     yield from _twice(((kind,), index, name) for kind, names in _locks(scenario) for index, name in enumerate(names))

@@ -159,7 +159,7 @@ class Environment(Table, frozen=True, kw_only=True):
 
     enomem: failed allocations. eintr: signals to interruptible waits. kills: killed user processes. evictions: dirty
     cache lines that are written back, and prefetches: cache lines that are loaded, though nobody asked for it, on a
-    machine that is not coherent.
+    machine that is not coherent. tlb_fills: TLB entries that are filled though nobody accesses the page.
     """
 
     enomem: FaultBudget = 0
@@ -167,6 +167,7 @@ class Environment(Table, frozen=True, kw_only=True):
     kills: FaultBudget = 0
     evictions: FaultBudget = 0
     prefetches: FaultBudget = 0
+    tlb_fills: FaultBudget = 0
 
 
 class Expect(Table, frozen=True, kw_only=True):
