@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 class Campaign:
     """Explores scenarios one after another, and prints what came of each as soon as it is known.
 
+    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too.
     """
+
+    SHOWS_ONE: ClassVar[bool] = False
+    """What a single scenario expects is shown when it is found."""
 
     def __init__(
         self,

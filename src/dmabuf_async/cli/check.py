@@ -32,7 +32,7 @@ from dmabuf_async.cli.verbs import Verb
 @options.junit
 @options.as_json
 @click.pass_context
-def command(  # noqa: PLR0913 - click hands over each option as an argument
+def command(
     context: click.Context,
     *,
     paths: tuple[str, ...],
@@ -50,7 +50,5 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     """
     from dmabuf_async.cli.proving import Proving
 
-    campaign = Proving(
-        options.console(context), search, first=first, seconds=seconds, max_steps=max_steps, lanes=lanes
-    )
+    campaign = Proving(options.console(context), search, first=first, seconds=seconds, max_steps=max_steps, lanes=lanes)
     return options.explored(context, campaign, paths, junit)

@@ -51,7 +51,9 @@ class Progress:
             done = max(spent / seconds, 0.0 if executions is None else counts.executions / executions)
             endless = executions is None and seconds == float("inf")
             rate = counts.executions / spent if spent else 0.0
-            self._draw(name, None if endless else min(1.0, done), f"{counts.executions:,} executions, {rate:,.0f}/s", detail)
+            self._draw(
+                name, None if endless else min(1.0, done), f"{counts.executions:,} executions, {rate:,.0f}/s", detail
+            )
 
         return show
 

@@ -71,15 +71,18 @@ class Table:
 
     def details(self, verdict: Verdict, go_on: str) -> None:
         """What a search covered and what it left, and the command that goes on."""
-        told = {
-            "left": verdict.left if verdict.bound else "",
-            "no word": f"on {_listed(verdict.uncovered, 'or')}: this search does not look for it" * bool(verdict.uncovered),
-            "seen": "; ".join(f"{one} in {count:,}" for one, count in verdict.witnesses.items()) if self._asked == 1 else "",
-            "go on": go_on,
-        }
-        for name, words in told.items():
-            if words:
-                self._console.line(f"{'':{_INDENT}}{'':4}{name:9}{words}")
+        told = []
+        if verdict.bound and verdict.left:
+            told.append(("left", verdict.left))
+        if verdict.uncovered:
+            told.append(("no word", f"on {_listed(verdict.uncovered, 'or')}: this search does not look for it"))
+        if self._asked == 1 and verdict.witnesses:
+            seen = (f"{witness} in {count:,}" for witness, count in verdict.witnesses.items())
+            told.append(("seen", f"{'; '.join(seen)} of {verdict.executions:,} executions"))
+        if go_on:
+            told.append(("go on", go_on))
+        for name, words in told:
+            self._console.line(f"{'':{_INDENT}}{'':4}{name:9}{words}")
 
     def broken(self, shown: Shown | None, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
         """What broke, with the execution that shows it if one alone does, and how to see the others."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.checkers.deadlock import Deadlock
+from dmabuf_async.checkers.properties import AlwaysViolated
 from dmabuf_async.engine.site import role, site
 from dmabuf_async.engine.table import hashed
 from dmabuf_async.ops import CALM, Errno, Footprint
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from dmabuf_async.engine.audit import Audit
     from dmabuf_async.engine.choosing import Choosing
     from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.judged import Judged
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Op, Settle
 
@@ -51,7 +53,8 @@ class Watch:
         self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
         self.audited = audit is not None
-        self.deep = footprints or audit is not None
+        self._judged = machine.judged
+        self.deep = footprints or audit is not None or self._judged is not None
         if audit is not None:
             audit.adopt(machine)
         self._duties = duties = _duties(tuple(checkers))
@@ -95,12 +98,31 @@ class Watch:
                 found = check(machine, actor, op, result)
                 if found is not None:
                     self.state(found)
-        if machine.marks:
-            self._name_marks()
+        if machine.marks or self._judged is not None:
+            self._notice(actor)
         if self._audit is not None:
             self._audit.close(actor, result)
         if self.on_step is not None:
             self.on_step()
+
+    def _notice(self, actor: Actor) -> None:
+        """What the machine noted, and what the scenario asks of every state."""
+        if self.machine.marks:
+            self._name_marks()
+        if self._judged is not None:
+            self._judge(self._judged, actor)
+
+    def _judge(self, judged: Judged, actor: Actor) -> None:
+        """Ask the properties that read what the step has written; each is told once an execution."""
+        checker = self._duties.marked.get("always-violated")
+        if checker is None:
+            return
+        assert isinstance(checker, AlwaysViolated)
+        assert self._footprint is not None
+        for always in judged.judges(*self._footprint):
+            found = checker.judged(actor, always)
+            if found is not None and all(always.name not in finding.objects[:1] for finding in self.findings):
+                self.state(found)
 
     def _name_marks(self) -> None:
         marks = self.machine.marks
@@ -266,7 +288,8 @@ def shown(result: Any) -> str:
 
 def _touched(actor: Actor, op: Op, written: tuple[Thing, ...]) -> Footprint:
     """The footprint of a step that has been made."""
-    return Footprint(frozenset((*op.reads(actor), *actor.context)), frozenset(written))
+    footprint = Footprint(frozenset((*op.reads(actor), *actor.context)), frozenset(written))
+    return footprint if actor.judged is None else actor.judged.widened(footprint)
 
 
 class Taint:

@@ -9,7 +9,6 @@ from dmabuf_async.explore.progress import Progress
 
 if TYPE_CHECKING:
     from dmabuf_async.explore.search import Search
-    from dmabuf_async.trace.events import Signature
 
 
 class Disagreement(Exception):

@@ -29,9 +29,7 @@ def searching(
         return _dpor(program, max_steps, checkers)
     if kind == "graph":
         return _graph(program, max_steps, checkers)
-    return Pair(
-        _graph(program, max_steps, checkers), _dpor(program, max_steps, checkers), both=kind == "both"
-    )
+    return Pair(_graph(program, max_steps, checkers), _dpor(program, max_steps, checkers), both=kind == "both")
 
 
 def _dpor(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:

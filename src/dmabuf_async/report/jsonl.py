@@ -153,7 +153,7 @@ def scenario_line(program: Program, **more: Any) -> str:
     """A scenario, ``"type": "scenario"``.
 
     - ``scenario``: as it was named; ``title``; ``story``
-    - ``findings``: expected codes; ``sometimes``: expected witnesses
+    - ``findings``: expected codes; ``sometimes``: expected witnesses; ``always``, ``eventually``: properties
     - ``digest``: the characters that stand for it in a schedule
     - ``document``: from ``scenario show``, the file with all defaults; null for Python
     """
@@ -164,6 +164,8 @@ def scenario_line(program: Program, **more: Any) -> str:
         story=program.story,
         findings=list(program.findings),
         sometimes=list(program.sometimes),
+        always=[one.text for one in program.always],
+        eventually=[one.text for one in program.eventually],
         digest=digest_text(program.digest),
         **more,
     )

@@ -117,7 +117,9 @@ def _errors(verdict: Verdict) -> Iterator[_Reason]:
         yield _Reason("error", "interrupted", f"interrupted: {_effort(verdict)}")
     elif verdict.strength.startswith("unfinished"):
         left = (f"left: {verdict.left}",) if verdict.left else ()
-        yield _Reason("error", "unfinished", f"{verdict.bound or 'stopped before anything was proved'}: {_effort(verdict)}", left)
+        yield _Reason(
+            "error", "unfinished", f"{verdict.bound or 'stopped before anything was proved'}: {_effort(verdict)}", left
+        )
 
 
 def _effort(verdict: Verdict) -> str:
