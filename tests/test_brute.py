@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from math import factorial
+from functools import cache, partial
 from typing import Any
 
 import pytest
 
+from benchmarks.textbook import own_stores, writers
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
@@ -28,80 +28,6 @@ def everything(build: Build, **options: Any) -> Everything:
     return found
 
 
-def writers(n: int) -> Build:
-    def build(machine: Machine) -> None:
-        cell = machine.cell("x")
-
-        async def write(value: int) -> None:
-            await cell.store(value)
-
-        for number in range(n):
-            machine.task(f"writer{number}", write, number)
-
-    return build
-
-
-def independent(n: int, stores: int) -> Build:
-    def build(machine: Machine) -> None:
-        async def write(cell: Any) -> None:
-            for value in range(stores):
-                await cell.store(value)
-
-        for number in range(n):
-            machine.task(f"writer{number}", write, machine.cell(f"x{number}"))
-
-    return build
-
-
-def read_then_write(n: int) -> Build:
-    def build(machine: Machine) -> None:
-        cell = machine.cell("x")
-
-        async def increment() -> None:
-            await cell.store(await cell.load() + 1)
-
-        for number in range(n):
-            machine.task(f"actor{number}", increment)
-
-    return build
-
-
-def readers(n: int) -> Build:
-    def build(machine: Machine) -> None:
-        cell = machine.cell("x")
-
-        async def write() -> None:
-            await cell.store(1)
-
-        async def read() -> None:
-            await cell.load()
-
-        machine.task("writer", write)
-        for number in range(n):
-            machine.task(f"reader{number}", read)
-
-    return build
-
-
-def lastzero(n: int) -> Build:
-    def build(machine: Machine) -> None:
-        cells = [machine.cell(f"a{index}") for index in range(n + 1)]
-
-        async def zero() -> None:
-            index = n
-            while await cells[index].load() != 0:
-                index -= 1
-
-        async def write(index: int) -> None:
-            await cells[index].store(await cells[index - 1].load() + 1)
-
-        machine.task("reader", zero)
-        for index in range(1, n + 1):
-            machine.task(f"writer{index}", write, index)
-
-    return build
-
-
 def crossed(machine: Machine) -> None:
     """Two locks, taken in both orders."""
     one, other = machine.mutex("m"), machine.mutex("k")
@@ -116,29 +42,9 @@ def crossed(machine: Machine) -> None:
     machine.task("b", both, other, one)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
-def test_n_writers_of_one_cell_have_n_factorial_classes(n: int) -> None:
-    assert len(everything(writers(n)).classes) == factorial(n)
-
-
 def test_independent_writers_have_one_class_and_the_states_of_a_grid() -> None:
-    found = everything(independent(3, 2))
+    found = everything(partial(own_stores, n=3, stores=2))
     assert (found.executions, len(found.classes), len(found.states)) == (interleavings(2, 2, 2), 1, 27)
-
-
-@pytest.mark.parametrize(("n", "classes"), [(2, 4), (3, 36)])
-def test_actors_that_read_and_then_write_have_the_published_number_of_classes(n: int, classes: int) -> None:
-    assert len(everything(read_then_write(n)).classes) == classes
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 4])
-def test_n_readers_have_two_to_the_n_classes(n: int) -> None:
-    assert len(everything(readers(n)).classes) == 2**n
-
-
-@pytest.mark.parametrize("n", [2, 3])
-def test_lastzero_has_the_published_number_of_classes(n: int) -> None:
-    assert len(everything(lastzero(n)).classes) == (n + 3) * 2 ** (n - 2)
 
 
 def test_a_deadlock_is_a_class_of_its_own() -> None:
@@ -150,8 +56,8 @@ def test_a_deadlock_is_a_class_of_its_own() -> None:
 
 
 def test_a_program_with_more_executions_than_the_limit_is_given_up() -> None:
-    assert brute(writers(5), limit=119) is None
-    assert everything(writers(5), limit=120).executions == 120
+    assert brute(partial(writers, n=5), limit=119) is None
+    assert everything(partial(writers, n=5), limit=120).executions == 120
 
 
 def test_the_order_of_spawns_shows_in_a_class_but_makes_none() -> None:
@@ -177,8 +83,8 @@ def test_the_order_of_spawns_shows_in_a_class_but_makes_none() -> None:
 
 
 def test_a_story_is_one_execution() -> None:
-    (only,) = everything(independent(2, 1)).classes
-    assert only.story() == "(0,) store x0 0\n(1,) store x1 0\nended"
+    (only,) = everything(partial(own_stores, n=2, stores=1)).classes
+    assert only.story() == "(0,) store x0 1\n(1,) store x1 1\nended"
 
 
 def test_a_kill_may_come_anywhere_before_the_end_of_its_target_and_need_not_come() -> None:

@@ -60,6 +60,8 @@ class Spec:
                     try:
                         if verb == "mmap":
                             await own.mmap("m", buffer, 0, self.pages * PAGE_SIZE, write=bool(rest[0]))
+                        elif verb == "mprotect":
+                            await own.mprotect("m", write=bool(rest[0]))
                         elif verb == "fork":
                             await own.fork(child)
                         else:
@@ -129,7 +131,10 @@ word = st.integers(0, 1)
 access = st.tuples(st.sampled_from(["load", "store", "store"]), word, word)
 access0 = st.tuples(st.sampled_from(["load", "store"]), st.just(0), word)
 mapped = st.tuples(st.just("mmap"), st.just(True))
-own = st.one_of(access0, access0, access, st.just(("munmap",)), st.just(("mremap", 1)), st.just(("mremap", 2)), mapped)
+protected = st.booleans().map(lambda write: ("mprotect", write))
+own = st.one_of(
+    access0, access0, access, st.just(("munmap",)), st.just(("mremap", 1)), st.just(("mremap", 2)), protected, mapped
+)
 one_fork = st.lists(st.just(("fork",)), max_size=1)
 
 

@@ -440,6 +440,40 @@ BASES = {
           { do = "set", cell = "moved", value = 1 },
         ]
         """,
+    "sealing": """
+        cells = { touched = 0, swapped = 0 }
+        [buffers.fb]
+        exporter = "swapping"
+        populated = false
+        [[tasks]]
+        name = "display"
+        steps = [
+          { do = "mmap", buffer = "fb", as = "m" },
+          { do = "load", at = "m" },
+          { do = "set", cell = "touched", value = 1 },
+          { do = "load", at = "m" },
+          { do = "store", at = "m" },
+          { do = "wait", cell = "swapped", value = 1 },
+          { do = "load", at = "m" },
+        ]
+        [[tasks]]
+        name = "sealer"
+        thread_of = "display"
+        cpu = 1
+        steps = [
+          { do = "wait", cell = "touched", value = 1 },
+          { do = "mprotect", at = "m", write = false },
+          { do = "set", cell = "touched", value = 2 },
+        ]
+        [[tasks]]
+        name = "evictor"
+        cpu = 1
+        steps = [
+          { do = "wait", cell = "touched", value = 2 },
+          { do = "swap_out", buffer = "fb" },
+          { do = "set", cell = "swapped", value = 1 },
+        ]
+        """,
     "two requests": """
         [buffers.fb]
         exporter = "swapping"
@@ -543,6 +577,7 @@ TABLE = (
     Row("P3", "core", "vma-registered-elsewhere", "stale-pte", "shared mapping", told="P1", also=("stale-tlb",)),
     Row("P4", "core", "munmap-unlinks-before-flush", "stale-tlb", "unmapping", told="P1"),
     Row("P5", "core", "dirty-bit-lost", "stale-read", "writing what was clean", told="V8"),
+    Row("P5", "core", "mprotect-loses-dirty", "stale-read", "sealing", told="V8"),
     Row("P6", "core", "flush-one-cpu", "stale-tlb", "shared mapping", told="P1"),
     Row("P6", "core", "flush-own-cpu-only", "stale-tlb", "shared mapping", told="P1"),
     Row("P9", "core", "fork-links-late", "stale-pte", "forking", told="P1", also=("stale-tlb",)),

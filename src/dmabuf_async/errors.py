@@ -48,7 +48,7 @@ class RunOver(Unwind):
 class KernelError(Exception):
     """A call of the simulated kernel failed, as with a negative errno.
 
-    ``errno`` is the symbolic name: ``ENOMEM``, ``EINVAL``, ``EINTR``, ``EBUSY``, ``ENOSPC``.
+    ``errno`` is the symbolic name: ``ENOMEM``, ``EINVAL``, ``EINTR``, ``EBUSY``, ``ENOSPC``, ``EACCES``.
     """
 
     def __init__(self, errno: str) -> None:

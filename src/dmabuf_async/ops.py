@@ -158,6 +158,7 @@ EINTR = Errno("EINTR")
 EINVAL = Errno("EINVAL")
 EBUSY = Errno("EBUSY")
 ENOSPC = Errno("ENOSPC")
+EACCES = Errno("EACCES")
 
 
 class Settle(Op):

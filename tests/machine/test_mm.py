@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from dmabuf_async.errors import KernelError, ScenarioError
-from dmabuf_async.machine.mm import AwaitFork, Bear, ExitMm, FaultCall, LinkVma, MmapCall, MremapCall, NextRegion
+from dmabuf_async.machine.mm import FaultCall, LinkVma, MmapCall, MprotectCall, MremapCall
 from dmabuf_async.machine.sizes import PAGE_SIZE
-from tests.harness import outcomes
 from tests.mapped import World, run
 
 
@@ -65,6 +64,48 @@ def test_growing_it_nevertheless_is_a_finding() -> None:
     assert [(finding.code, finding.rule) for finding in ran.findings] == [("bad-range", "P11")]
 
 
+def test_mprotect_says_how_many_pages_are_to_lose_their_permission() -> None:
+    async def call(world: World) -> list[Any]:
+        asked = [False, False, True, True, False]
+        return [await MprotectCall(world.vma, write=write) for write in asked]
+
+    ran, world, [found] = run(call, prepare=lambda world: world.premap())
+    assert found == [2, 0, 0, 0, 2]
+    assert (world.vma.writable, ran.findings) == (False, [])
+
+
+def test_mprotect_of_nothing_or_of_what_is_for_reading_only_is_refused() -> None:
+    async def call(world: World) -> list[str]:
+        part = world.mm.region("n", world.fb, write=False)
+        found = []
+        for link in (False, True):
+            if link:
+                await LinkVma(part, world.machine.address_space("fb"))
+            for write in (True, False):
+                try:
+                    await MprotectCall(part, write=write)
+                except KernelError as error:
+                    found.append(error.errno)
+                else:
+                    found.append("")
+        return found
+
+    assert run(call)[2] == [["ENOMEM", "ENOMEM", "EACCES", ""]]
+
+
+def test_what_is_forked_is_as_long_and_as_writable_as_its_parent_is_by_now() -> None:
+    async def call(world: World) -> int:
+        await MremapCall(world.vma, 1, unchecked=False)
+        await MprotectCall(world.vma, write=False)
+        copy = world.vma.in_child(world.machine.mm("child", parent=world.mm))
+        pages: int = await LinkVma(copy, world.machine.address_space("fb"), world.vma)
+        return pages
+
+    _, world, pages = run(call, prepare=lambda world: world.premap())
+    copy = world.vma.in_child(world.machine.mms["child"])
+    assert (pages, copy.pages, copy.writable) == ([1], 1, False)
+
+
 def test_a_fault_finds_the_page_of_the_buffer_or_ends_in_a_signal() -> None:
     async def call(world: World) -> list[Any]:
         part = world.mm.region("n", world.fb, PAGE_SIZE, PAGE_SIZE, write=False)
@@ -103,45 +144,6 @@ def test_the_overlap_of_a_vma_with_pages_of_the_buffer_counts_from_its_start() -
         assert list(world.vma.overlap(1, 2)) == [1]
 
     run(call)
-
-
-def test_the_last_thread_that_leaves_is_told_so() -> None:
-    async def leave(world: World) -> bool:
-        return bool(await ExitMm(world.mm))
-
-    assert run(leave, leave)[2] == [False, True]
-
-
-def test_the_walk_over_what_is_mapped_meets_each_once() -> None:
-    async def walk(world: World) -> list[str]:
-        await LinkVma(world.mm.region("n", world.fb), world.machine.address_space("fb"))
-        found, vma = [], await NextRegion(world.mm)
-        while vma is not None:
-            found.append(vma.region)
-            vma = await NextRegion(world.mm, vma)
-        return found
-
-    assert run(walk, prepare=lambda world: world.premap())[2] == [["m", "n"]]
-
-
-@pytest.mark.parametrize("born", [True, False])
-def test_a_forked_process_begins_when_it_was_forked_and_never_if_it_was_not(born: bool) -> None:
-    def build(machine: Any) -> Any:
-        world, order = World(machine), []
-        child = machine.mm("child", parent=world.mm)
-
-        async def fork() -> None:
-            order.append("fork")
-            await Bear(child, born=born)
-
-        async def begin() -> None:
-            order.append(await AwaitFork(child))
-
-        child.forker = machine.task("parent", fork)
-        machine.task("child", begin, cpu=1)
-        return lambda: tuple(order)
-
-    assert set(outcomes(build)) == {("fork", born)}
 
 
 def test_an_object_made_during_a_run_is_there_again_after_a_reset() -> None:

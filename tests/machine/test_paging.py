@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dmabuf_async.checkers.locking import MissingLock
-from dmabuf_async.machine.paging import ClearPte, CopyPte, InsertPte, LookDirty
+from dmabuf_async.machine.paging import ClearPte, CopyPte, InsertPte, LookDirty, WriteProtect
 from tests.mapped import World, run
 
 
@@ -20,6 +20,26 @@ def test_clearing_a_pte_takes_the_dirty_bit_in_the_same_op(dirty: bool, told: bo
     assert world.ptes() == {}
     assert world.fb.pages[0].where is not None
     assert world.fb.pages[0].where.rmap.entries == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("dirty", "back", "after"),
+    [(True, None, "ram#0d"), (False, None, "ram#0"), (True, False, "ram#0")],
+    ids=["dirty", "clean", "written back as it was read"],
+)
+def test_a_pte_loses_its_permission_and_not_its_dirty_bit(dirty: bool, back: bool | None, after: str) -> None:
+    async def protect(world: World) -> None:
+        pte = world.vma.pte(0)
+        await WriteProtect(pte, dirty=back)
+        await WriteProtect(pte)
+        await WriteProtect(world.vma.pte(1))
+
+    _, world, _ = run(protect, prepare=lambda world: world.premap(0, dirty=dirty))
+    assert world.ptes() == {0: after}
+    page = world.fb.pages[0]
+    assert page.where is not None
+    assert page.where.rmap.entries == {(world.vma.pte(0), False)}
+    assert world.vma.pte(0).page is page
 
 
 def insertion(*, locked: bool = True, write: bool = True, before: bool | None = None) -> tuple[Any, World]:

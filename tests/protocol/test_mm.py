@@ -122,6 +122,69 @@ def test_mremap_zaps_what_it_cuts_off() -> None:
     assert ran.findings == []
 
 
+def test_mprotect_takes_the_permission_from_each_pte_and_then_flushes() -> None:
+    def prepare(world: World) -> None:
+        world.premap(0, 1, dirty=True)
+        world.cache(0, 1)
+
+    async def work(world: World) -> None:
+        await core.mprotect(world.vma, write=False)
+        assert await core.load(world.vma, 0, 0)
+        with pytest.raises(Signalled, match="SIGSEGV"):
+            await core.store(world.vma, 0, 0)
+        await core.mprotect(world.vma, write=True)
+        await core.store(world.vma, 0, 0)
+
+    ran, world, _ = run(work, prepare=prepare)
+    assert texts(ran, "down_write", "mprotect", "write-protect", "flush", "up_write") == [
+        "down_write app.mmap_lock", "mprotect app.m, read", "write-protect pte app.m[0]", "write-protect pte app.m[1]",
+        "flush tlb of cpu0", "flush tlb of cpu1", "up_write app.mmap_lock",
+        "down_write app.mmap_lock", "mprotect app.m, write", "up_write app.mmap_lock",
+    ]  # fmt: skip
+    assert (world.ptes(), world.tlb(1), ran.findings) == ({0: "ram#0wd", 1: "ram#1d"}, {}, [])
+
+
+def test_an_mprotect_that_is_refused_leaves_no_lock_behind() -> None:
+    async def work(world: World) -> None:
+        part = world.mm.region("n", world.fb, write=False)
+        with pytest.raises(KernelError, match="ENOMEM"):
+            await core.mprotect(part, write=False)
+        await core.mmap(part)
+        with pytest.raises(KernelError, match="EACCES"):
+            await core.mprotect(part, write=True)
+        await core.munmap(part)
+
+    ran, world, _ = run(work)
+    assert (ran.findings, ran.stopped, world.mm.mmap_lock.writer) == ([], "ended", None)
+    assert texts(ran, "flush", "write-protect") == ["flush tlb of cpu0", "flush tlb of cpu1"]  # of munmap
+
+
+def test_a_dirty_bit_that_mprotect_reads_and_writes_back_can_be_lost() -> None:
+    def observed(*defects: str) -> set[tuple[bool, bool]]:
+        """Whether the store had set the dirty bit, and whether it is set at the end."""
+
+        def build(machine: Machine) -> Any:
+            world = World(machine, 1)
+            world.premap(0)
+            machine.defects = frozenset(defects)
+            seen: list[Any] = []
+
+            async def store() -> None:
+                seen.append(await UserStore(world.vma.pte(0), 0) == WALKED)
+
+            async def protect() -> None:
+                await core.mprotect(world.vma, write=False)
+
+            machine.task("app", store, user=True)
+            machine.task("thread", protect, cpu=1)
+            return lambda: (True in seen, world.vma.pte(0).dirty)
+
+        return {ran.observed for ran in all_executions(build, sizes=Sizes(words=1))}
+
+    assert observed() == {(True, True), (False, False)}
+    assert observed("mprotect-loses-dirty") == {(True, True), (False, False), (True, False)}
+
+
 def test_fork_links_the_child_after_its_parent_and_copies_the_ptes_one_by_one() -> None:
     async def work(world: World) -> None:
         await core.mmap(world.vma)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dmabuf_async.errors import KernelError
-from dmabuf_async.machine.mm import AwaitFork, Bear
+from dmabuf_async.machine.process import AwaitFork, Bear
 from dmabuf_async.protocol import mm as core
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class UserProcess:
     async def mremap(self, name: str, pages: int) -> None:
         """mremap, which may shrink a mapping."""
         await core.mremap(self.mm.find(name), pages)
+
+    async def mprotect(self, name: str, *, write: bool) -> None:
+        """mprotect of the whole mapping."""
+        await core.mprotect(self.mm.find(name), write=write)
 
     async def load(self, name: str, page: int, word: int) -> None:
         """Load a word from user mode."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.machine.paging import Pte
 from dmabuf_async.machine.sizes import PAGE_SIZE
-from dmabuf_async.ops import EINVAL, FallibleOp, Op
+from dmabuf_async.ops import EACCES, EINVAL, ENOMEM, FallibleOp, Op
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
@@ -156,9 +156,10 @@ class MmapCall(FallibleOp):
 
 
 class LinkVma(Op):
-    """Map the range, and register it in an address space: last in walk order, or right after or before another VMA.
+    """Map the range, and register it in an address space: last in walk order; or as a forked process does.
 
-    The result is how many pages it has.
+    ``beside``: the VMA of the parent, which it is like, and is linked right after, or ``before``. The result is how
+    many pages it has.
     """
 
     __slots__ = ("before", "beside", "space", "thing")
@@ -177,8 +178,8 @@ class LinkVma(Op):
         if vma.first + vma.size > has and vma.mm.parent is None:
             detail = f"maps {vma.size} pages of {vma.buffer.name} from page {vma.first} on, which has {has}"
             vma.mm.machine.marks.add("bad-range", actor, vma.buffer, detail)
-        vma.pages = vma.size
-        vma.writable = vma.write
+        vma.pages = vma.size if beside is None else beside.pages
+        vma.writable = vma.write if beside is None else beside.writable
         vma.space = space
         vma.mm.vmas = (*vma.mm.vmas, vma)
         if beside is None or beside not in space.vmas:
@@ -187,6 +188,9 @@ class LinkVma(Op):
             at = space.vmas.index(beside) + (not self.before)
             space.vmas = (*space.vmas[:at], vma, *space.vmas[at:])
         return vma.pages
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return () if self.beside is None else (self.beside,)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing, self.thing.mm, self.space)
@@ -265,6 +269,38 @@ class MremapCall(FallibleOp):
         return f"mremap {self.thing.name} to {self.pages} page{'s' * (self.pages != 1)}"
 
 
+class MprotectCall(FallibleOp):
+    """mprotect is called: stores are permitted from here on, or forbidden.
+
+    The result is how many pages are mapped whose PTEs have to follow, 0 if nothing is taken from them. What was
+    mapped for reading only stays so: EACCES. Nothing is mapped: ENOMEM, as in Linux.
+    """
+
+    __slots__ = ("thing", "write")
+    kind = "mprotect"
+    parks = sleeps = True
+    thing: Vma
+
+    def __init__(self, vma: Vma, *, write: bool) -> None:
+        self.thing = vma
+        self.write = write
+
+    def apply(self, actor: Actor, outcome: int) -> Any:
+        vma = self.thing
+        if not vma.pages:
+            return ENOMEM
+        if self.write and not vma.write:
+            return EACCES
+        had, vma.writable = vma.writable, self.write
+        return vma.pages if had and not self.write else 0
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing,)
+
+    def describe(self) -> str:
+        return f"mprotect {self.thing.name}, {'write' if self.write else 'read'}"
+
+
 class FaultCall(Op):
     """A page fault: finds the VMA. The result is the page of the buffer, by number, or the signal that it ends in."""
 
@@ -290,98 +326,3 @@ class FaultCall(Op):
 
     def describe(self) -> str:
         return f"{'write' if self.write else 'read'} fault at {self.thing.name}[{self.index}]"
-
-
-# Processes --------------------------------------------------------------------------
-
-
-class NextRegion(Op):
-    """The VMA that a process mapped after ``last``; None at the end."""
-
-    __slots__ = ("last", "thing")
-    kind = "next region"
-    thing: Mm
-
-    def __init__(self, mm: Mm, last: Vma | None = None) -> None:
-        self.thing = mm
-        self.last = last
-
-    def apply(self, actor: Actor, outcome: int) -> Vma | None:
-        vmas, last = self.thing.vmas, self.last
-        at = vmas.index(last) + 1 if last in vmas else 0 if last is None else len(vmas)
-        return vmas[at] if at < len(vmas) else None
-
-    def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)
-
-    def describe(self) -> str:
-        what = "first" if self.last is None else f"next, after {self.last.name},"
-        return f"look what {self.thing.name} has mapped {what}"
-
-
-class Bear(Op):
-    """A forked process begins to run; or it never will, as the parent ends without forking it."""
-
-    __slots__ = ("born", "thing")
-    kind = "fork"
-    wakes = True
-    thing: Mm
-
-    def __init__(self, mm: Mm, *, born: bool) -> None:
-        self.thing = mm
-        self.born = born or None
-
-    def apply(self, actor: Actor, outcome: int) -> None:
-        self.thing.born = self.born
-
-    def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)
-
-    def describe(self) -> str:
-        return f"let {self.thing.name} run" if self.born else f"end without forking {self.thing.name}"
-
-
-class AwaitFork(Op):
-    """What the task of a forked process stands before; the result says whether it lives."""
-
-    __slots__ = ("thing",)
-    kind = "forked"
-    parks = conditional = True
-    thing: Mm
-
-    def __init__(self, mm: Mm) -> None:
-        self.thing = mm
-
-    def enabled(self, actor: Actor) -> bool:
-        return self.thing.born is not False
-
-    def apply(self, actor: Actor, outcome: int) -> bool:
-        return bool(self.thing.born)
-
-    def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)
-
-    def describe(self) -> str:
-        return f"begin as {self.thing.name}"
-
-    def blockers(self, actor: Actor) -> tuple[Actor, ...] | None:
-        forker = self.thing.forker
-        return None if forker is None else (forker,)
-
-
-class ExitMm(Op):
-    """A thread leaves the process; the result says whether it was the last, which unmaps everything."""
-
-    __slots__ = ("thing",)
-    kind = "exit_mm"
-    thing: Mm
-
-    def __init__(self, mm: Mm) -> None:
-        self.thing = mm
-
-    def apply(self, actor: Actor, outcome: int) -> bool:
-        self.thing.users -= 1
-        return self.thing.users == 0
-
-    def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)

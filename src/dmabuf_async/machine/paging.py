@@ -104,6 +104,34 @@ class LookDirty(Op):
         return (self.thing,)
 
 
+class WriteProtect(Op):
+    """Take the permission to write from a PTE. The dirty bit stays as it is, in the same atomic op.
+
+    ``dirty``: it is written back like this instead, which only a mistake needs.
+    """
+
+    __slots__ = ("dirty", "thing")
+    kind = "write-protect pte"
+    thing: Pte
+
+    def __init__(self, pte: Pte, *, dirty: bool | None = None) -> None:
+        self.thing = pte
+        self.dirty = dirty
+
+    def apply(self, actor: Actor, outcome: int) -> None:
+        pte = self.thing
+        if pte.place is not None and pte.writable:
+            dirty = pte.dirty if self.dirty is None else self.dirty
+            pte.follow(pte.place, pte.page, writable=False, dirty=dirty, cached=pte.cached)
+
+    def reads(self, actor: Actor) -> tuple[Thing, ...]:
+        return (self.thing,)
+
+    def writes(self, actor: Actor) -> tuple[Thing, ...]:
+        pte = self.thing
+        return pte.touched() if pte.writable else ()
+
+
 class InsertPte(Op):
     """Insert a PTE, as vmf_insert_pfn does: where there is one to this frame it may gain permission, no other changes.
 

@@ -1,4 +1,4 @@
-"""What user processes ask of the core: mmap, munmap, fork, page faults; and the shootdown (PROTOCOL 2, P1 to P11).
+"""What user processes ask of the core: mmap, munmap, mprotect, fork, faults; and the shootdown (PROTOCOL 2, P1 to P11).
 
 Each call runs in the caller's task, op by op, with the locks that the kernel takes. ``DEFECTS`` are
 deliberate mistakes of these calls; they belong to the machine (``Machine.defects``), as it has one kernel.
@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Final, Protocol
 from dmabuf_async.errors import KernelError, Killed, Signalled
 from dmabuf_async.machine.i_mmap import NextVma
 from dmabuf_async.machine.mm import (
-    Bear,
-    ExitMm,
     FaultCall,
     LinkVma,
     MmapCall,
+    MprotectCall,
     MremapCall,
     MunmapCall,
-    NextRegion,
     UnlinkVma,
 )
-from dmabuf_async.machine.paging import ClearPte, CopyPte, InsertPte, LookDirty
+from dmabuf_async.machine.paging import ClearPte, CopyPte, InsertPte, LookDirty, WriteProtect
+from dmabuf_async.machine.process import Bear, ExitMm, NextRegion
 from dmabuf_async.machine.references import TakeReference
 from dmabuf_async.machine.tlb import FAULT, KILLED, WALKED, Flush, FlushOwn, UserLoad, UserStore
 from dmabuf_async.protocol.rfc2012 import dma_buf_put
@@ -40,6 +39,7 @@ DEFECTS: Final = {
     "munmap-unlinks-before-flush": "munmap clears its PTEs, unlinks its VMA, and flushes then (P4)",
     "munmap-never-flushes": "munmap clears its PTEs and leaves the TLBs as they are (P1, P4)",
     "dirty-bit-lost": "a zap reads the dirty bit first, and clears the PTE in another op (P5)",
+    "mprotect-loses-dirty": "mprotect reads a PTE and writes it back in another op, its dirty bit too (P5)",
     "flush-before-clear": "a zap flushes the TLBs first and clears the PTEs then (P1)",
     "flush-own-cpu-only": "a zap flushes the TLB of its own CPU only (P6)",
     "flush-one-cpu": "a zap flushes the first of the CPUs that may hold the translation (P6)",
@@ -198,6 +198,26 @@ async def mremap(vma: Vma, pages: int) -> None:
             for index in range(pages, had):
                 await ClearPte(vma.pte(index))
             await flush_tlbs(mm.machine, ((vma, pages, had),))
+    finally:
+        await mm.mmap_lock.up_write()
+
+
+async def mprotect(vma: Vma, *, write: bool) -> None:
+    """Permit or forbid stores to a mapping. Raises KernelError: EACCES if it was mapped for reading only; ENOMEM.
+
+    PTEs lose their permission one op each, and then the TLBs are flushed, as a CPU may store through its old entry
+    until then; the dirty bits stay where they are (P5). What is permitted, PTEs get with the next fault.
+    """
+    mm = vma.mm
+    await mm.mmap_lock.down_write()
+    try:
+        pages = await MprotectCall(vma, write=write)
+        for index in range(pages):
+            pte = vma.pte(index)
+            lost = await LookDirty(pte) if "mprotect-loses-dirty" in mm.machine.defects else None
+            await WriteProtect(pte, dirty=lost)
+        if pages:
+            await flush_tlbs(mm.machine, ((vma, 0, pages),))
     finally:
         await mm.mmap_lock.up_write()
 

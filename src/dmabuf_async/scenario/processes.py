@@ -46,7 +46,7 @@ def forks(task: TaskSpec) -> list[process.Fork]:
 
 def maps(task: TaskSpec) -> bool:
     """Whether a task makes calls that only a process can make."""
-    return any(isinstance(step, process.Mmap | process.Munmap | process.Mremap | process.Fork) for step in task.steps)
+    return any(isinstance(step, process.Call) for step in task.steps)
 
 
 def users(scenario: Scenario) -> set[str]:

@@ -114,10 +114,8 @@ def _names(path: KeyPath, task: TaskSpec, known: Mapping[str, Region]) -> Iterat
                 if Region(here, step).part() != first.part():
                     wrong = f"the process maps another part of a buffer as {shown(step.as_)} in {_where(first.path)}"
                     yield Mistake((*here, "as"), f"{wrong}; give this one another name")
-            case process.Munmap() | process.Mremap() | kernel.Load() | kernel.Store():
-                yield from _at(
-                    here, task, step.at, known, kernels=not isinstance(step, process.Munmap | process.Mremap)
-                )
+            case process.Munmap() | process.Mremap() | process.Mprotect() | kernel.Load() | kernel.Store():
+                yield from _at(here, task, step.at, known, kernels=isinstance(step, kernel.Load | kernel.Store))
                 if isinstance(step, process.Munmap):
                     made.pop(step.at, None)
             case _:

@@ -68,6 +68,7 @@ Step: TypeAlias = (
     | process.Mmap
     | process.Munmap
     | process.Mremap
+    | process.Mprotect
     | process.Fork
 )
 

@@ -37,6 +37,12 @@ def _(step: process.Mremap, _on: Objects) -> Act:
 
 
 @act.register
+def _(step: process.Mprotect, _on: Objects) -> Act:
+    name, write = step.at, step.write
+    return or_error(step.on_error, lambda importer: process_of(importer).mprotect(name, write=write))
+
+
+@act.register
 def _(step: process.Fork, on: Objects) -> Act:
     child = on.machine.mms[step.task]
     return lambda importer: process_of(importer).fork(child)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta, field
 
@@ -50,6 +50,18 @@ class Mremap(Verb, frozen=True, kw_only=True, tag="mremap"):
     on_error: OnError = "unwind"
 
 
+class Mprotect(Verb, frozen=True, kw_only=True, tag="mprotect"):
+    """Permit stores to a mapping, or forbid them; what was mapped for reading only stays so, EACCES.
+
+    at: what mmap called the mapping. write: whether stores are permitted; if not, they end in SIGSEGV. on_error:
+    "unwind" ends the task in good order, "ignore" goes on with the next step.
+    """
+
+    at: Name
+    write: bool
+    on_error: OnError = "unwind"
+
+
 class Fork(Verb, frozen=True, kw_only=True, tag="fork"):
     """Fork the process: another task begins, as its child, and has what it has mapped (rule P9).
 
@@ -57,3 +69,7 @@ class Fork(Verb, frozen=True, kw_only=True, tag="fork"):
     """
 
     task: Name
+
+
+Call: TypeAlias = Mmap | Munmap | Mremap | Mprotect | Fork
+"""What only a process can ask for."""
