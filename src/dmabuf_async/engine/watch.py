@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dmabuf_async.engine.audit import Audit
     from dmabuf_async.engine.choosing import Choosing
     from dmabuf_async.machine.actor import Actor
-    from dmabuf_async.machine.judged import Judged
+    from dmabuf_async.machine.judged import Always
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Op, Settle
 
@@ -54,6 +54,7 @@ class Watch:
         self._audit = audit
         self.audited = audit is not None
         self._judged = machine.judged
+        self._judges: list[Always] = []  # the properties that read what the step writes
         self.deep = footprints or audit is not None or self._judged is not None
         if audit is not None:
             audit.adopt(machine)
@@ -69,6 +70,8 @@ class Watch:
     def before(self, actor: Actor, op: Op) -> None:
         """A step is about to be made, and somebody wants to know all that it touches."""
         self._footprint = op.footprint(actor)
+        if self._judged is not None:
+            self._judges = self._judged.judges(op.reads(actor), op.writes(actor))
         if self._audit is not None:
             self._audit.open(actor, op, self._footprint)
 
@@ -98,7 +101,7 @@ class Watch:
                 found = check(machine, actor, op, result)
                 if found is not None:
                     self.state(found)
-        if machine.marks or self._judged is not None:
+        if machine.marks or self._judges:
             self._notice(actor)
         if self._audit is not None:
             self._audit.close(actor, result)
@@ -109,17 +112,16 @@ class Watch:
         """What the machine noted, and what the scenario asks of every state."""
         if self.machine.marks:
             self._name_marks()
-        if self._judged is not None:
-            self._judge(self._judged, actor)
+        if self._judges:
+            self._judge(self._judges, actor)
 
-    def _judge(self, judged: Judged, actor: Actor) -> None:
+    def _judge(self, judges: Iterable[Always], actor: Actor) -> None:
         """Ask the properties that read what the step has written; each is told once an execution."""
         checker = self._duties.marked.get("always-violated")
         if checker is None:
             return
         assert isinstance(checker, AlwaysViolated)
-        assert self._footprint is not None
-        for always in judged.judges(*self._footprint):
+        for always in judges:
             found = checker.judged(actor, always)
             if found is not None and all(always.name not in finding.objects[:1] for finding in self.findings):
                 self.state(found)

@@ -34,7 +34,6 @@ Witness: TypeAlias = Annotated[
 Expression: TypeAlias = Annotated[
     str,
     Meta(
-        min_length=1,
         max_length=500,
         description='a text of at most 500 characters: comparisons, as in "flag == 0 or fb.pins <= 2"',
     ),
