@@ -69,6 +69,9 @@ class Backtracking:
         except Exception as error:
             raise ValueError("it is not of a search by backtracking") from error
 
+    def close(self) -> None:
+        """Nothing is held between two executions."""
+
     # A strategy ------------------------------------------------------------------
 
     def start(self, run: RunInfo) -> bool:

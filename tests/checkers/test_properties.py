@@ -146,7 +146,9 @@ def test_pins_of_different_actors_conflict_only_if_a_property_counts_them() -> N
         machine.task("one", pin)
         machine.task("two", pin, cpu=1)
 
-    program = with_always(build, "fb.pins <= 1", "fb.pins < 9 and fb[0].where != 'swap'", "fb.pins < 9 and fb.references > 0")
+    program = with_always(
+        build, "fb.pins <= 1", "fb.pins < 9 and fb[0].where != 'swap'", "fb.pins < 9 and fb.references > 0"
+    )
     verdict = perform(fuzz(program, RandomWalk(0), executions=60))
     assert {failure.finding.code for failure in verdict.failures} == {"always-violated"}
     assert any("fb.pins is 2" in failure.finding.message for failure in verdict.failures)

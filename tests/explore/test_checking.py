@@ -93,7 +93,7 @@ def test_what_was_cut_is_never_exhaustive() -> None:
     verdict = checked(program(findings=("data-race",)), max_steps=3)
     assert verdict.cut
     assert (verdict.exit_code, verdict.strength, verdict.proved) == (6, "unfinished", False)
-    assert verdict.bound == "6 executions cut at the step limit"
+    assert verdict.bound == "cut short 6 times, at the limit of steps or of room"
 
 
 def test_a_search_that_ends_short_of_a_proof_is_unfinished_for_its_reason() -> None:

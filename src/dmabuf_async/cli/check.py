@@ -13,13 +13,6 @@ from dmabuf_async.cli.verbs import Verb
 @click.command("check", cls=Verb, short_help="prove what scenarios expect: all executions, not a sample")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
 @click.option(
-    "--search",
-    type=click.Choice(("auto", "dpor", "graph", "both")),
-    default="auto",
-    show_default=True,
-    help="Orders of conflicting steps, or states; auto races the two, both compares what they find.",
-)
-@click.option(
     "--time",
     "seconds",
     type=click.FloatRange(0, min_open=True),
@@ -36,7 +29,6 @@ def command(
     context: click.Context,
     *,
     paths: tuple[str, ...],
-    search: str,
     seconds: float | None,
     first: bool,
     max_steps: int,
@@ -50,5 +42,7 @@ def command(
     """
     from dmabuf_async.cli.proving import Proving
 
-    campaign = Proving(options.console(context), search, first=first, seconds=seconds, max_steps=max_steps, lanes=lanes)
+    campaign = Proving(
+        options.console(context), "graph", first=first, seconds=seconds, max_steps=max_steps, lanes=lanes
+    )
     return options.explored(context, campaign, paths, junit)

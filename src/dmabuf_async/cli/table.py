@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -67,7 +68,10 @@ class Table:
             self._console.line(f"{mark}{name:{self._column}}  {said}", style)
         else:
             self._console.line(f"{mark}{name}", style)
-            self._console.line(f"{'':{_INDENT}}{'':4}{said}", style)
+            indent = f"{'':{_INDENT}}{'':4}"
+            lines = textwrap.wrap(said, max(40, self._console.width - len(indent)), break_on_hyphens=False)
+            for line in lines:
+                self._console.line(f"{indent}{line}", style)
 
     def details(self, verdict: Verdict, go_on: str) -> None:
         """What a search covered and what it left, and the command that goes on."""
@@ -77,8 +81,8 @@ class Table:
         if verdict.uncovered:
             told.append(("no word", f"on {_listed(verdict.uncovered, 'or')}: this search does not look for it"))
         if self._asked == 1 and verdict.witnesses:
-            seen = (f"{witness} in {count:,}" for witness, count in verdict.witnesses.items())
-            told.append(("seen", f"{'; '.join(seen)} of {verdict.executions:,} executions"))
+            seen = (f"{witness} ({count:,}x or more)" for witness, count in verdict.witnesses.items() if count)
+            told.append(("seen", "; ".join(seen)))
         if go_on:
             told.append(("go on", go_on))
         for name, words in told:

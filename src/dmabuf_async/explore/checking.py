@@ -27,7 +27,7 @@ COLLECT_EVERY = 20
 
 def check(
     subject: Program | Callable[[Machine], object],
-    search: str = "dpor",
+    search: str = "graph",
     *,
     seconds: float = float("inf"),
     first: bool = False,
@@ -79,6 +79,8 @@ def checking(
             if not is_interrupt(error, program):
                 raise
             interrupted, bound = True, "interrupted"
+        finally:
+            search.close()
     return judge(program, search, time.monotonic() - began, bound=bound, interrupted=interrupted)
 
 
@@ -90,7 +92,7 @@ def judge(program: Program, search: Search, seconds: float, *, bound: str = "", 
     progress = search.progress
     seen = evidence(program, progress)
     if not bound and progress.cut:
-        bound = f"{progress.cut:,} execution{'s' * (progress.cut != 1)} cut at the step limit"
+        bound = f"cut short {progress.cut:,} time{'s' * (progress.cut != 1)}, at the limit of steps or of room"
     if not bound and not search.strength.startswith("exhaustive"):
         bound = search.strength
     if interrupted:
@@ -112,7 +114,7 @@ def judge(program: Program, search: Search, seconds: float, *, bound: str = "", 
         counts=seen.counts,
         missing=() if bound else seen.missing,
         unseen=() if bound else seen.unseen,
-        witnesses={witness: progress.witnesses[witness] for witness in program.sometimes},
+        witnesses={one: max(progress.witnesses[one], one not in seen.unseen) for one in program.sometimes},
         extent=search.extent,
         bound=bound,
         left=search.left if bound else "",

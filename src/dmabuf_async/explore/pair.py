@@ -98,6 +98,11 @@ class Pair:
             search.resume(rest[:length])
             rest = rest[length:]
 
+    def close(self) -> None:
+        """Both let go of what they hold."""
+        for search in self._searches:
+            search.close()
+
     def _compare(self) -> None:
         """Whatever one has found, the other must have found as well, if it has proved something."""
         for search in self._proved:

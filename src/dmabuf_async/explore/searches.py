@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
-from dmabuf_async.explore.pair import Pair
+from dmabuf_async.explore.graph import Graph
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.explore.search import Search
     from dmabuf_async.scenario.program import Program
 
-KINDS: Final = ("auto", "dpor", "graph", "both")
-"""One search; both in a race, whichever ends first; or both to their ends, each against the other."""
+KINDS: Final = ("graph",)
+"""What :func:`searching` makes."""
 
 
 def searching(
@@ -24,21 +24,8 @@ def searching(
     """The search of that kind, at its beginning. Raises ValueError if there is no such kind."""
     if kind not in KINDS:
         raise ValueError(f"there is no search {kind!r}: take one of {', '.join(KINDS)}")
-    checkers = tuple(checkers)
-    if kind == "dpor":
-        return _dpor(program, max_steps, checkers)
-    if kind == "graph":
-        return _graph(program, max_steps, checkers)
-    return Pair(_graph(program, max_steps, checkers), _dpor(program, max_steps, checkers), both=kind == "both")
-
-
-def _dpor(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
-    from dmabuf_async.explore.dpor import Dpor
-
-    return Dpor(program, max_steps=max_steps, checkers=checkers)
+    return _graph(program, max_steps, tuple(checkers))
 
 
 def _graph(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
-    from dmabuf_async.explore.graph import Graph
-
     return Graph(program, max_steps=max_steps, checkers=checkers)

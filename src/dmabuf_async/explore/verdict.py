@@ -57,7 +57,7 @@ class Verdict:
     unseen: tuple[str, ...] = ()
     """Witnesses that ``sometimes`` asks for and that never came."""
     witnesses: Mapping[str, int] = field(default_factory=dict)
-    """Of a search: how many of its executions showed each witness of ``sometimes``."""
+    """Of a search: how many executions, at least, showed each witness of ``sometimes``."""
     extent: str = ""
     """Of a search: what it covered, as ``1,680 classes`` or ``1,331 states, 3,630 transitions``; else empty."""
     bound: str = ""

@@ -76,7 +76,7 @@ def verdict_line(verdict: Verdict) -> str:
     - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
-    - ``witnesses``: object of witness and the number of executions that showed it, of ``check``; else empty
+    - ``witnesses``: object of witness and how many executions, at least, showed it, of ``check``; else empty
     - ``extent``: what ``check`` covered, in words; ``bound``: where it stopped while something was left, or empty;
       ``left``: what was left then, in words; ``uncovered``: codes that it didn't look for
     - ``proved``: whether nothing was left
