@@ -69,7 +69,8 @@ class Table:
         else:
             self._console.line(f"{mark}{name}", style)
             indent = f"{'':{_INDENT}}{'':4}"
-            lines = textwrap.wrap(said, max(40, self._console.width - len(indent)), break_on_hyphens=False)
+            width = max(40, self._console.width - len(indent))
+            lines = textwrap.wrap(said, width, break_on_hyphens=False) if verdict.extent else [said]
             for line in lines:
                 self._console.line(f"{indent}{line}", style)
 

@@ -54,7 +54,7 @@ class Watch:
         self._audit = audit
         self.audited = audit is not None
         self._judged = machine.judged
-        self._judges: list[Always] = []  # the properties that read what the step writes
+        self._asking: list[Always] = []  # the properties that read what the step writes
         self.deep = footprints or audit is not None or self._judged is not None
         if audit is not None:
             audit.adopt(machine)
@@ -71,7 +71,7 @@ class Watch:
         """A step is about to be made, and somebody wants to know all that it touches."""
         self._footprint = op.footprint(actor)
         if self._judged is not None:
-            self._judges = self._judged.judges(op.reads(actor), op.writes(actor))
+            self._asking = self._judged.judges(op.reads(actor), op.writes(actor))
         if self._audit is not None:
             self._audit.open(actor, op, self._footprint)
 
@@ -101,7 +101,7 @@ class Watch:
                 found = check(machine, actor, op, result)
                 if found is not None:
                     self.state(found)
-        if machine.marks or self._judges:
+        if machine.marks or self._asking:
             self._notice(actor)
         if self._audit is not None:
             self._audit.close(actor, result)
@@ -112,8 +112,8 @@ class Watch:
         """What the machine noted, and what the scenario asks of every state."""
         if self.machine.marks:
             self._name_marks()
-        if self._judges:
-            self._judge(self._judges, actor)
+        if self._asking:
+            self._judge(self._asking, actor)
 
     def _judge(self, judges: Iterable[Always], actor: Actor) -> None:
         """Ask the properties that read what the step has written; each is told once an execution."""
