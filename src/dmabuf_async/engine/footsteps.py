@@ -1,0 +1,266 @@
+"""What a :class:`~dmabuf_async.strategies.dpor.Dpor` learns of an execution: what each step touches, and its races."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from dmabuf_async.engine.watch import Watch
+from dmabuf_async.machine.clock import Fire
+from dmabuf_async.machine.lock_order import Pair
+from dmabuf_async.ops import CONDITIONAL, FALLIBLE
+from dmabuf_async.strategies.dpor import Dpor, Made
+from dmabuf_async.strategies.races import Race
+from dmabuf_async.strategies.wakeup_tree import Path, Transition
+from dmabuf_async.tasks import Cancel, Deliver, Fail, Join, Spawn
+
+if TYPE_CHECKING:
+    from dmabuf_async.checkers.base import Checker
+    from dmabuf_async.engine.choosing import Choosing
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.ops import Op
+    from dmabuf_async.thing import Thing
+
+
+class Objects:
+    """Numbers for the things of a program, by kind and name: the same in all executions."""
+
+    def __init__(self, tree: Dpor) -> None:
+        self.tree = tree
+        self.numbers: dict[int, int] = {}
+        self.born: dict[Path, int] = {}
+        """The step that spawned an actor. What is left over of other executions is overwritten in time."""
+
+    def of(self, things: Iterable[Thing]) -> list[int]:
+        """Their numbers."""
+        numbers = self.numbers
+        found = []
+        for thing in things:
+            number = numbers.get(thing.key)
+            if number is None:
+                number = numbers[thing.key] = self.tree.order.number()
+            found.append(number)
+        return found
+
+
+class Footsteps(Watch):
+    """Watches one execution for DPOR."""
+
+    def __init__(
+        self, machine: Machine, checkers: Iterable[Checker], objects: Objects, *, footprints: bool = False
+    ) -> None:
+        super().__init__(machine, checkers, footprints=footprints)
+        self.deep = True
+        self._objects = objects
+        self._tree = objects.tree
+        self._tree.look = self
+        self._latest_of: dict[Path, int] = {}  # the number of its latest step
+        self._before: list[list[tuple[Thing, Any, Any]]] = []  # of each step: the states of what it wrote
+        self._actors: list[Actor] = []
+        self._unwound: dict[Actor, tuple[int, Op]] = {}  # the step that cancelled it, and what it stood before
+        self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
+        self._pending: list[Race] | None = None  # at a blocked node: the machine may go on from there
+        self._core: Choosing | None = None
+
+    # Steps ---------------------------------------------------------------------
+
+    def before(self, actor: Actor, op: Op) -> None:
+        if self._taint is not None or self.steps is not None:
+            super().before(actor, op)
+        tree = self._tree
+        if self._standing:
+            self._notice()
+        if isinstance(op, Cancel | Fail):
+            assert actor.run is not None
+            self._standing = [(other, other.op) for other in actor.run.actors if other.op is not None]  # type: ignore[attr-defined]
+        written = op.writes(actor)
+        path = actor.path
+        if tree.blocked:
+            return
+        if tree.depth < tree.replayed:
+            tree.went_on()
+        else:
+            tree.made(self._made(actor, op, written))
+            if tree.blocked:
+                return
+        if op.__class__ is Spawn:
+            self._objects.born[(*path, actor.spawned)] = len(self._before)
+        self._latest_of[path] = len(self._before)
+        self._before.append([(thing, thing.state_of(thing), _remembered(thing)) for thing in written])
+        self._actors.append(actor)
+
+    def _notice(self) -> None:
+        """Whose pending op the latest step has replaced by an unwind."""
+        for other, op in self._standing:
+            if other.op.__class__ is Deliver and op.__class__ is not Deliver:
+                self._unwound[other] = (len(self._before) - 1, op)
+        self._standing = []
+
+    def _made(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Made:
+        outcomes = op.outcomes(actor) if actor.needs & FALLIBLE else ("",)
+        if actor.ready:
+            shares = len(outcomes)
+            outcome = "" if shares == 1 else self._tree.outcome()
+            alternatives = [other for other in outcomes if other != outcome]
+        else:
+            shares, alternatives = 0, []
+            outcome = "" if actor.cpu is None else outcomes[1]
+        step, reads, writes = self._touched(actor, op, written, outcome, shares)
+        own = self._own(actor)
+        order = self._tree.order
+        conflicting = order.conflicting(reads, writes)
+        past = order.closure(own, conflicting)
+        if op.__class__ is Join:
+            past |= self._children(op)
+        races = list(self._races(actor, op, conflicting, own)) if conflicting & ~own else []
+        return Made(step, past, reads, writes, races, alternatives)
+
+    def _own(self, actor: Actor) -> int:
+        """What comes before whatever ``actor`` does next."""
+        latest = self._latest_of.get(actor.path)
+        if latest is None:
+            latest = None if actor.parent is None else self._objects.born[actor.path]
+        return 0 if latest is None else self._tree.order.pasts[latest]
+
+    def _children(self, op: Any) -> int:
+        past = 0
+        for child in op.thing.children:
+            past |= self._own(child)
+        return past
+
+    def _touched(
+        self, actor: Actor, op: Op, written: Iterable[Thing], outcome: str, shares: int
+    ) -> tuple[Transition, list[int], list[int]]:
+        writes = self._objects.of(written)
+        reads = self._objects.of((*op.reads(actor), *actor.context))
+        read = wrote = 0
+        for number in writes:
+            wrote |= 1 << number
+        for number in reads:
+            read |= 1 << number
+        return Transition(actor.path, outcome, read & ~wrote, wrote, shares), reads, writes
+
+    def transition(self, actor: Any, op: Any, outcome: str, shares: int) -> Transition:
+        return self._touched(actor, op, op.writes(actor), outcome, shares)[0]
+
+    # Races -----------------------------------------------------------------------
+
+    def _races(self, actor: Actor, op: Op, conflicting: int, own: int) -> Iterator[Race]:
+        """Races of the op that ``actor`` stands before, in which it is the second."""
+        tree, end = self._tree, len(self._before)
+        order = tree.order
+        seen: dict[str, Transition] = {}
+        if op.needs & FALLIBLE or actor in self._unwound:
+            left = conflicting & ~own
+            covered: dict[str, int] = {}
+            while left:
+                first = left.bit_length() - 1
+                left ^= 1 << first
+                possible, more = self._imagine(actor, op, order.after(first, end))
+                left |= more & ~own & (1 << first) - 1
+                for second in possible:
+                    if not covered.get(second.outcome, 0) >> first & 1:
+                        yield Race(first, second, end)
+                        covered[second.outcome] = covered.get(second.outcome, 0) | order.pasts[first]
+            return
+
+        def possible(first: int) -> tuple[bool, int]:
+            transitions, more = self._imagine(actor, op, order.after(first, end))
+            for transition in transitions:
+                seen[transition.outcome] = transition
+            return bool(transitions), more
+
+        for first in order.racing(conflicting, own, possible):
+            yield Race(first, seen[""], end)
+
+    def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
+        """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
+        undo: list[tuple[Any, Any, Any]] = []
+        ended: list[Actor] = []
+        unwound = self._unwound.get(actor)
+        if unwound is not None and op.__class__ is Deliver and excluded >> unwound[0] & 1:
+            op = unwound[1]
+        left = excluded
+        while left:
+            at = left.bit_length() - 1
+            left ^= 1 << at
+            for thing, state, remembered in self._before[at]:
+                undo.append((thing, thing.state_of(thing), _remembered(thing)))
+                _restore(thing, state, remembered)
+            other = self._actors[at]
+            if other.ended:
+                other.ended = False
+                ended.append(other)
+        try:
+            outcomes, shares = self._possible(actor, op, excluded)
+            step, reads, writes = self._touched(actor, op, op.writes(actor), "", shares)
+            return [
+                step._replace(outcome=outcome) if outcome else step for outcome in outcomes
+            ], self._tree.order.conflicting(reads, writes)
+        finally:
+            for thing, state, remembered in reversed(undo):
+                _restore(thing, state, remembered)
+            for other in ended:
+                other.ended = True
+
+    def _possible(self, actor: Actor, op: Op, excluded: int) -> tuple[list[str], int]:
+        """Which outcomes the op could have in the present state, and how many there are to choose from."""
+        cpu = actor.cpu
+        if cpu is not None and cpu.closed_to(actor):
+            return [], 0
+        outcomes = op.outcomes(actor) if op.needs & FALLIBLE else ("",)
+        if op.__class__ is Join:
+            born = self._objects.born
+            thing: Any = op.thing
+            ready = all(child.ended or excluded >> born[child.path] & 1 for child in thing.children)
+        elif op.__class__ is Fire:
+            ready = op.enabled(actor) and any(not other.ended and not other.daemon for other in self._everybody())
+        else:
+            ready = not op.needs & CONDITIONAL or op.enabled(actor)
+        if cpu is None and op.__class__ is not Fire:  # a fault of the environment
+            return ([""] if op.enabled(actor) else []), 0
+        return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
+
+    def _everybody(self) -> list[Actor]:
+        return self.machine.actors[0].run.actors  # type: ignore[union-attr]
+
+    # The end -----------------------------------------------------------------------
+
+    def blocked(self) -> None:
+        if self._standing:
+            self._notice()
+        self._pending = list(self._waiting())
+
+    def _waiting(self) -> Iterator[Race]:
+        """Races of all that is announced and has not been performed: it might have been, in another order."""
+        core: Any = self.machine.actors[0].run
+        order = self._tree.order
+        for actor in (*core.actors, *core.environment()):
+            op = actor.op
+            if op is None or actor.ended:
+                continue
+            _, reads, writes = self._touched(actor, op, op.writes(actor), "", 0)
+            conflicting, own = order.conflicting(reads, writes), self._own(actor)
+            if conflicting & ~own:
+                yield from self._races(actor, op, conflicting, own)
+
+    def over(self, core: Choosing) -> None:
+        super().over(core)
+        if self._pending is None:
+            if self._standing:
+                self._notice()
+            self._pending = [] if core.stopped == "cut" else list(self._waiting())
+        self._tree.end(self._pending)
+
+
+def _remembered(thing: Thing) -> Any:
+    """What is no state, and decides what locks touch."""
+    return thing.edges if thing.__class__ is Pair else None  # type: ignore[attr-defined]
+
+
+def _restore(thing: Any, state: Any, remembered: Any) -> None:
+    if remembered is not None:
+        thing.edges = remembered
+    else:
+        thing.restore(state)
