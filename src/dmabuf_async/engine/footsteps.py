@@ -58,6 +58,7 @@ class Footsteps(Watch):
         self._latest_of: dict[Path, int] = {}  # the number of its latest step
         self._before: list[list[tuple[Thing, Any, Any]]] = []  # of each step: the states of what it wrote
         self._actors: list[Actor] = []
+        self._stood: list[tuple[Op, Any, Any]] = []  # of each step: its op, and what its actor's footprints depend on
         self._unwound: dict[Actor, tuple[int, Op]] = {}  # the step that cancelled it, and what it stood before
         self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
         self._pending: list[Race] | None = None  # at a blocked node: the machine may go on from there
@@ -89,6 +90,7 @@ class Footsteps(Watch):
         self._latest_of[path] = len(self._before)
         self._before.append([(thing, thing.state_of(thing), _remembered(thing)) for thing in written])
         self._actors.append(actor)
+        self._stood.append((op, actor.context, actor.locks))
 
     def _notice(self) -> None:
         """Whose pending op the latest step has replaced by an unwind."""
@@ -158,7 +160,8 @@ class Footsteps(Watch):
                 first = left.bit_length() - 1
                 left ^= 1 << first
                 possible, more = self._imagine(actor, op, order.after(first, end))
-                left |= more & ~own & (1 << first) - 1
+                if not possible:
+                    left |= more & order.pasts[first] & ~own & ~(1 << first)
                 for second in possible:
                     if not covered.get(second.outcome, 0) >> first & 1:
                         yield Race(first, second, end)
@@ -225,6 +228,18 @@ class Footsteps(Watch):
     def _everybody(self) -> list[Actor]:
         return self.machine.actors[0].run.actors  # type: ignore[union-attr]
 
+    def again(self, race: Race) -> Transition | None:
+        actor = self._actors[race.until]
+        op, *stood = self._stood[race.until]
+        stands = actor.context, actor.locks
+        actor.context, actor.locks = stood
+        try:
+            excluded = self._tree.order.after(race.first, len(self._before))
+            possible, _ = self._imagine(actor, op, excluded)
+        finally:
+            actor.context, actor.locks = stands
+        return next((step for step in possible if step.outcome == race.second.outcome), None)
+
     # The end -----------------------------------------------------------------------
 
     def blocked(self) -> None:
@@ -232,26 +247,34 @@ class Footsteps(Watch):
             self._notice()
         self._pending = list(self._waiting())
 
-    def _waiting(self) -> Iterator[Race]:
-        """Races of all that is announced and has not been performed: it might have been, in another order."""
+    def _waiting(self, late: list[tuple[Transition, int]] | None = None) -> Iterator[Race]:
+        """Races of all that is announced and has not been performed: it might have been, in another order.
+
+        What is a fault, and could be performed even now, is noted in ``late``, with what comes before it.
+        """
         core: Any = self.machine.actors[0].run
         order = self._tree.order
         for actor in (*core.actors, *core.environment()):
             op = actor.op
             if op is None or actor.ended:
                 continue
-            _, reads, writes = self._touched(actor, op, op.writes(actor), "", 0)
+            step, reads, writes = self._touched(actor, op, op.writes(actor), "", 0)
             conflicting, own = order.conflicting(reads, writes), self._own(actor)
+            if late is not None and not actor.ready:
+                for outcome in self._possible(actor, op, 0)[0]:
+                    if outcome or actor.cpu is None:
+                        late.append((step._replace(outcome=outcome), order.closure(own, conflicting)))
             if conflicting & ~own:
                 yield from self._races(actor, op, conflicting, own)
 
     def over(self, core: Choosing) -> None:
         super().over(core)
+        late: list[tuple[Transition, int]] = []
         if self._pending is None:
             if self._standing:
                 self._notice()
-            self._pending = [] if core.stopped == "cut" else list(self._waiting())
-        self._tree.end(self._pending)
+            self._pending = [] if core.stopped == "cut" else list(self._waiting(late))
+        self._tree.end(self._pending, late)
 
 
 def _remembered(thing: Thing) -> Any:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
 from dmabuf_async.strategies.races import HappensBefore, Race
-from dmabuf_async.strategies.wakeup_tree import Branch, Path, Transition, grafted, insert, without
+from dmabuf_async.strategies.wakeup_tree import Branch, Path, Transition, extract, force, grafted, insert, same, sequences, without
 
 
 class Node:
@@ -77,7 +77,7 @@ class Dpor:
         """All that could go on is asleep: this execution is of a class that has been explored."""
         self.finished = False
         """Nothing is left."""
-        self._ending: list[Race] | None = None
+        self._ending: tuple[list[Race], list[tuple[Transition, int]]] | None = None
         self._reversed = False
         self._asked = 0
 
@@ -86,7 +86,7 @@ class Dpor:
     def start(self, run: RunInfo) -> bool:
         """The next execution; whatever was left of one that was interrupted is forgotten."""
         if self._ending is not None:
-            self._end(self._ending)
+            self._end(*self._ending)
         if self.finished:
             return False
         del self.nodes[self.replayed + 1 :]
@@ -128,9 +128,26 @@ class Dpor:
             ]
         first = []
         for fault in faults:
-            known = next((branch for branch in node.todo if same(branch.step, fault)), None)
-            _drop(node.todo, fault)
-            first.append(known or Branch(fault, grafted(node.todo, fault)))
+            branch = next((branch for branch in node.todo if same(branch.step, fault)), None)
+            if branch is None:
+                branch = Branch(fault, [])
+            else:
+                node.todo.remove(branch)
+            for sequence in extract(node.todo, fault):
+                insert(branch.below, sequence)
+            first.append(branch)
+        for branch in list(first):
+            if branch.below or branch.wakes is not None:
+                continue
+            going_on = [
+                sequence
+                for sequence in sequences(grafted(node.todo, branch.step))
+                if not self.optimal or not _redundant(node.sleep, [branch.step, *sequence])
+            ]
+            for sequence in going_on:
+                insert(branch.below, sequence)
+            if not going_on:
+                first.remove(branch)
         if not any(branch.step.shares for branch in node.todo):
             default = self._default(options, node.sleep, asked_who=asked_who)
             if default is not None:
@@ -151,9 +168,9 @@ class Dpor:
         assert last.branch is not None
         assert last.step is not None
         step = last.step
-        sleep = [other for other in last.sleep if not step.depends(other)]
-        todo = [branch for branch in last.branch.below if not asleep(sleep, branch.step.actor, branch.step.outcome)]
-        return Node(sleep, todo)
+        woken = last.branch.wakes
+        sleep = [other for other in last.sleep if not step.depends(other) and other != woken]
+        return Node(sleep, last.branch.below)
 
     def _default(self, options: Sequence[Option], sleep: list[Transition], *, asked_who: bool) -> Transition | None:
         """Any transition that is not asleep: the calmest."""
@@ -203,17 +220,23 @@ class Dpor:
 
     # The end of an execution ------------------------------------------------------------
 
-    def end(self, pending: Iterable[Race]) -> None:
-        """The execution is over; ``pending``: races of what could not go on."""
-        self._ending, self._reversed = list(pending), False
-        self._end(self._ending)
+    def end(self, pending: Iterable[Race], late: Iterable[tuple[Transition, int]] = ()) -> None:
+        """The execution is over.
 
-    def _end(self, pending: list[Race]) -> None:
+        ``pending``: races of what could not go on. ``late``: faults, each with what comes before it, that
+        could yet happen if anything were left to do.
+        """
+        self._ending, self._reversed = (list(pending), list(late)), False
+        self._end(*self._ending)
+
+    def _end(self, pending: list[Race], late: list[tuple[Transition, int]]) -> None:
         """All of it may be interrupted and done again."""
         if not self._reversed:
             end = len(self.order)
             for race in pending:
                 self._reverse(race, end)
+            for fault, past in late:
+                self._postpone(fault, past, end)
             for at in range(end):
                 node = self.nodes[at]
                 for race in node.races:
@@ -230,7 +253,11 @@ class Dpor:
         node = self.nodes[first]
         sequence = self.order.independent(first, first + 1, end)
         if until and any(second.depends(step) for step in self.order.independent(first, until, end)):
-            sequence = self.order.independent(first, first + 1, until)
+            later = self.look.again(race)
+            if later is None:
+                sequence = self.order.independent(first, first + 1, until)
+            else:
+                second = later
         sequence.append(second)
         if self.optimal:
             if not _redundant(node.sleep, sequence):
@@ -240,6 +267,20 @@ class Dpor:
             for step in node.sleep[: node.asleep]
         ) and all(without(branch.step, sequence) is None for branch in node.todo):
             node.todo.append(Branch(sequence[0], []))
+
+    def _postpone(self, fault: Transition, past: int, end: int) -> None:
+        """A fault that is possible at the end, but comes only while something is left to do: so leave something."""
+        last = self.nodes[-1] if end else None
+        if last is None or last.step is None:
+            return
+        if asleep(last.sleep, fault.actor, fault.outcome) and not last.step.depends(fault):
+            return
+        steps = self.order.steps
+        for at in range(end - 1, -1, -1):
+            if not past >> at & 1 and steps[at].shares and steps[at].actor != fault.actor:
+                sequence = [*self.order.independent(at, at + 1, end), fault]
+                force(self.nodes[at].todo, sequence).wakes = steps[at]
+                return
 
     def _backtrack(self) -> None:
         """Go back to the last node at which something is left. It may be interrupted and done again."""
@@ -267,6 +308,10 @@ class Look:
 
     def transition(self, actor: object, op: object, outcome: str, shares: int) -> Transition:
         """What ``actor`` would do now."""
+        raise NotImplementedError
+
+    def again(self, race: Race) -> Transition | None:
+        """The second step of a race, in its place before the first but after all that is independent of that."""
         raise NotImplementedError
 
     def blocked(self) -> None:
@@ -306,17 +351,3 @@ _DIVERGED = (
     "the search wants actor {} to go on with outcome {!r}, which cannot: the program does not do again what it did "
     "when it was given the same answers, or one of its ops touches what it does not declare"
 )
-
-
-def same(step: Transition, other: Transition) -> bool:
-    """Whether it is the same actor, with the same outcome."""
-    return step.actor == other.actor and step.outcome == other.outcome
-
-
-def _drop(branches: list[Branch], step: Transition) -> None:
-    """Take ``step``, and what follows it, out of a wakeup tree wherever it could come first: that is explored apart."""
-    for branch in list(branches):
-        if same(branch.step, step):
-            branches.remove(branch)
-        elif not branch.step.depends(step):
-            _drop(branch.below, step)

@@ -116,4 +116,4 @@ class HappensBefore:
                 yield first
                 left &= ~self.pasts[first]
             else:
-                left = (left | (more & ~own & (1 << first) - 1)) & ~(1 << first)
+                left = (left | (more & self.pasts[first] & ~own)) & ~(1 << first)

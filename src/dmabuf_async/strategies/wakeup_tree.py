@@ -50,11 +50,13 @@ def without(step: Transition, sequence: Sequence[Transition]) -> Sequence[Transi
 class Branch:
     """A transition that is yet to be explored, and how to go on after it; nothing below: however one likes."""
 
-    __slots__ = ("below", "step")
+    __slots__ = ("below", "step", "wakes")
 
     def __init__(self, step: Transition, below: list[Branch]) -> None:
         self.step = step
         self.below = below
+        self.wakes: Transition | None = None
+        """What is to be explored after it although it is asleep and independent."""
 
     def __repr__(self) -> str:
         return f"<{self.step.actor} {self.step.outcome} {self.below}>"
@@ -76,6 +78,24 @@ def insert(branches: list[Branch], sequence: Sequence[Transition]) -> bool:
     return False
 
 
+def force(branches: list[Branch], sequence: Sequence[Transition]) -> Branch:
+    """Add ``sequence`` to a wakeup tree even if what is independent of it covers it; its last transition there."""
+    while True:
+        for branch in branches:
+            rest = without(branch.step, sequence)
+            if rest is not None and len(rest) < len(sequence):
+                break
+        else:
+            (branch,) = chain(sequence)
+            branches.append(branch)
+            while branch.below:
+                branch = branch.below[0]
+            return branch
+        if not rest:
+            return branch
+        branches, sequence = branch.below, rest
+
+
 def chain(sequence: Iterable[Transition]) -> list[Branch]:
     """The tree of one sequence."""
     below: list[Branch] = []
@@ -89,3 +109,27 @@ def grafted(branches: Iterable[Branch], step: Transition) -> list[Branch]:
     return [
         Branch(branch.step, grafted(branch.below, step)) for branch in branches if not branch.step.depends(step)
     ]
+
+
+def extract(branches: list[Branch], step: Transition) -> list[list[Transition]]:
+    """Take out of the tree all sequences that ``step`` can begin, and return what is left of each after it."""
+    found = []
+    for branch in list(branches):
+        if same(branch.step, step):
+            found += sequences(branch.below)
+            branches.remove(branch)
+        elif branch.below and not branch.step.depends(step):
+            found += [[branch.step, *rest] for rest in extract(branch.below, step)]
+            if not branch.below:
+                branches.remove(branch)
+    return found
+
+
+def sequences(branches: Iterable[Branch]) -> list[list[Transition]]:
+    """All sequences of a tree; one that is empty, if there is nothing in it."""
+    return [[branch.step, *rest] for branch in branches for rest in sequences(branch.below)] or [[]]
+
+
+def same(step: Transition, other: Transition) -> bool:
+    """Whether it is the same actor, with the same outcome."""
+    return step.actor == other.actor and step.outcome == other.outcome
