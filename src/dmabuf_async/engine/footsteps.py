@@ -245,7 +245,7 @@ class Footsteps(Watch):
     def blocked(self) -> None:
         if self._standing:
             self._notice()
-        self._pending = list(self._waiting())
+        self._pending = [*self._waiting(), *self._unwinding()]
 
     def _waiting(self, late: list[tuple[Transition, int]] | None = None) -> Iterator[Race]:
         """Races of all that is announced and has not been performed: it might have been, in another order.
@@ -267,6 +267,27 @@ class Footsteps(Watch):
             if conflicting & ~own:
                 yield from self._races(actor, op, conflicting, own)
 
+    def _unwinding(self) -> Iterator[Race]:
+        """Races of what was not performed since its actor was cancelled: it might have been, had others been quicker.
+
+        What lets it go on may have been done after the unwind.
+        """
+        order, born = self._tree.order, self._objects.born
+        for actor in self._unwound:
+            steps = [at for at, other in enumerate(self._actors) if other is actor]
+            at = next((at for at in steps if self._stood[at][0].__class__ is Deliver), None)
+            if at is None:
+                continue  # it still stands before it
+            before = max((other for other in steps if other < at), default=born.get(actor.path))
+            own = 0 if before is None else order.pasts[before]
+            op, *stood = self._stood[at]
+            stands = actor.context, actor.locks
+            actor.context, actor.locks = stood
+            try:
+                yield from self._races(actor, op, order.pasts[at] & ~(1 << at), own)
+            finally:
+                actor.context, actor.locks = stands
+
     def over(self, core: Choosing) -> None:
         super().over(core)
         late: list[tuple[Transition, int]] = []
@@ -274,6 +295,7 @@ class Footsteps(Watch):
             if self._standing:
                 self._notice()
             self._pending = [] if core.stopped == "cut" else list(self._waiting(late))
+            self._pending += self._unwinding()
         self._tree.end(self._pending, late)
 
 

@@ -148,7 +148,7 @@ class Dpor:
                 insert(branch.below, sequence)
             if not going_on:
                 first.remove(branch)
-        if not any(branch.step.shares for branch in node.todo):
+        if not any(branch.step.shares for branch in node.todo) and not (self.optimal and _redundant(node.sleep, ())):
             default = self._default(options, node.sleep, asked_who=asked_who)
             if default is not None:
                 node.todo.append(Branch(default, []))
