@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.clock import Fire
@@ -17,6 +17,7 @@ from dmabuf_async.tasks import Cancel, Deliver, Fail, Join, Spawn
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.choosing import Choosing
+    from dmabuf_async.engine.parking import Parking
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Op
@@ -62,7 +63,6 @@ class Footsteps(Watch):
         self._unwound: dict[Actor, tuple[int, Op]] = {}  # the step that cancelled it, and what it stood before
         self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
         self._pending: list[Race] | None = None  # at a blocked node: the machine may go on from there
-        self._core: Choosing | None = None
 
     # Steps ---------------------------------------------------------------------
 
@@ -73,18 +73,15 @@ class Footsteps(Watch):
         if self._standing:
             self._notice()
         if isinstance(op, Cancel | Fail):
-            assert actor.run is not None
-            self._standing = [(other, other.op) for other in actor.run.actors if other.op is not None]  # type: ignore[attr-defined]
+            self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
         written = op.writes(actor)
         path = actor.path
         if tree.blocked:
             return
         if tree.depth < tree.replayed:
             tree.went_on()
-        else:
-            tree.made(self._made(actor, op, written))
-            if tree.blocked:
-                return
+        elif not tree.made(self._made(actor, op, written)):
+            return
         if op.__class__ is Spawn:
             self._objects.born[(*path, actor.spawned)] = len(self._before)
         self._latest_of[path] = len(self._before)
@@ -100,7 +97,7 @@ class Footsteps(Watch):
         self._standing = []
 
     def _made(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Made:
-        outcomes = op.outcomes(actor) if actor.needs & FALLIBLE else ("",)
+        outcomes: tuple[str, ...] = op.outcomes(actor) if actor.needs & FALLIBLE else ("",)
         if actor.ready:
             shares = len(outcomes)
             outcome = "" if shares == 1 else self._tree.outcome()
@@ -143,39 +140,19 @@ class Footsteps(Watch):
             read |= 1 << number
         return Transition(actor.path, outcome, read & ~wrote, wrote, shares), reads, writes
 
-    def transition(self, actor: Any, op: Any, outcome: str, shares: int) -> Transition:
+    def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
         return self._touched(actor, op, op.writes(actor), outcome, shares)[0]
 
     # Races -----------------------------------------------------------------------
 
     def _races(self, actor: Actor, op: Op, conflicting: int, own: int) -> Iterator[Race]:
         """Races of the op that ``actor`` stands before, in which it is the second."""
-        tree, end = self._tree, len(self._before)
-        order = tree.order
-        seen: dict[str, Transition] = {}
-        if op.needs & FALLIBLE or actor in self._unwound:
-            left = conflicting & ~own
-            covered: dict[str, int] = {}
-            while left:
-                first = left.bit_length() - 1
-                left ^= 1 << first
-                possible, more = self._imagine(actor, op, order.after(first, end))
-                if not possible:
-                    left |= more & order.pasts[first] & ~own & ~(1 << first)
-                for second in possible:
-                    if not covered.get(second.outcome, 0) >> first & 1:
-                        yield Race(first, second, end)
-                        covered[second.outcome] = covered.get(second.outcome, 0) | order.pasts[first]
-            return
+        order, end = self._tree.order, len(self._before)
 
-        def possible(first: int) -> tuple[bool, int]:
-            transitions, more = self._imagine(actor, op, order.after(first, end))
-            for transition in transitions:
-                seen[transition.outcome] = transition
-            return bool(transitions), more
+        def possible(first: int) -> tuple[list[Transition], int]:
+            return self._imagine(actor, op, order.after(first, end))
 
-        for first in order.racing(conflicting, own, possible):
-            yield Race(first, seen[""], end)
+        return order.racing(conflicting, own, end, possible)
 
     def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
         """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
@@ -218,15 +195,12 @@ class Footsteps(Watch):
             thing: Any = op.thing
             ready = all(child.ended or excluded >> born[child.path] & 1 for child in thing.children)
         elif op.__class__ is Fire:
-            ready = op.enabled(actor) and any(not other.ended and not other.daemon for other in self._everybody())
+            ready = op.enabled(actor) and any(not other.ended and not other.daemon for other in self._core().actors)
         else:
             ready = not op.needs & CONDITIONAL or op.enabled(actor)
         if cpu is None and op.__class__ is not Fire:  # a fault of the environment
             return ([""] if op.enabled(actor) else []), 0
         return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
-
-    def _everybody(self) -> list[Actor]:
-        return self.machine.actors[0].run.actors  # type: ignore[union-attr]
 
     def again(self, race: Race) -> Transition | None:
         actor = self._actors[race.until]
@@ -247,12 +221,15 @@ class Footsteps(Watch):
             self._notice()
         self._pending = [*self._waiting(), *self._unwinding()]
 
+    def _core(self) -> Parking:
+        return cast("Parking", self.machine.actors[0].run)
+
     def _waiting(self, late: list[tuple[Transition, int]] | None = None) -> Iterator[Race]:
         """Races of all that is announced and has not been performed: it might have been, in another order.
 
         What is a fault, and could be performed even now, is noted in ``late``, with what comes before it.
         """
-        core: Any = self.machine.actors[0].run
+        core = self._core()
         order = self._tree.order
         for actor in (*core.actors, *core.environment()):
             op = actor.op
@@ -301,7 +278,7 @@ class Footsteps(Watch):
 
 def _remembered(thing: Thing) -> Any:
     """What is no state, and decides what locks touch."""
-    return thing.edges if thing.__class__ is Pair else None  # type: ignore[attr-defined]
+    return thing.edges if isinstance(thing, Pair) else None
 
 
 def _restore(thing: Any, state: Any, remembered: Any) -> None:

@@ -8,12 +8,27 @@ several outcomes of an op, which are branches, and faults of the environment, wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
 from dmabuf_async.strategies.races import HappensBefore, Race
-from dmabuf_async.strategies.wakeup_tree import Branch, Path, Transition, extract, force, grafted, insert, same, sequences, without
+from dmabuf_async.strategies.wakeup_tree import (
+    Branch,
+    Path,
+    Transition,
+    extract,
+    force,
+    grafted,
+    insert,
+    same,
+    sequences,
+    without,
+)
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.ops import Op
 
 
 class Node:
@@ -106,18 +121,16 @@ class Dpor:
             self._asked += 1
             return answers[self._asked - 1]
         options = point.options
-        if self.depth == len(self.nodes):
-            self._arrive(options, asked_who=not point.is_outcome)
-            if self.blocked:
-                return STOP
+        if self.depth == len(self.nodes) and not self._arrive(options, asked_who=not point.is_outcome):
+            return STOP
         node = self.nodes[self.depth]
         assert node.branch is not None
         answer = _index(options, node.branch.step, is_outcome=point.is_outcome)
         node.answers.append(answer)
         return answer
 
-    def _arrive(self, options: Sequence[Option], *, asked_who: bool) -> None:
-        """The first execution that comes here: what is to be explored from here."""
+    def _arrive(self, options: Sequence[Option], *, asked_who: bool) -> bool:
+        """The first execution that comes here: what is to be explored from here. False if there is nothing."""
         node = self._node()
         faults: list[Transition] = []
         if asked_who:
@@ -157,9 +170,10 @@ class Dpor:
         if not node.todo:
             self.blocked = True
             self.look.blocked()
-            return
+            return False
         node.branch = node.todo.pop(0)
         self.nodes.append(node)
+        return True
 
     def _node(self) -> Node:
         if not self.nodes:
@@ -187,15 +201,15 @@ class Dpor:
                         return self.look.transition(actor, op, outcome, len(outcomes))
         return None
 
-    def made(self, made: Made) -> None:
-        """A step is about to be made that no execution before this one made here."""
+    def made(self, made: Made) -> bool:
+        """A step is about to be made that no execution before this one made here; False if it is asleep."""
         depth = self.depth
         if depth == len(self.nodes):  # nobody was asked
             node = self._node()
             if asleep(node.sleep, made.step.actor, made.step.outcome):
                 self.blocked = True
                 self.look.blocked()
-                return
+                return False
             branch = next((one for one in node.todo if same(one.step, made.step)), None)
             if branch is None and node.todo:
                 raise ReplayDiverged(_DIVERGED.format(node.todo[0].step.actor, node.todo[0].step.outcome))
@@ -206,6 +220,7 @@ class Dpor:
         node.step, node.races, node.alternatives = made.step, made.races, made.alternatives
         self.order.append(made.step, made.past, made.reads, made.writes)
         self.went_on()
+        return True
 
     def outcome(self) -> str:
         """Which outcome the present step has, if there are several."""
@@ -262,10 +277,14 @@ class Dpor:
         if self.optimal:
             if not _redundant(node.sleep, sequence):
                 insert(node.todo, sequence)
-        elif not _redundant(node.sleep[node.asleep :], sequence) and all(
-            (rest := without(step, sequence)) is None or len(rest) == len(sequence)
-            for step in node.sleep[: node.asleep]
-        ) and all(without(branch.step, sequence) is None for branch in node.todo):
+        elif (
+            not _redundant(node.sleep[node.asleep :], sequence)
+            and all(
+                (rest := without(step, sequence)) is None or len(rest) == len(sequence)
+                for step in node.sleep[: node.asleep]
+            )
+            and all(without(branch.step, sequence) is None for branch in node.todo)
+        ):
             node.todo.append(Branch(sequence[0], []))
 
     def _postpone(self, fault: Transition, past: int, end: int) -> None:
@@ -303,20 +322,20 @@ class Dpor:
         self.finished = not nodes
 
 
-class Look:
+class Look(Protocol):
     """What a :class:`Dpor` asks of whoever watches the execution for it."""
 
-    def transition(self, actor: object, op: object, outcome: str, shares: int) -> Transition:
+    def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
         """What ``actor`` would do now."""
-        raise NotImplementedError
+        ...
 
     def again(self, race: Race) -> Transition | None:
         """The second step of a race, in its place before the first but after all that is independent of that."""
-        raise NotImplementedError
+        ...
 
     def blocked(self) -> None:
         """Nothing more is to be explored from the present state."""
-        raise NotImplementedError
+        ...
 
 
 def asleep(sleep: Iterable[Transition], actor: Path, outcome: str) -> bool:

@@ -101,19 +101,28 @@ class HappensBefore:
         pasts, steps = self.pasts, self.steps
         return [steps[at] for at in range(begin, end) if not pasts[at] & bit]
 
-    def racing(self, conflicting: int, own: int, possible: Callable[[int], tuple[bool, int]]) -> Iterator[int]:
-        """The steps that race with one that comes after ``own`` in any case, and conflicts with ``conflicting``.
+    def racing(
+        self, conflicting: int, own: int, until: int, possible: Callable[[int], tuple[Sequence[Transition], int]]
+    ) -> Iterator[Race]:
+        """Races of an op that comes after ``own`` in any case, and conflicts with the steps ``conflicting``.
 
-        ``possible`` says of a step whether that one could be made in its place, and with what else it would conflict
-        there. A step that makes it possible is no partner: its reversal leads nowhere; and what comes before such a
-        step is not ordered by it. So the partner of a lock acquisition is the previous acquisition.
+        ``possible`` says of a step what the op could come to in its place, and with what it would conflict
+        there. Where it is disabled, that step is no partner, since reversing the two leads nowhere; and what comes
+        before that step is not ordered by it. So the partner of a lock's acquisition is the previous acquisition,
+        and that of a wait is the latest write before which its condition held.
         """
         left = conflicting & ~own
+        covered: dict[str, int] = {}
         while left:
             first = left.bit_length() - 1
-            can, more = possible(first)
-            if can:
-                yield first
-                left &= ~self.pasts[first]
-            else:
-                left = (left | (more & self.pasts[first] & ~own)) & ~(1 << first)
+            left ^= 1 << first
+            past = self.pasts[first]
+            seconds, more = possible(first)
+            for second in seconds:
+                if not covered.get(second.outcome, 0) >> first & 1:
+                    covered[second.outcome] = covered.get(second.outcome, 0) | past
+                    yield Race(first, second, until)
+            if not seconds:
+                left |= more & past & ~own & ~(1 << first)
+            elif len(seconds) == seconds[0].shares:  # whatever it may come to
+                left &= ~past

@@ -106,9 +106,7 @@ def chain(sequence: Iterable[Transition]) -> list[Branch]:
 
 def grafted(branches: Iterable[Branch], step: Transition) -> list[Branch]:
     """A copy of the tree for when ``step`` has been made first: as far as nothing in it depends on that."""
-    return [
-        Branch(branch.step, grafted(branch.below, step)) for branch in branches if not branch.step.depends(step)
-    ]
+    return [Branch(branch.step, grafted(branch.below, step)) for branch in branches if not branch.step.depends(step)]
 
 
 def extract(branches: list[Branch], step: Transition) -> list[list[Transition]]:
