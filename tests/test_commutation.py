@@ -31,6 +31,9 @@ from tests.programs import BufferSpec, Spec, TaskSpec, answers, specs
 
 Path = tuple[int, ...]
 
+IDLE = "load spin"
+"""What a task does that leads nowhere, so that there is always more than one who can go on."""
+
 
 class Furnished(Protocol):
     """Whatever makes the same program, furnished and sealed, each time."""
@@ -92,7 +95,7 @@ class Guided:
         if self.answered < len(self.answers):
             self.answered += 1
             picked = self.answers[self.answered - 1] % point.n
-            if not self.moves and options[picked].actor.name == "spinner":  # it leads nowhere
+            if not self.moves and options[picked].op.describe() == IDLE:
                 picked = (picked + 1) % point.n
             return picked
         if point.is_outcome:
@@ -160,7 +163,11 @@ def check_commutation(spec: Furnished, answers: Sequence[int]) -> None:
     if core.stopped != "stopped" or not strategy.offers:
         return
     before, prefix, steps = strategy.offers[0], core.choices, core.steps
-    before = {move: seen for move, seen in before.items() if seen[0].op != "load spin"}
+    before = {move: seen for move, seen in before.items() if seen[0].op != IDLE}
+    for move in before:
+        order, _ = guided(spec, prefix, (move,), steps + 2)
+        for after in order.offers[1:]:
+            check_enabled(move, before, after)
     for a, b in combinations(before, 2):
         if a.path == b.path or conflicts(before[a][1], before[b][1]):
             continue
@@ -173,6 +180,23 @@ def check_commutation(spec: Furnished, answers: Sequence[int]) -> None:
             assert order.offers[1][second][0] == before[second][0], f"changed: {where}"
             both[first] = stand(ran) | {"results": results(ran, 2)}
         assert both[a] == both[b], f"{before[a][0].op!r} {a.outcome} and {before[b][0].op!r} {b.outcome}"
+
+
+def check_enabled(
+    move: Move, before: dict[Move, tuple[Seen, Footprint]], after: dict[Move, tuple[Seen, Footprint]]
+) -> None:
+    """What a move has made possible for somebody else conflicts with it; all but a child, and whoever joins one.
+
+    What is spawned comes after its spawn, and a join after the ends of children, without a footprint. Footprints are
+    compared by names: the move was made on another machine.
+    """
+    reads, writes = before[move][0].footprint
+    for other, (seen, _) in after.items():
+        joins = seen.op.startswith("join") and other.path == move.path[:-1]
+        if other not in before and seen.op != IDLE and move.path not in {other.path, other.path[:-1]} and not joins:
+            more_reads, more_writes = seen.footprint
+            shared = writes & (more_reads | more_writes) | more_writes & reads
+            assert shared, f"enabled: {before[move][0].op!r}, then {seen.op!r}"
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dmabuf_async.checkers.catalogue import CODES
+from dmabuf_async.checkers.base import Checker
+from dmabuf_async.checkers.catalogue import CHECKERS, CODES
 from dmabuf_async.explore import fuzzing
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
@@ -45,8 +47,8 @@ def verdict(name: str) -> Verdict:
     return sampled(program(name), EXECUTIONS if expected(name) else SURVIVES)
 
 
-def sampled(program: Program, executions: int = EXECUTIONS) -> Verdict:
-    return perform(fuzz(program, RandomWalk(0), executions=executions))
+def sampled(program: Program, executions: int = EXECUTIONS, checkers: Iterable[Checker] = CHECKERS) -> Verdict:
+    return perform(fuzz(program, RandomWalk(0), executions=executions, checkers=checkers))
 
 
 def expected(name: str) -> tuple[str, ...]:
@@ -70,6 +72,8 @@ def text(name: str) -> list[str]:
 
 
 BAD = [name for name in NAMES if expected(name)]
+UNITED = ("locks/order-over-executions.toml", "locks/three-in-a-circle.toml")
+"""What no checker sees in one execution: the circle of locks that all of them make together."""
 
 
 @pytest.mark.unaudited
@@ -100,6 +104,16 @@ def test_an_expectation_turned_round_fails(name: str) -> None:
     one = program(name)
     turned = replace(one, findings=() if one.findings else (CODES[0],))
     assert sampled(turned, 60 if one.findings else 10).exit_code == 1
+
+
+@pytest.mark.unaudited
+@pytest.mark.parametrize("code", CODES)
+def test_without_the_checker_of_a_code_the_scenarios_that_show_nothing_else_fail(code: str) -> None:
+    others = [checker for checker in CHECKERS if code not in checker.codes]
+    assert len(others) == len(CHECKERS) - 1
+    alone = [name for name in BAD if expected(name) == (code,) and name not in UNITED]
+    assert alone, "something else that the scenario expects would stand in for the code"
+    assert [name for name in alone if sampled(program(name), checkers=others).exit_code != 1] == []
 
 
 @pytest.mark.parametrize("name", BAD)

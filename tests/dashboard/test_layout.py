@@ -10,12 +10,17 @@ from rich.cells import cell_len
 
 from dmabuf_async.machine.snapshot import (
     ActorView,
+    AttachmentView,
     BufferView,
     CopyView,
+    DeviceView,
     KmapView,
+    LeadView,
     PageView,
     SharedView,
     Snapshot,
+    TransferView,
+    VmaView,
     ZoneView,
 )
 from dmabuf_async.trace.events import Event, Finding
@@ -222,6 +227,35 @@ buffer_views = st.builds(
 )
 zone_views = st.builds(ZoneView, name=words, used=few, total=st.sampled_from([0, 1, 3, 40]), owners=names)
 shared_views = st.builds(SharedView, words, st.sampled_from(["mutex", "cell", "counter"]), words)
+leads = st.lists(st.builds(LeadView, few, places, st.booleans(), st.booleans(), st.booleans()), max_size=3).map(tuple)
+transfers = st.builds(TransferView, st.sampled_from(["read", "write"]), few, few, few, few)
+attachment_views = st.builds(
+    AttachmentView,
+    buffer=words,
+    actor=words,
+    direction=st.sampled_from(["", "to_device"]),
+    revoke=st.sampled_from(["", "told", "answered"]),
+    ioptes=leads,
+    iotlbs=st.lists(leads, max_size=2).map(tuple),
+    transfers=st.lists(transfers, max_size=2).map(tuple),
+)
+device_views = st.builds(
+    DeviceView,
+    name=words,
+    engines=few,
+    revoke=st.sampled_from(["at once", "later", "cannot"]),
+    attachments=st.lists(attachment_views, max_size=2).map(tuple),
+)
+vma_views = st.builds(
+    VmaView,
+    process=words,
+    name=words,
+    part=words,
+    mapped=st.booleans(),
+    writable=st.booleans(),
+    ptes=leads,
+    tlbs=st.lists(st.tuples(few, leads), max_size=3).map(tuple),
+)
 snapshots = st.builds(
     Snapshot,
     step=st.integers(0, 10**7),
@@ -230,6 +264,8 @@ snapshots = st.builds(
     buffers=st.lists(buffer_views, max_size=4).map(tuple),
     zones=st.lists(zone_views, max_size=3).map(tuple),
     shared=st.lists(shared_views, max_size=6).map(tuple),
+    devices=st.lists(device_views, max_size=2).map(tuple),
+    vmas=st.lists(vma_views, max_size=3).map(tuple),
     stopped=st.sampled_from(["", "ended", "deadlock", "cut", "stopped"]),
 )
 events = st.lists(

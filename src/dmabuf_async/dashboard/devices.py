@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.text import Text
 
-from dmabuf_async.dashboard.lines import BROKEN, WAITING, Cell, called, cut, hues, line, row, widest
-from dmabuf_async.machine.snapshot import AttachmentView, DeviceView, LeadView, Snapshot
+from dmabuf_async.dashboard.leads import leads
+from dmabuf_async.dashboard.lines import WAITING, Cell, called, cut, hues, line, row, widest
+from dmabuf_async.machine.snapshot import AttachmentView, DeviceView, Snapshot
 
 
 def devices(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
@@ -49,20 +48,8 @@ def _doing(device: DeviceView, one: AttachmentView) -> Text:
         parts.append(line(f"{transfer.verb}s [{transfer.page}] {made}{by}", "green"))
     parts.append(line(one.direction or "not mapped", "" if one.direction else "dim"))
     if one.ioptes:
-        parts.append(_leads("", one.ioptes))
+        parts.append(leads("", one.ioptes))
     for number, entries in enumerate(one.iotlbs):
         if entries:
-            parts.append(_leads(f"iotlb{number if device.engines > 1 else ''} ", entries))
+            parts.append(leads(f"iotlb{number if device.engines > 1 else ''} ", entries))
     return Text("  ", no_wrap=True).join(parts)
-
-
-def _leads(head: str, entries: Sequence[LeadView]) -> Text:
-    """``[0] ram#0``; of several pages those that are stale, and how many more there are."""
-    shown = [entry for entry in entries if entry.stale][:2] or list(entries[:2])
-    text = line(head, "dim")
-    for index, entry in enumerate(shown):
-        text.append(" " if index else "")
-        text.append(f"[{entry.page}] {entry.place}", BROKEN if entry.stale else "")
-        text.append(" STALE" if entry.stale else "", BROKEN)
-    left = len(entries) - len(shown)
-    return text.append(f" + {left}", "dim") if left else text

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from dmabuf_async.dashboard import devices, history, panels
+from dmabuf_async.dashboard import devices, history, mappings, panels
 from dmabuf_async.dashboard.lines import BROKEN, WIDE, fitted, line
 from dmabuf_async.machine.snapshot import Snapshot
 from dmabuf_async.trace.events import Event, Finding
@@ -106,6 +106,7 @@ def _narrow(
         _actors(snapshot, events, width),
         _buffers(snapshot, width),
         _devices(snapshot, width),
+        _mappings(snapshot, width),
         shared,
         _steps(snapshot, events, findings, width),
         _findings(snapshot, findings, width),
@@ -126,7 +127,7 @@ def _wide(
     shared = Section("shared", lambda rows: panels.shared(snapshot, width=side, rows=rows), things, 2)
     columns = ([shared], [memory])
     if snapshot.buffers:
-        columns = ([_buffers(snapshot, left), _devices(snapshot, left)], [memory, shared])
+        columns = ([_buffers(snapshot, left), _devices(snapshot, left), _mappings(snapshot, left)], [memory, shared])
     tall = max(sum(1 + section.wants for section in column if section.wants) for column in columns)
     machine = Section("", lambda _: [], tall, 6)  # only its height: the columns are put together below
     sections = [
@@ -170,6 +171,11 @@ def _devices(snapshot: Snapshot, width: int) -> Section:
     return Section("devices", lambda rows: devices.devices(snapshot, width=width, rows=rows), wants, 1)
 
 
+def _mappings(snapshot: Snapshot, width: int) -> Section:
+    wants = len(snapshot.vmas)
+    return Section("user mappings", lambda rows: mappings.mappings(snapshot, width=width, rows=rows), wants, 1)
+
+
 def _steps(snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int) -> Section:
     return Section(
         "steps",
@@ -196,7 +202,7 @@ def _findings(snapshot: Snapshot, findings: Sequence[Finding], width: int) -> Se
 
 # Lines for each ------------------------------------------------------------------
 
-_FIRST: Final = ("actors", "findings", "buffers", "steps", "devices")
+_FIRST: Final = ("actors", "findings", "buffers", "steps", "devices", "user mappings")
 """What is kept longest when there is too little room for all."""
 
 

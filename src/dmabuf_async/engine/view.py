@@ -9,6 +9,7 @@ from dmabuf_async.checkers.deadlock import keeper
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.device_view import device_view
 from dmabuf_async.engine.site import site
+from dmabuf_async.engine.vma_view import vma_views
 from dmabuf_async.machine.access import locations
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.clock import Clock
@@ -107,6 +108,7 @@ def snapshot(machine: Machine, core: Choosing | None) -> Snapshot:
         zones=(*_zones(machine), _slots(machine)),
         shared=tuple(_shared(machine)),
         devices=tuple(device_view(device) for device in machine.devices.values()),
+        vmas=tuple(view for mm in machine.mms.values() for view in vma_views(mm)),
         stopped="" if core is None else core.stopped,
     )
 
@@ -130,16 +132,10 @@ def _held(machine: Machine) -> defaultdict[Actor, _Held]:
                 held[holder].locks.append(thing.name)
     for buffer in machine.buffers.values():
         for actor, pins in buffer.pins.of.items():
-            held[actor].pins.extend(_range(buffer, first, end) for first, end in pins.ranges)
+            held[actor].pins.extend(buffer.part(first, end) for first, end in pins.ranges)
     for mapping in machine.kmaps.mappings:
         held[mapping.actor].kmaps.append(_page_name(mapping))
     return held
-
-
-def _range(buffer: Buffer, first: int, end: int) -> str:
-    if (first, end) == (0, len(buffer.pages)):
-        return buffer.name
-    return f"{buffer.name}[{first}]" if end == first + 1 else f"{buffer.name}[{first}..{end - 1}]"
 
 
 def _page_name(mapping: Mapping) -> str:

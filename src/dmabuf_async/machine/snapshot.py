@@ -109,13 +109,32 @@ class ZoneView:
 
 @dataclass(frozen=True, slots=True)
 class LeadView:
-    """A page that a device's page table, or an IOTLB, leads to."""
+    """A page that a page table, a TLB or an IOTLB leads to."""
 
     page: int
     place: str
     writable: bool
     stale: bool
     """It leads to where the page no longer is."""
+    dirty: bool = False
+    """Of a CPU's: something has been stored through it."""
+
+
+@dataclass(frozen=True, slots=True)
+class VmaView:
+    """A range of virtual addresses of a user process, and what its page table and the TLBs hold of it."""
+
+    process: str
+    name: str
+    part: str
+    """Of which buffer: ``fb``, ``fb[0]``, ``fb[0..1]``."""
+    mapped: bool
+    """False: it is not, and something leads to the buffer all the same."""
+    writable: bool
+    ptes: tuple[LeadView, ...]
+    """By pages of the range, numbered from its start."""
+    tlbs: tuple[tuple[int, tuple[LeadView, ...]], ...]
+    """By number of the CPU; those that hold nothing are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +202,6 @@ class Snapshot:
     zones: tuple[ZoneView, ...]
     shared: tuple[SharedView, ...] = ()
     devices: tuple[DeviceView, ...] = ()
+    vmas: tuple[VmaView, ...] = ()
     stopped: str = ""
     """Why the execution is over: ``ended``, ``deadlock``, ``cut``, ``stopped``; empty: it is not."""

@@ -148,6 +148,12 @@ class Buffer(Thing):
         """In bytes."""
         return len(self.pages) * PAGE_SIZE
 
+    def part(self, first: int, end: int) -> str:
+        """The pages [first, end) in words: ``fb`` for all of it, ``fb[0]``, ``fb[0..1]``."""
+        if (first, end) == (0, len(self.pages)):
+            return self.name
+        return f"{self.name}[{first}]" if end == first + 1 else f"{self.name}[{first}..{end - 1}]"
+
 
 class Where(Op):
     __slots__ = ("thing",)

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
 from importlib import util
 from importlib.abc import SourceLoader
 from pathlib import Path
@@ -22,6 +23,7 @@ from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario.hints import clean, did_you_mean, listed, shown, spelled
 from dmabuf_async.scenario.load import contents
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.scenario.properties import Misread, expressions
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,6 +37,8 @@ class Marked(NamedTuple):
     sizes: Sizes = Sizes()
     findings: tuple[str, ...] = ()
     sometimes: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
+    eventually: tuple[str, ...] = ()
 
 
 @overload
@@ -43,7 +47,13 @@ def scenario(function: Function, /) -> Function: ...
 
 @overload
 def scenario(
-    *, title: str = "", sizes: Sizes | None = None, findings: Sequence[str] = (), sometimes: Sequence[str] = ()
+    *,
+    title: str = "",
+    sizes: Sizes | None = None,
+    findings: Sequence[str] = (),
+    sometimes: Sequence[str] = (),
+    always: Sequence[str] = (),
+    eventually: Sequence[str] = (),
 ) -> Callable[[Function], Function]: ...
 
 
@@ -55,6 +65,8 @@ def scenario(
     sizes: Sizes | None = None,
     findings: Sequence[str] = (),
     sometimes: Sequence[str] = (),
+    always: Sequence[str] = (),
+    eventually: Sequence[str] = (),
 ) -> Any:
     """Decorate a function that furnishes a machine: say how large it is, and what is expected.
 
@@ -62,37 +74,74 @@ def scenario(
     nothing may be found; the title is the first line of the docstring. Raises TypeError for a text in the place of
     several.
     """
-    for name, texts in (("findings", findings), ("sometimes", sometimes)):
+    told = {"findings": findings, "sometimes": sometimes, "always": always, "eventually": eventually}
+    for name, texts in told.items():
         if isinstance(texts, str):
             raise TypeError(f"{name} must be a list of texts, not {texts!r}: put it in brackets")
 
     def mark(function: Function) -> Function:
-        function.__dict__["dmabuf_async"] = Marked(title, sizes or Sizes(), tuple(findings), tuple(sometimes))
+        function.__dict__["dmabuf_async"] = Marked(
+            title, sizes or Sizes(), **{name: tuple(texts) for name, texts in told.items()}
+        )
         return function
 
     return mark if function is None else mark(function)
 
 
 def from_function(function: Callable[[Machine], Any], name: str = "", digest: bytes = b"") -> Program:
-    """A program from a function that takes a new machine and declares tasks on it.
+    """A program from a function that takes a new machine and declares tasks on it, or a ``functools.partial`` of one.
 
     It is called anew for each execution, so that nothing which it makes outlives one. Left out, ``digest`` identifies
-    the code of the function, but not what that calls.
+    the code of the function and the plain values that it was given, but not what it calls. Raises ScenarioError if
+    the function is async; the program does so when it is executed, if there is no task in it.
     """
-    marked: Marked = getattr(function, "dmabuf_async", Marked())
-    called = getattr(function, "__name__", "program")
-    said = (inspect.getdoc(function) or "").strip()
-    code = getattr(function, "__code__", None)
+    plain: Any = function.func if isinstance(function, partial) else function
+    marked: Marked = getattr(plain, "dmabuf_async", Marked())
+    called = getattr(plain, "__name__", "program")
+    if inspect.iscoroutinefunction(plain):
+        raise ScenarioError(
+            f"the function {shown(called)} that furnishes a machine must be a plain one: drop its async, and give "
+            "async functions to machine.task"
+        )
+    if isinstance(function, partial):
+        values = [*map(repr, function.args), *(f"{key}={value!r}" for key, value in function.keywords.items())]
+        called += f"({', '.join(values)})"
+    said = (inspect.getdoc(plain) or "").strip()
+    code = getattr(plain, "__code__", None)
+    identity = (called, code and _identity(code), *_given(plain))
+
+    def build(machine: Machine) -> None:
+        function(machine)
+        if not machine.actors:
+            raise ScenarioError(
+                f"the function {shown(called)} declares no task, so that nothing can be said of it: call "
+                "machine.task(NAME, FUNCTION) in it"
+            )
+
     return Program(
         name=name or called,
         title=marked.title or said.split("\n")[0] or called,
         story=said,
-        build=function,
-        digest=digest or hashlib.sha256(repr((called, code and _identity(code))).encode()).digest(),
+        build=build,
+        digest=digest or hashlib.sha256(repr(identity).encode()).digest(),
         sizes=marked.sizes,
         findings=marked.findings,
         sometimes=marked.sometimes,
+        always=expressions(marked.always),
+        eventually=expressions(marked.eventually),
     )
+
+
+def _given(function: Any) -> tuple[object, ...]:
+    """The plain values that a function has from its definition: defaults, and names of what surrounds it."""
+    found = [*(getattr(function, "__defaults__", None) or ())]
+    found += (getattr(function, "__kwdefaults__", None) or {}).values()
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:  # it has none yet
+            continue
+    return tuple(value for value in found if isinstance(value, int | float | str | bytes))
 
 
 def _identity(code: CodeType) -> tuple[object, ...]:
@@ -129,7 +178,10 @@ def load_python(path: Path, function: str | None, codes: Collection[str]) -> Pro
             f"{clean(str(inspect.signature(made)))}"
         ) from None
     digest = hashlib.sha256(source + made.__name__.encode()).digest()
-    program = from_function(made, f"{path}:{made.__name__}", digest)
+    try:
+        program = from_function(made, f"{path}:{made.__name__}", digest)
+    except Misread as error:
+        raise ScenarioError(f"{line}: {called} has a property that cannot be read: {error}") from None
     for code in program.findings:
         if code not in codes:
             hint = did_you_mean(str(code), codes, f"the codes are {listed(codes)}")
