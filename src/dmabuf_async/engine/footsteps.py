@@ -67,11 +67,11 @@ class Footsteps(Watch):
     # Steps ---------------------------------------------------------------------
 
     def before(self, actor: Actor, op: Op) -> None:
-        if self._taint is not None or self.steps is not None:
+        if self._taint is not None or self.steps is not None or actor.judged is not None:
             super().before(actor, op)
         tree = self._tree
         if self._standing:
-            self._notice()
+            self._see_unwinds()
         if isinstance(op, Cancel | Fail):
             self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
         written = op.writes(actor)
@@ -89,7 +89,7 @@ class Footsteps(Watch):
         self._actors.append(actor)
         self._stood.append((op, actor.context, actor.locks))
 
-    def _notice(self) -> None:
+    def _see_unwinds(self) -> None:
         """Whose pending op the latest step has replaced by an unwind."""
         for other, op in self._standing:
             if other.op.__class__ is Deliver and op.__class__ is not Deliver:
@@ -104,7 +104,7 @@ class Footsteps(Watch):
             alternatives = [other for other in outcomes if other != outcome]
         else:
             shares, alternatives = 0, []
-            outcome = "" if actor.cpu is None else outcomes[1]
+            outcome = "" if actor.cpu is None else outcomes[-1]
         step, reads, writes = self._touched(actor, op, written, outcome, shares)
         own = self._own(actor)
         order = self._tree.order
@@ -131,8 +131,12 @@ class Footsteps(Watch):
     def _touched(
         self, actor: Actor, op: Op, written: Iterable[Thing], outcome: str, shares: int
     ) -> tuple[Transition, list[int], list[int]]:
+        if actor.judged is None:
+            read_things: Iterable[Thing] = (*op.reads(actor), *actor.context)
+        else:
+            read_things, written = op.footprint(actor)
         writes = self._objects.of(written)
-        reads = self._objects.of((*op.reads(actor), *actor.context))
+        reads = self._objects.of(read_things)
         read = wrote = 0
         for number in writes:
             wrote |= 1 << number
@@ -218,7 +222,7 @@ class Footsteps(Watch):
 
     def blocked(self) -> None:
         if self._standing:
-            self._notice()
+            self._see_unwinds()
         self._pending = [*self._waiting(), *self._unwinding()]
 
     def _core(self) -> Parking:
@@ -270,7 +274,7 @@ class Footsteps(Watch):
         late: list[tuple[Transition, int]] = []
         if self._pending is None:
             if self._standing:
-                self._notice()
+                self._see_unwinds()
             self._pending = [] if core.stopped == "cut" else list(self._waiting(late))
             self._pending += self._unwinding()
         self._tree.end(self._pending, late)

@@ -16,6 +16,7 @@ from dmabuf_async.strategies.dpor import Dpor as Strategy
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.core import Core
+    from dmabuf_async.machine.machine import Machine
     from dmabuf_async.scenario.program import Program
 
 
@@ -54,12 +55,15 @@ class Dpor:
     def _execute(self) -> bool:
         """One more execution, unless nothing is left."""
         machine = self._machines()
-        watch = Footsteps(machine, self._checkers, self._objects)
+        watch = self._watch(machine)
         core = inline.execute(machine, self._tree, watch=watch, max_steps=self._max_steps)
         if core is None:
             return False
         self._note(watch, core)
         return True
+
+    def _watch(self, machine: Machine, *, footprints: bool = False) -> Footsteps:
+        return Footsteps(machine, self._checkers, self._objects, footprints=footprints)
 
     def _note(self, watch: Footsteps, core: Core) -> None:
         if self._tree.blocked:
@@ -73,5 +77,28 @@ class Dpor:
         return "exhaustive"
 
     @property
+    def uncovered(self) -> tuple[str, ...]:
+        """What takes a look at executions that don't end."""
+        return ("eventually-violated",) if self.program.eventually else ()
+
+    @property
     def extent(self) -> str:
-        return f"{self.classes:,} classes"
+        return f"{self.classes:,} class{'es' * (self.classes != 1)}"
+
+    @property
+    def left(self) -> str:
+        done = self._tree.done
+        if not done or self._tree.finished:
+            return ""
+        return f"about {round(self.progress.executions * (1 / done - 1)):,} executions"
+
+    def checkpoint(self) -> bytes:
+        """Nothing yet: it begins anew."""
+        return b""
+
+    def resume(self, checkpoint: bytes) -> None:
+        if checkpoint:
+            raise ValueError("this search keeps no checkpoints")
+
+    def close(self) -> None:
+        """Nothing is suspended between executions."""

@@ -96,6 +96,20 @@ class Dpor:
         self._reversed = False
         self._asked = 0
 
+    @property
+    def done(self) -> float:
+        """Which part of the tree has been explored, if all branches of a node weigh the same.
+
+        Knuth's estimator for a depth-first walk: Kilby, Slaney, Thiebaux, Walsh: Estimating Search Tree Size (2006).
+        """
+        part, done = 1.0, 0.0
+        for node in self.nodes:
+            explored = len(node.sleep) - node.asleep
+            branches = explored + 1 + len(node.todo)
+            part /= branches
+            done += part * explored
+        return 1.0 if self.finished else done
+
     # Choosing ------------------------------------------------------------------------
 
     def start(self, run: RunInfo) -> bool:
