@@ -23,6 +23,7 @@ from dmabuf_async.ops import settle
 from dmabuf_async.scenario import schema
 from dmabuf_async.scenario.processes import forks, processes, users
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.scenario.properties import expressions
 from dmabuf_async.scenario.skips import skips
 from dmabuf_async.scenario.steps.base import Act, Objects, act, verb_of
 from dmabuf_async.scenario.steps.process import length_of
@@ -51,6 +52,8 @@ def program(scenario: schema.Scenario, name: str) -> Program:
         ),
         findings=tuple(scenario.expect.findings),
         sometimes=tuple(scenario.expect.sometimes),
+        always=expressions(scenario.expect.always),
+        eventually=expressions(scenario.expect.eventually),
         reusable=True,
     )  # fmt: skip
 
