@@ -15,6 +15,8 @@ from dmabuf_async.ops import Op
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.device import Device, Engine
     from dmabuf_async.machine.storage import Buffer, Page
@@ -94,6 +96,10 @@ class Attachment(Thing):
             name = f"{self.name}{at}.{'write' if write else 'read'}{f'.{number}' if number else ''}"
             transfer = self._transfers[key] = Transfer(self, engine, page, words, write, name)
         return transfer
+
+    def begun(self) -> Iterable[Transfer]:
+        """All transfers that there ever were, in other executions too."""
+        return self._transfers.values()
 
     def usable(self) -> bool:
         """Whether a driver that looks may start DMA: it is mapped, nobody unmaps it, no notice has come."""
