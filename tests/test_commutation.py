@@ -194,7 +194,7 @@ def check_enabled(
             assert shared, f"enabled: {before[move][0].op!r}, then {seen.op!r}"
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs(spinner=True), answers)
 def test_steps_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
     check_commutation(spec, answers)
