@@ -348,7 +348,7 @@ class Taint:
         """Another one that says the same."""
         other = Taint()
         other._actors, other._reads, other._writes = set(self._actors), set(self._reads), set(self._writes)
-        other._fresh = list(self._fresh)
+        other._own, other._fresh = dict(self._own), list(self._fresh)
         return other
 
     def spread(self, actor: Actor, footprint: Footprint) -> None:
