@@ -28,15 +28,20 @@ class Thing:
     STATE: ClassVar[tuple[str, ...]] = ()
     MEMORY: ClassVar[tuple[str, ...]] = ("past",)
     """Fields that only checkers read: put back with the state, and never in the fingerprint."""
+    SYNCHRONISES: ClassVar[bool] = False
+    """It is an actor, or actors synchronise by it: its ``past`` grows."""
     KIND: ClassVar[str] = "object"
     """The class of the object, as signatures of findings name it."""
     state_of: ClassVar[Any]
     """The state of a thing, as a function that is not bound to it: quicker than a method."""
+    memory_of: ClassVar[Any] = attrgetter("past")
+    """And what checkers remember of it."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.STATE:
             cls.state_of = attrgetter(*cls.STATE)
+        cls.memory_of = attrgetter(*cls.MEMORY)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -68,4 +73,13 @@ class Thing:
             setattr(self, fields[0], state)
         else:
             for field, value in zip(fields, state, strict=True):
+                setattr(self, field, value)
+
+    def recall(self, memory: Any) -> None:
+        """Put back what ``memory_of`` returned."""
+        fields = self.MEMORY
+        if len(fields) == 1:
+            setattr(self, fields[0], memory)
+        else:
+            for field, value in zip(fields, memory, strict=True):
                 setattr(self, field, value)

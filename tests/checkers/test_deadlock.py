@@ -6,15 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
+from dmabuf_async.checkers.deadlock import demands
+from dmabuf_async.drivers.device import DeviceDriver, DeviceImporter
 from dmabuf_async.drivers.swapping import SwappingExporter
+from dmabuf_async.machine.attachment import WaitIdle
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.protocol.attachment import claim
 from dmabuf_async.protocol.rfc2012 import get_backing_storage, kmap, kmap_atomic, kunmap
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.tasks import Group
 from dmabuf_async.trace.events import Finding
 from tests.checkers.conftest import furnish
+from tests.devices import Shared, attached, sharing, swap_out
 from tests.harness import all_executions, codes, execute
 
 
@@ -431,3 +436,104 @@ def test_a_cpu_whose_keeper_has_ended_is_waited_for_in_vain() -> None:
         machine.task("other", other)
 
     assert messages(build) == {"other waits for cpu0, kept atomic by forgets (it has ended)"}
+
+
+# Devices ---------------------------------------------------------------------------
+
+
+def test_whoever_waits_for_an_unmap_that_has_begun_waits_for_who_began_it() -> None:
+    def build(machine: Machine) -> None:
+        gate, busy = machine.mutex("gate"), machine.counter("busy")
+
+        async def unmaps(shared: Shared, own: DeviceImporter) -> None:
+            attachment = await attached(shared, own)
+            await claim(attachment)
+            await busy.add(1)
+            await busy.wait("==", 2)
+            await gate.lock()
+
+        async def waits(shared: Shared, _own: DeviceImporter) -> None:
+            await busy.wait("==", 1)
+            await gate.lock()
+            await busy.add(1)
+            await shared.attachment().wait_gone()
+
+        async def goes_on() -> None:
+            while True:
+                await busy.load()
+
+        sharing(unmaps, waits)(machine)
+        machine.task("other", goes_on, daemon=True)
+
+    told = {
+        finding.message for seed in range(5) for finding in execute(build, RandomWalk(seed), max_steps=400).findings
+    }
+    assert told == {"a waits to lock gate, held by b; b waits for unmap of fb for gpu, which a has begun"}
+
+
+@pytest.mark.parametrize(("revoke", "who"), [("later", "gpu-revoke would have to give"), ("at once", "nobody is left")])
+def test_an_answer_to_a_notice_is_owed_by_the_task_of_the_driver_if_it_has_one(revoke: str, who: str) -> None:
+    async def maps(shared: Shared, own: DeviceImporter) -> None:
+        await attached(shared, own)
+        await swap_out(shared, own)
+
+    [finding] = execute(sharing(maps, revoke=revoke, device_defects=["cannot-let-go"])).findings
+    assert finding.message.startswith(f"a waits for answer that gpu has let go of fb, which {who}")
+
+
+def test_a_driver_that_wants_the_lock_of_the_move_that_waits_for_it_is_told_at_once() -> None:
+    def build(machine: Machine) -> None:
+        async def maps(shared: Shared, own: DeviceImporter) -> None:
+            await attached(shared, own)
+            await swap_out(shared, own)
+
+        async def lets_go(driver: DeviceDriver) -> None:
+            attachment = await driver.device.take_notice()
+            await attachment.buffer.exporter.enter()
+
+        async def goes_on() -> None:
+            await machine.clock.sleep(9)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DeviceDriver, "work", lets_go)
+            sharing(maps, revoke="later")(machine)
+        machine.task("other", goes_on)
+
+    ran = execute(build, trace=True)
+    [finding] = ran.findings
+    assert finding.message == (
+        "a waits for answer that gpu has let go of fb, which gpu-revoke would have to give; "
+        "gpu-revoke waits to lock fb.lock, held by a"
+    )
+    assert finding.rule == "V14"
+    assert finding.step < ran.core.steps
+
+
+@pytest.mark.parametrize(
+    ("revoke", "who"), [("later", "gpu.engine0 would have to give"), ("at once", "nobody is left")]
+)
+def test_a_transfer_is_owed_by_its_engine_unless_a_revoke_may_stop_it(revoke: str, who: str) -> None:
+    async def forgets_the_doorbell(shared: Shared, own: DeviceImporter) -> None:
+        attachment = await attached(shared, own)
+        page, engines = shared.buffer.pages[0], shared.device.engines
+        transfer = await attachment.start(engines[0], page, (0,), write=False)
+        await transfer.wait()
+
+    [finding] = execute(sharing(forgets_the_doorbell, revoke=revoke)).findings
+    assert finding.message.startswith(f"a waits for completion of dma read of fb[0], which {who}")
+
+
+@pytest.mark.parametrize("revoke", ["later", "at once"])
+def test_the_end_of_all_dma_is_owed_by_every_engine_that_has_some(revoke: str) -> None:
+    async def waits(shared: Shared, own: DeviceImporter) -> None:
+        attachment = await attached(shared, own)
+        for engine in shared.device.engines[1:]:
+            await attachment.start(engine, shared.buffer.pages[0], (0,), write=False)
+        await WaitIdle(attachment)
+
+    ran = execute(sharing(waits, revoke=revoke, engines=3))
+    [finding] = ran.findings
+    who = "gpu.engine1 and gpu.engine2 would have to give" if revoke == "later" else "nobody is left to bring about"
+    assert finding.message == f"a waits for end of all dma of fb for gpu, which {who}"
+    owed = [[giver.name for giver in clause] for clause in demands(ran.core.actors[0])]
+    assert owed == ([["gpu.engine1"], ["gpu.engine2"]] if revoke == "later" else [])  # of all of them, or of anybody

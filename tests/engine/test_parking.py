@@ -140,7 +140,13 @@ def test_the_clock_fires_as_soon_as_there_is_a_timer_and_time_is_what_it_says() 
 
 
 @pytest.mark.parametrize(
-    ("function", "said"), [(lambda: 3, "AttributeError"), (lambda one: one, "TypeError"), (7, "TypeError")]
+    ("function", "said"),
+    [
+        (lambda: 3, "AttributeError"),
+        (lambda: (yield), "AttributeError: 'generator'"),
+        (lambda one: one, "TypeError"),
+        (7, "TypeError"),
+    ],
 )
 def test_what_is_no_async_function_cannot_be_started(engine: str, function: Any, said: str) -> None:
     with pytest.raises(ScenarioError, match=f"task 't' cannot be started: .* says {said}"):

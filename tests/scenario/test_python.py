@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,46 @@ def test_functions_that_do_other_things_have_other_digests() -> None:
     two.__name__ = "one"
     assert from_function(one).digest == from_function(one).digest
     assert from_function(one).digest != from_function(two).digest
+
+
+def test_the_values_that_a_function_was_given_are_part_of_what_it_is() -> None:
+    def sized(machine: Machine, n: int = 2, *, deep: bool = False) -> None:
+        """So many."""
+
+    def wrapped(n: int) -> Callable[[Machine], None]:
+        def inner(machine: Machine) -> None:
+            machine.cell("c", n)
+            later()  # a name that has no value yet
+
+        if n < 0:
+
+            def later() -> None:
+                """Never given."""
+
+        return inner
+
+    three = from_function(partial(sized, n=3))
+    assert (three.name, three.title) == ("sized(n=3)", "So many.")
+    assert from_function(partial(sized, n=3)).digest == three.digest
+    assert len({from_function(one).digest for one in (sized, partial(sized, n=3), partial(sized, deep=True))}) == 3
+    assert from_function(wrapped(2)).digest == from_function(wrapped(2)).digest
+    assert from_function(wrapped(2)).digest != from_function(wrapped(3)).digest
+    before = from_function(sized).digest
+    sized.__defaults__ = (4,)
+    assert from_function(sized).digest != before
+
+
+def test_a_program_that_could_not_say_anything_is_told() -> None:
+    async def waits(machine: Machine) -> None:
+        raise AssertionError("nothing of it runs")
+
+    def idle(machine: Machine, n: int) -> None:
+        machine.cell("c", n)
+
+    with pytest.raises(ScenarioError, match='"waits" that furnishes a machine must be a plain one: drop its async'):
+        from_function(waits)
+    with pytest.raises(ScenarioError, match=r'"idle\(n=5\)" declares no task, so that nothing can be said of it: call'):
+        execute(from_function(partial(idle, n=5)), Calm())
 
 
 def test_a_decorated_function_is_still_a_function() -> None:

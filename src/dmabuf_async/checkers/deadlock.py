@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from dmabuf_async.checkers.base import Checker, Found
-from dmabuf_async.machine.attachment import WaitGone
+from dmabuf_async.machine.attachment import AttachmentWait
 from dmabuf_async.machine.cpu import Ipi
 from dmabuf_async.machine.kmap import Map
 from dmabuf_async.machine.spinlock import Spin
@@ -73,7 +73,7 @@ class Deadlock(Checker):
         clauses = [f"{member.name} {_waits(member, members)}" for member in members]
         things = tuple(member.op.thing for member in members if member.op is not None)
         rule = "V11" if any(thing.KIND == "kmap slots" for thing in things) else "P7"
-        if any(isinstance(member.op, WaitGone) for member in members):
+        if any(isinstance(member.op, AttachmentWait) for member in members):
             rule = "V14"
         return Found("deadlock", rule, "; ".join(clauses), members[0], things, tuple(members[1:]))
 

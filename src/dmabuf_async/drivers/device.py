@@ -53,7 +53,8 @@ class DeviceDriver:
         """Set the engines going, and the task that lets go, where the device does so later."""
         self.device.serve()
         if self.device.revoke == "later":
-            self.device.machine.task(f"{self.device.name}-revoke", self.work, cpu=cpu, daemon=True)
+            name = f"{self.device.name}-revoke"
+            self.device.server = self.device.machine.task(name, self.work, cpu=cpu, daemon=True)
 
     async def work(self) -> None:
         """The task of a driver that lets go later."""

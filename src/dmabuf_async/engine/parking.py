@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dmabuf_async.engine.table import Entry, Table, Trail, hashed, revived
 from dmabuf_async.errors import ForeignAwait, RunOver, ScenarioError, Unwind
@@ -134,14 +134,14 @@ class Parking:
     def _call(self, actor: Actor) -> Coroutine[Any, Any, Any]:
         function = actor.function
         try:
-            coroutine: Coroutine[Any, Any, Any] = function(*actor.arguments)
-            coroutine.send  # noqa: B018 - what is not a coroutine shows it here
+            coroutine: Any = function(*actor.arguments)
+            coroutine.cr_frame  # noqa: B018 - what is not a coroutine, a generator too, shows it here
         except (TypeError, AttributeError) as error:
             raise ScenarioError(
                 f"task {actor.name!r} cannot be started: it needs an async function and its arguments, and "
                 f"{getattr(function, '__name__', function)!r} says {type(error).__name__}: {error}"
             ) from error
-        return coroutine
+        return cast("Coroutine[Any, Any, Any]", coroutine)
 
     def arrive(self, actor: Actor, passed: tuple[Settle, ...]) -> None:
         """``actor`` has settled, once or several times, on the way to its next op."""

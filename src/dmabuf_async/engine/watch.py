@@ -192,6 +192,16 @@ class Watch:
         found = frozenset(finding.signature for finding in self.findings if finding.primary)
         return (found, tuple(actor.stuck for actor in self.machine.actors), self._taint.state())
 
+    def remember(self) -> tuple[Any, ...]:
+        """All that steps change here, for :meth:`recall`. Sites that were reached, and a trace, are not part of it."""
+        taint = None if self._taint is None else self._taint.copy()
+        return (self.step, len(self.findings), taint, self.deep, self._latest, self._footprint)
+
+    def recall(self, remembered: tuple[Any, ...]) -> None:
+        """Back to when it was remembered; what has been remembered before stays good."""
+        self.step, findings, self._taint, self.deep, self._latest, self._footprint = remembered
+        del self.findings[findings:]
+
     def trace(self, core: Choosing) -> Trace:
         """Everything that happened, as plain data."""
         events = tuple(step.event(number) for number, step in enumerate(self.steps or (), 1))
@@ -312,6 +322,13 @@ class Taint:
             for things in (self._reads, self._writes)
         )
         return actors, reads, writes
+
+    def copy(self) -> Taint:
+        """Another one that says the same."""
+        other = Taint()
+        other._actors, other._reads, other._writes = set(self._actors), set(self._reads), set(self._writes)
+        other._fresh = list(self._fresh)
+        return other
 
     def spread(self, actor: Actor, footprint: Footprint) -> None:
         """The next step."""

@@ -47,3 +47,7 @@ class Search(Protocol):
     def resume(self, checkpoint: bytes) -> None:
         """Go on from there, before the first ``advance``. Raises ValueError if it is not of this search."""
         ...
+
+    def close(self) -> None:
+        """Leave no coroutine suspended, whether or not it is complete. It does not go on after that."""
+        ...

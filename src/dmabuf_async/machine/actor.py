@@ -47,6 +47,7 @@ class Actor(Thing):
     )  # fmt: skip
     STATE = ("killed", "held", "names")
     MEMORY = ("past", "epoch", "locks")
+    SYNCHRONISES = True
     KIND = "task"
 
     def __init__(

@@ -15,6 +15,8 @@ from dmabuf_async.ops import Op
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.device import Device, Engine
     from dmabuf_async.machine.storage import Buffer, Page
@@ -51,7 +53,7 @@ class Attached(Thing):
 class Attachment(Thing):
     """One device on one buffer, on behalf of one task.
 
-    ``direction``: of its mapping, one of :data:`DIRECTIONS`; None: it has none. ``claimed``: somebody is about to
+    ``direction``: of its mapping, one of :data:`DIRECTIONS`; None: it has none. ``claimed``: who is about to
     unmap it, and ``leaving``: unmap_dma_buf has been called. ``transfers``: those in flight through it.
     """
 
@@ -70,7 +72,7 @@ class Attachment(Thing):
         self.number = number
         self.linked = False
         self.direction: str | None = None
-        self.claimed = False
+        self.claimed: Actor | None = None
         self.leaving = False
         self.noticed = False
         self.answered = False
@@ -94,6 +96,10 @@ class Attachment(Thing):
             name = f"{self.name}{at}.{'write' if write else 'read'}{f'.{number}' if number else ''}"
             transfer = self._transfers[key] = Transfer(self, engine, page, words, write, name)
         return transfer
+
+    def begun(self) -> Iterable[Transfer]:
+        """All transfers that there ever were, in other executions too."""
+        return self._transfers.values()
 
     def usable(self) -> bool:
         """Whether a driver that looks may start DMA: it is mapped, nobody unmaps it, no notice has come."""
@@ -248,7 +254,7 @@ class Establish(AttachmentOp):
     def apply(self, actor: Actor, outcome: int) -> None:
         attachment = self.thing
         attachment.direction = self.direction
-        attachment.claimed = attachment.leaving = False
+        attachment.claimed, attachment.leaving = None, False
 
     def describe(self) -> str:
         return f"map {self.thing}, {self.direction}"
@@ -265,7 +271,7 @@ class Claim(AttachmentOp):
         acquire(actor, attachment)
         if attachment.direction is None or attachment.claimed or attachment.leaving:
             return False
-        attachment.claimed = True
+        attachment.claimed = actor
         release(actor, attachment)
         return True
 
@@ -283,22 +289,18 @@ class Gone(AttachmentOp):
     def apply(self, actor: Actor, outcome: int) -> None:
         attachment = self.thing
         attachment.direction = None
-        attachment.claimed = attachment.leaving = False
+        attachment.claimed, attachment.leaving = None, False
         release(actor, attachment)
 
     def describe(self) -> str:
         return f"unmapped {self.thing}"
 
 
-class WaitGone(AttachmentOp):
-    """Wait until it is not mapped."""
+class AttachmentWait(AttachmentOp):
+    """A wait for something to become of an attachment; whoever brings it about comes before."""
 
     __slots__ = ()
-    kind = "wait unmapped"
     parks = conditional = sleeps = True
-
-    def enabled(self, actor: Actor) -> bool:
-        return self.thing.direction is None
 
     def apply(self, actor: Actor, outcome: int) -> None:
         acquire(actor, self.thing)
@@ -309,18 +311,38 @@ class WaitGone(AttachmentOp):
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return ()
 
+
+class WaitGone(AttachmentWait):
+    """Wait until it is not mapped."""
+
+    __slots__ = ()
+    kind = "wait unmapped"
+    owed = "which {} has begun"
+
+    def enabled(self, actor: Actor) -> bool:
+        return self.thing.direction is None
+
     def describe(self) -> str:
         return f"wait unmap of {self.thing}"
 
+    def blockers(self, actor: Actor) -> tuple[Actor, ...] | None:
+        claimed = self.thing.claimed
+        return None if claimed is None else (claimed,)  # as long as nobody has claimed it, anybody may
 
-class WaitIdle(WaitGone):
+
+class WaitIdle(AttachmentWait):
     """Wait until no transfer is in flight through it."""
 
     __slots__ = ()
     kind = "wait idle"
+    every = True
 
     def enabled(self, actor: Actor) -> bool:
         return not self.thing.transfers
 
     def describe(self) -> str:
         return f"wait end of all dma of {self.thing}"
+
+    def blockers(self, actor: Actor) -> tuple[Actor, ...]:
+        makers = (transfer.maker() for transfer in self.thing.transfers)
+        return tuple(maker for maker in makers if maker is not None)

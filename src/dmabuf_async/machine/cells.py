@@ -41,6 +41,7 @@ class Cell(Thing):
     )  # fmt: skip
     STATE = ("value",)
     MEMORY = ("past", "signal", "seen", "loaded", "stored", "ordered_loaded", "ordered_stored")
+    SYNCHRONISES = True
     KIND = "cell"
 
     def __init__(self, name: str, value: Hashable, machine: Machine) -> None:

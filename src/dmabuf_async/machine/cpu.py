@@ -30,6 +30,7 @@ class Cpu(Thing):
 
     __slots__ = ("_disable", "_enable", "_ipi", "atomic", "irqs_off", "number")
     STATE = ("atomic", "irqs_off")
+    SYNCHRONISES = True
     KIND = "cpu"
 
     def __init__(self, number: int) -> None:

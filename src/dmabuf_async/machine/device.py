@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Engine(Cpu):
     """A DMA engine of a device, with an IOTLB of its own (the entries belong to attachments)."""
 
-    __slots__ = ("device", "ring")
+    __slots__ = ("actor", "device", "ring")
     KIND = "engine"
 
     def __init__(self, device: Device, number: int) -> None:
@@ -33,6 +33,7 @@ class Engine(Cpu):
         self.rename(f"{device.name}.engine{number}")
         self.device = device
         self.ring = Ring(self.name)
+        self.actor: Actor | None = None  # which makes the words, once the device is set going
 
     async def run(self) -> None:
         """The life of the engine."""
@@ -91,10 +92,10 @@ class Device(Thing):
     """A device: its engines, and the notices that its driver has not yet dealt with (V14).
 
     ``revoke``: how its driver lets go of a buffer that is to move, ``at once``, ``later``, or ``cannot``. ``vram``:
-    whether it reaches device memory.
+    whether it reaches device memory. ``server``: the task of its driver that lets go ``later``, and nobody else does.
     """
 
-    __slots__ = ("_known", "driver", "engines", "machine", "notices", "revoke", "vram")
+    __slots__ = ("_known", "driver", "engines", "machine", "notices", "revoke", "server", "vram")
     STATE = ("notices",)
     KIND = "device"
 
@@ -105,6 +106,7 @@ class Device(Thing):
         self.revoke = revoke
         self.vram = vram
         self.driver: Any = None  # drivers lie above the machine
+        self.server: Actor | None = None
         self.notices: tuple[Attachment, ...] = ()
         self._known: dict[tuple[Buffer, Actor, int], Attachment] = {}
 
@@ -116,7 +118,7 @@ class Device(Thing):
     def serve(self) -> None:
         """Add the actors that its engines are; declared after the tasks, they come last in canonical order."""
         for engine in self.engines:
-            self.machine.engine(engine)
+            engine.actor = self.machine.engine(engine)
 
     def attachment(self, buffer: Buffer, actor: Actor) -> Attachment:
         """What the next attach by ``actor`` makes: the first that is not in use, the same in every execution."""

@@ -29,6 +29,7 @@ class Pool(Thing):
 
     __slots__ = ("_known", "limit", "mappings", "used")
     STATE = ("used",)
+    SYNCHRONISES = True
     KIND = "kmap slots"
 
     def __init__(self, limit: int) -> None:

@@ -20,6 +20,7 @@ class AnyLock(Thing):
     """A lock of any kind. ``lock_class`` is what it is to :mod:`~dmabuf_async.machine.lock_order`."""
 
     __slots__ = ("alone", "lock_class", "marks", "order")
+    SYNCHRONISES = True
 
     def __init__(self, name: str, lock_class: str | None, marks: Marks, order: LockOrder) -> None:
         super().__init__(name)

@@ -30,7 +30,7 @@ from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
 from dmabuf_async.machine.speculation import Speculation
 from dmabuf_async.machine.spinlock import Spinlock
-from dmabuf_async.machine.storage import Buffer
+from dmabuf_async.machine.storage import Buffer, Page
 from dmabuf_async.machine.translations import Rmap
 from dmabuf_async.ops import CALM
 
@@ -75,6 +75,10 @@ class Machine:
         self.faults = Faults(sizes)
         self.events = Events()
         self.things: dict[str, Thing] = {}  # by kind and name
+        self.synchronising: list[Thing] = []
+        """What actors synchronise by, and they themselves, as they were declared."""
+        self.cells: list[Cell] = []
+        self.pages: list[Page] = []
         self._sealed = False
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
@@ -114,6 +118,10 @@ class Machine:
                 "objects in traces and across executions, so give one of them another name"
             )
         self.things[name] = thing
+        if thing.SYNCHRONISES:
+            self.synchronising.append(thing)
+            if isinstance(thing, Cell):
+                self.cells.append(thing)
         if self._sealed:
             self._remember(thing)
         return thing
@@ -153,7 +161,7 @@ class Machine:
         self._add(buffer.pins)
         self._add(buffer.attached)
         for page in buffer.pages:
-            self._add(page)
+            self.pages.append(self._add(page))
             self._add(page.copying)
             for word in page.words:
                 self._add(word)

@@ -9,13 +9,13 @@ cells that may yet race. The order in which locks were taken has no events: it i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.word import INITIAL
 
 if TYPE_CHECKING:
+    from dmabuf_async.machine.cells import Cell
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.storage import Page
     from dmabuf_async.machine.word import Word
@@ -25,29 +25,81 @@ if TYPE_CHECKING:
 def memory_of(machine: Machine, grown: Iterable[Thing]) -> Hashable:
     """The key of what checkers remember of ``machine``; ``grown`` are the actors and groups that came later.
 
-    Who knows of something is an actor or an object that actors synchronise by; names identify them.
+    Who knows of something is an actor or an object that actors synchronise by: by its number in the machine, which is
+    the same in all machines of a program, or by name if it was made during the execution.
     """
-    things = machine.things.values()
-    cells = [thing for thing in things if isinstance(thing, Cell) and (thing.seen or thing.signal)]
-    pasts = [(f"{thing.KIND} {thing.name}", thing.past) for thing in (*things, *grown) if thing.past]
-    pasts += [(f"signal {cell.name}", cell.signal) for cell in cells if cell.signal]
-    pasts.sort()
-    words = tuple(
-        (page.name, _copying(page), tuple(_word(word, pasts) for word in page.words))
-        for buffer in machine.buffers.values()
-        for page in buffer.pages
-        if page.copying.progress or page.copying.gone or any(word.held.later[INITIAL] for word in page.words)
-    )
+    pages = [page for page in machine.pages if page.copying.progress or page.copying.gone or _written(page)]
+    cells = [cell for cell in machine.cells if cell.seen]
+    relevant = 0
+    for page in pages:
+        for word in page.words:
+            held = word.held
+            for version in held.at.values():
+                relevant |= version
+            for version, later in held.later.items():
+                relevant |= version | later
+    for cell in cells:
+        relevant |= cell.seen
+    knowing = _knowing(machine, grown, relevant)
+    words = tuple((page.key, _copying(page), tuple(_word(word, knowing) for word in page.words)) for page in pages)
+    raced = tuple(_cell(cell, machine, knowing) for cell in cells)
     edges = frozenset((edge.before, edge.after) for edge in machine.lock_order.edges())
-    held = tuple((actor.name, tuple(lock.name for lock in actor.locks)) for actor in machine.actors if actor.locks)
-    return words, tuple(_cell(cell, machine, pasts) for cell in cells if cell.seen), edges, held
+    held_locks = tuple((actor.key, tuple(lock.key for lock in actor.locks)) for actor in machine.actors if actor.locks)
+    return words, raced, edges, held_locks
 
 
-def _cell(cell: Cell, machine: Machine, pasts: list[tuple[str, int]]) -> Hashable:
-    kinds = (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
-    return cell.name, tuple(
-        tuple(sorted((machine.events.latest(bit).name, _knowing(bit, pasts)) for bit in _bits(events)))
-        for events in kinds
+Knowing: TypeAlias = "dict[int, tuple[int, tuple[int, ...]]]"
+"""Who knows of each event: a bit set of objects of the machine, and the keys of others."""
+
+NOBODY: Final = (0, ())
+
+
+def _knowing(machine: Machine, grown: Iterable[Thing], relevant: int) -> Knowing:
+    numbered: dict[int, int] = {}
+    if not relevant:
+        return {}
+    bit = 1
+    for thing in machine.synchronising:
+        known = thing.past & relevant
+        while known:
+            event = known & -known
+            numbered[event] = numbered.get(event, 0) | bit
+            known ^= event
+        bit <<= 1
+    for cell in machine.cells:
+        known = cell.signal & relevant
+        while known:
+            event = known & -known
+            numbered[event] = numbered.get(event, 0) | bit
+            known ^= event
+        bit <<= 1
+    others: dict[int, list[int]] = {}
+    for thing in (*grown, *_attached(machine)):
+        for event in _bits(thing.past & relevant):
+            others.setdefault(event, []).append(thing.key)
+    return {
+        event: (numbered.get(event, 0), tuple(sorted(others.get(event, ()))))
+        for event in (numbered.keys() | others.keys() if others else numbered)
+    }
+
+
+def _attached(machine: Machine) -> Iterator[Thing]:
+    """What devices made during the execution, and actors synchronise by."""
+    for device in machine.devices.values():
+        for attachment in device.attachments():
+            yield attachment
+            yield from attachment.begun()
+
+
+def _written(page: Page) -> bool:
+    return any(word.held.later[INITIAL] for word in page.words)
+
+
+def _cell(cell: Cell, machine: Machine, knowing: Knowing) -> Hashable:
+    latest = machine.events.latest
+    return cell.key, tuple(
+        tuple(sorted([(latest(bit).key, knowing.get(bit, NOBODY)) for bit in _bits(events)]))
+        for events in (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
     )
 
 
@@ -59,30 +111,41 @@ def _bits(events: int) -> Iterable[int]:
 
 
 def _copying(page: Page) -> Hashable:
-    progress = sorted((to.name, source.name, words) for to, (source, words) in page.copying.progress.items())
-    return tuple(progress), tuple(sorted(location.name for location in page.copying.gone))
+    copying = page.copying
+    if not copying.progress and not copying.gone:
+        return None
+    progress = sorted((to.key, source.key, words) for to, (source, words) in copying.progress.items())
+    return tuple(progress), tuple(sorted([location.key for location in copying.gone]))
 
 
-def _word(word: Word, pasts: list[tuple[str, int]]) -> Hashable:
+def _word(word: Word, knowing: Knowing) -> Hashable:
     held = word.held
-    at = sorted((location.name, version) for location, version in held.at.items())
+    at = sorted([(location.key, version) for location, version in held.at.items()])
     numbers = {INITIAL: 0}
     for _, version in at:
         numbers.setdefault(version, len(numbers))
     versions = tuple(
-        (
-            _knowing(version, pasts),
-            _knowing(held.later[version], pasts),
-            tuple(numbers[other] for other in numbers if held.before(other, version)),
-        )
-        for version in numbers
+        [
+            (
+                knowing.get(version, NOBODY),
+                _any(held.later[version], knowing),
+                tuple([numbers[other] for other in numbers if held.before(other, version)]),
+            )
+            for version in numbers
+        ]
     )
     return (
-        tuple((name, numbers[version]) for name, version in at),
+        tuple([(key, numbers[version]) for key, version in at]),
         versions,
-        tuple(sorted(target.name for target in held.torn)),
+        tuple(sorted([target.key for target in held.torn])),
     )
 
 
-def _knowing(events: int, pasts: list[tuple[str, int]]) -> tuple[str, ...]:
-    return tuple(name for name, past in pasts if past & events)
+def _any(events: int, knowing: Knowing) -> tuple[int, tuple[int, ...]]:
+    """Who knows of one of these."""
+    numbered, others = 0, set[int]()
+    for event in _bits(events):
+        some, more = knowing.get(event, NOBODY)
+        numbered |= some
+        others.update(more)
+    return numbered, tuple(sorted(others))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dmabuf_async.machine.attachment import AttachmentOp, WaitGone
+from dmabuf_async.machine.attachment import AttachmentOp, AttachmentWait
 from dmabuf_async.machine.order import release
 from dmabuf_async.ops import Op
 
@@ -66,7 +66,7 @@ class Answer(AttachmentOp):
         return f"answer: {self.thing.device.name} has let go of {self.thing.buffer.name}"
 
 
-class WaitAnswer(WaitGone):
+class WaitAnswer(AttachmentWait):
     """Wait for the importer's answer to a notice."""
 
     __slots__ = ()
@@ -77,6 +77,10 @@ class WaitAnswer(WaitGone):
 
     def describe(self) -> str:
         return f"wait answer that {self.thing.device.name} has let go of {self.thing.buffer.name}"
+
+    def blockers(self, actor: Actor) -> tuple[Actor, ...] | None:
+        server = self.thing.device.server
+        return None if server is None else (server,)  # else it comes from whoever has told the driver
 
 
 class Readmit(AttachmentOp):
@@ -113,7 +117,7 @@ class Noticed(AttachmentOp):
         return f"look whether {self.thing.device.name} was told to let go of {self.thing.buffer.name}"
 
 
-class WaitReadmitted(WaitGone):
+class WaitReadmitted(AttachmentWait):
     """Wait until the move that the importer was told of is over."""
 
     __slots__ = ()

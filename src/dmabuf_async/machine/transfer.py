@@ -61,6 +61,10 @@ class Transfer(Thing):
         """``write`` or ``read``."""
         return "write" if self.writes else "read"
 
+    def maker(self) -> Actor | None:
+        """Who alone can end it, the engine; None if that can't be told: a revoke may stop it, too."""
+        return None if self.attachment.device.revoke == "at once" else self.engine.actor
+
     def doorbell(self) -> Doorbell:
         """Tell the engine."""
         return Doorbell(self)
@@ -280,6 +284,10 @@ class WaitForDma(Op):
 
     def describe(self) -> str:
         return f"wait completion of dma {self.transfer.verb} of {self.transfer.page.name}"
+
+    def blockers(self, actor: Actor) -> tuple[Actor, ...] | None:
+        maker = self.transfer.maker()
+        return None if maker is None else (maker,)
 
 
 class Stop(Op):

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
 from importlib import util
 from importlib.abc import SourceLoader
 from pathlib import Path
@@ -74,25 +75,57 @@ def scenario(
 
 
 def from_function(function: Callable[[Machine], Any], name: str = "", digest: bytes = b"") -> Program:
-    """A program from a function that takes a new machine and declares tasks on it.
+    """A program from a function that takes a new machine and declares tasks on it, or a ``functools.partial`` of one.
 
     It is called anew for each execution, so that nothing which it makes outlives one. Left out, ``digest`` identifies
-    the code of the function, but not what that calls.
+    the code of the function and the plain values that it was given, but not what it calls. Raises ScenarioError if
+    the function is async; the program does so when it is executed, if there is no task in it.
     """
-    marked: Marked = getattr(function, "dmabuf_async", Marked())
-    called = getattr(function, "__name__", "program")
-    said = (inspect.getdoc(function) or "").strip()
-    code = getattr(function, "__code__", None)
+    plain: Any = function.func if isinstance(function, partial) else function
+    marked: Marked = getattr(plain, "dmabuf_async", Marked())
+    called = getattr(plain, "__name__", "program")
+    if inspect.iscoroutinefunction(plain):
+        raise ScenarioError(
+            f"the function {shown(called)} that furnishes a machine must be a plain one: drop its async, and give "
+            "async functions to machine.task"
+        )
+    if isinstance(function, partial):
+        values = [*map(repr, function.args), *(f"{key}={value!r}" for key, value in function.keywords.items())]
+        called += f"({', '.join(values)})"
+    said = (inspect.getdoc(plain) or "").strip()
+    code = getattr(plain, "__code__", None)
+    identity = (called, code and _identity(code), *_given(plain))
+
+    def build(machine: Machine) -> None:
+        function(machine)
+        if not machine.actors:
+            raise ScenarioError(
+                f"the function {shown(called)} declares no task, so that nothing can be said of it: call "
+                "machine.task(NAME, FUNCTION) in it"
+            )
+
     return Program(
         name=name or called,
         title=marked.title or said.split("\n")[0] or called,
         story=said,
-        build=function,
-        digest=digest or hashlib.sha256(repr((called, code and _identity(code))).encode()).digest(),
+        build=build,
+        digest=digest or hashlib.sha256(repr(identity).encode()).digest(),
         sizes=marked.sizes,
         findings=marked.findings,
         sometimes=marked.sometimes,
     )
+
+
+def _given(function: Any) -> tuple[object, ...]:
+    """The plain values that a function has from its definition: defaults, and names of what surrounds it."""
+    found = [*(getattr(function, "__defaults__", None) or ())]
+    found += (getattr(function, "__kwdefaults__", None) or {}).values()
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:  # it has none yet
+            continue
+    return tuple(value for value in found if isinstance(value, int | float | str | bytes))
 
 
 def _identity(code: CodeType) -> tuple[object, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from dmabuf_async.drivers.importer import Importer
+from dmabuf_async.machine.kmap import Mapping
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.scenario.steps.base import Act, Objects, act, or_error
+from dmabuf_async.scenario.steps.process import process_of
 from dmabuf_async.scenario.verbs import kernel
 
 
@@ -53,9 +55,8 @@ def _(step: kernel.Load, _on: Objects) -> Act:
     name, page, word = step.at, step.page, step.word
 
     def begin(importer: Importer) -> Awaitable[object]:
-        if importer.process is None or name in importer.cpu.mappings:
-            return importer.cpu.mappings[name].load(word)
-        return importer.process.load(name, page, word)
+        mapping = mapping_of(importer, name)
+        return process_of(importer).load(name, page, word) if mapping is None else mapping.load(word)
 
     return begin
 
@@ -65,9 +66,8 @@ def _(step: kernel.Store, _on: Objects) -> Act:
     name, page, word = step.at, step.page, step.word
 
     def begin(importer: Importer) -> Awaitable[object]:
-        if importer.process is None or name in importer.cpu.mappings:
-            return importer.cpu.mappings[name].store(word)
-        return importer.process.store(name, page, word)
+        mapping = mapping_of(importer, name)
+        return process_of(importer).store(name, page, word) if mapping is None else mapping.store(word)
 
     return begin
 
@@ -93,3 +93,8 @@ def _(step: kernel.DmaBufPut, on: Objects) -> Act:
 def length_of(buffer: Buffer, step: kernel.GetBackingStorage | kernel.PutBackingStorage) -> int:
     """The length of the range that ``step`` means, in bytes."""
     return buffer.size - step.start if step.len is None else step.len
+
+
+def mapping_of(importer: Importer, name: str) -> Mapping | None:
+    """The kernel mapping that a step means; None if it means what the process has mapped."""
+    return importer.cpu.mappings.get(name)

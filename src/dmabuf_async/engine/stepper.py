@@ -1,0 +1,382 @@
+"""The stepper: makes one transition at a time, says which state it leads to, and takes it back.
+
+It is what the state graph walks with. :class:`~dmabuf_async.engine.core.Core` makes whole executions; this makes
+the same steps in the same way, but every actor goes by its table (``DESIGN`` 2: "where the table knows, no
+coroutine is resumed"), so that a step can be undone: the machine puts back what the op touched, and an actor's
+place is one reference.
+
+A program whose tables don't reach (groups, and so their actors, are born anew in every execution) raises
+:class:`Untabled`; then ``live`` steppers resume coroutines, and to go back means to begin anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from dmabuf_async.engine.choosing import Choosing
+from dmabuf_async.engine.running import RunningLoop
+from dmabuf_async.engine.table import Entry, hashed, revived
+from dmabuf_async.errors import ForeignAwait, RunOver, Unwind
+from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES, Op, Settle
+from dmabuf_async.tasks import Deliver, Fail, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dmabuf_async.engine.watch import Watch
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.thing import Thing
+
+Move: TypeAlias = "tuple[Actor, int]"
+"""A transition: who, and which outcome its op has."""
+
+
+class Untabled(Exception):
+    """A task does what its table cannot hold."""
+
+
+class Taken(NamedTuple):
+    """What :meth:`Stepper.undo` puts back."""
+
+    actor: Actor
+    place: tuple[Any, ...]
+    things: list[tuple[Thing, Any, int]]
+    memory: list[tuple[Thing, Any]]
+    actors: list[tuple[Actor, int, int, Any, bool, bool]]
+    machine: tuple[Any, ...]
+    watch: tuple[Any, ...]
+
+
+class Stepper(Choosing):
+    """One machine, at one state of one program. ``live``: coroutines are resumed, and nothing can be undone."""
+
+    def __init__(self, machine: Machine, watch: Watch, memories: dict[Hashable, int], *, live: bool = False) -> None:
+        super().__init__(machine, watch)
+        self._memories = memories  # each is numbered once
+        self._memory: int | None = None  # the number of what checkers remember now, if it has been asked for
+        self.seen = watch
+        self.tabled = not live
+        self._coroutines: dict[Actor, Entry] = {}  # where the coroutine of an actor stands that was made to learn
+        self._raised: dict[tuple[Entry, type, Any], tuple[Entry, BaseException]] = {}
+        loop = RunningLoop()
+        self._call_hidden = loop.call if loop.found else None
+        self.populate()
+        try:
+            while self.started:
+                self._forward(self.started.pop(), None)
+        except BaseException:
+            self.close()
+            raise
+        self._refresh()
+        for actor in self.actors:
+            if actor.needs > WAKES and actor.op is not None:
+                watch.parked(actor, actor.op)
+
+    # What can happen -----------------------------------------------------------
+
+    def moves(self) -> list[Move]:
+        """All transitions of this state; none if it is an end, and then ``stopped`` says of which kind."""
+        found: list[Move] = []
+        for actor in self.ready:
+            if actor.needs & FALLIBLE:
+                assert actor.op is not None
+                found += [(actor, outcome) for outcome in range(len(actor.op.outcomes(actor)))]
+            else:
+                found.append((actor, CALM))
+        if not found:
+            stuck = any(not actor.ended and not self.idles(actor) for actor in self.actors)
+            self.stopped = "deadlock" if stuck else "ended"
+            return found
+        self.stopped = ""
+        if self.faults is not None:
+            self.list_faults()
+            found += [(actor, CALM if actor.cpu is None else 1) for actor in self.faults]
+        return found
+
+    def key(self) -> Hashable:
+        """Identifies the state: the machine, where each actor is, what checkers remember (DESIGN 2, State).
+
+        The fingerprint is a hash, and hashes of -1 and -2 are equal, so that the values of cells are told beside it.
+        """
+        machine, memories = self.machine, self._memories
+        known = self._memory
+        if known is None:
+            memory = machine.memory()
+            known = self._memory = memories.setdefault(memory, len(memories))
+        judged = self.seen.memory()
+        if judged is not None:
+            judged = memories.setdefault(judged, len(memories))
+        values = [cell.value for cell in machine.cells]
+        if self.tabled:
+            return (machine.fingerprint, known, judged, *values, *[actor.entry for actor in self.actors])
+        return (machine.fingerprint, known, judged, *values, *[_place(actor) for actor in self.actors])
+
+    # One step ------------------------------------------------------------------
+
+    def make(self, move: Move) -> Taken | None:
+        """Make the transition; what undoes it, unless actors are live."""
+        actor, outcome = move
+        op, watch = actor.op, self.seen
+        assert op is not None
+        written = op.writes(actor)
+        taken = self._save(actor, op, written) if self.tabled else None
+        needs = actor.needs
+        if needs & CONDITIONAL and actor.cpu is not None:
+            op.thing.pending.remove(actor)
+        if watch.deep:
+            watch.before(actor, op)
+        result = op.apply(actor, outcome)
+        watch.after(actor, op, outcome, result, written)
+        if needs & STRUCTURAL:
+            committed = op.commit(actor)
+            if committed is not None:
+                result = committed
+            if op.__class__ is Fail:
+                self.leave(actor)
+        self.current = actor
+        if actor.cpu is not None and not actor.ended:
+            self._forward(actor, result)
+            while self.started:
+                self._forward(self.started.pop(), None)
+        if taken is None or any(thing.memory_of(thing) != before for thing, before in taken.memory):
+            self._memory = None
+        self._refresh()
+        if actor.cpu is None:
+            return taken
+        if actor.ended:
+            watch.left(self.actors)
+        elif actor.needs > WAKES:
+            assert actor.op is not None
+            watch.parked(actor, actor.op)
+        return taken
+
+    def undo(self, taken: Taken) -> None:
+        """Back to where :meth:`make` was called; only the latest step that is not undone yet."""
+        actor, place, things, memory, actors, (fingerprint, now, events, mappings, known, live), seen = taken
+        if actor.cpu is not None:
+            op = actor.op
+            if op is None:
+                if actor.ended and not place[6]:
+                    actor.cpu.pending.append(actor)
+            elif actor.needs & CONDITIONAL:
+                op.thing.pending.remove(actor)
+        for thing, state, old in things:
+            thing.restore(state)
+            thing.fingerprint = old
+        for thing, remembered in memory:
+            thing.recall(remembered)
+        (
+            actor.entry, actor.op, actor.needs, actor.local, actor.settled, actor.site, actor.ended, actor.last,
+            actor.mapped, actor.failure, self.current,
+        ) = place  # fmt: skip
+        if actor.cpu is not None and actor.needs & CONDITIONAL:
+            assert actor.op is not None
+            actor.op.thing.pending.append(actor)
+        ready = self.ready
+        ready.clear()
+        for other, past, epoch, locks, can, stuck in actors:
+            other.past, other.epoch, other.locks, other.ready, other.stuck = past, epoch, locks, can, stuck
+            if can:
+                ready.append(other)
+        machine = self.machine
+        self.live = live
+        if self._clock is not None:
+            self._clock.ready = bool(live and machine.clock.timers)
+            if self._clock.ready:
+                ready.append(self._clock)
+        machine.fingerprint, machine.clock.now, machine.events.count = fingerprint, now, events
+        machine.kmaps.mappings = mappings
+        self._memory = known
+        self.seen.recall(seen)
+
+    def judge(self) -> None:
+        """At an end: let the checkers judge the whole; it is undone with the step that led here."""
+        self.seen.over(self)
+
+    def close(self) -> None:
+        """Leave no coroutine suspended."""
+        for actor in reversed(self.actors):
+            if actor.coroutine is not None:  # an actor that has ended here may not have where it was made to learn
+                self._hidden(self.throw, actor, RunOver())
+                actor.coroutine = None
+
+    # The parts of a step ----------------------------------------------------------
+
+    def _save(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Taken:
+        machine = self.machine
+        touched = {*written, *op.reads(actor), actor}
+        if actor.cpu is not None:
+            touched.add(actor.cpu)  # which is told when the actor ends
+        return Taken(
+            actor,
+            (
+                actor.entry, actor.op, actor.needs, actor.local, actor.settled, actor.site, actor.ended, actor.last,
+                actor.mapped, actor.failure, self.current,
+            ),
+            [(thing, thing.state_of(thing), thing.fingerprint) for thing in written],
+            [(thing, thing.memory_of(thing)) for thing in touched],
+            [(other, other.past, other.epoch, other.locks, other.ready, other.stuck) for other in self.actors],
+            (
+                machine.fingerprint, machine.clock.now, machine.events.count, dict(machine.kmaps.mappings),
+                self._memory, self.live,
+            ),
+            self.seen.remember(),
+        )  # fmt: skip
+
+    def _forward(self, actor: Actor, result: Any) -> None:
+        """Bring an actor to its next op."""
+        if actor.entry is None:
+            self._resume(actor, result)
+            return
+        entry = actor.entry
+        known = entry.after.get(result)
+        if known is not None and known[0] is result.__class__:
+            after = known[1]
+        else:
+            raised = self._raised.get((entry, result.__class__, result))
+            after = self._learn(actor, entry, result) if raised is None else raised[0]
+        actor.entry = after
+        actor.local = after.local
+        if after.passed:
+            self.arrive(actor, after.passed)
+        actor.op = op = after.op
+        actor.needs = after.needs
+        if op is None:
+            raised = self._raised.get((entry, result.__class__, result))
+            self.leave(actor)
+            if raised is not None and not isinstance(raised[1], Unwind):
+                actor.failure = raised[1]
+                self.seen.failed(actor, raised[1])
+        elif actor.needs & CONDITIONAL:
+            after.pending.append(actor)
+
+    def _learn(self, actor: Actor, entry: Entry, result: Any) -> Entry:
+        """What the actor does next, found out by resuming a coroutine that stands where it is."""
+        table = actor.table
+        assert table is not None
+        if self._coroutines.pop(actor, None) is not entry or actor.coroutine is None:
+            if actor.coroutine is not None:
+                self._hidden(self.throw, actor, RunOver())
+            actor.coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
+        coroutine = actor.coroutine
+        passed: list[Settle] = []
+        box: list[Any] = []
+
+        def go() -> None:
+            op = coroutine.send(None if entry.parent is None else result)
+            while op.__class__ is Settle:
+                passed.append(op)
+                op = coroutine.send(None)
+            box.append(op)
+
+        op: Any = None
+        try:
+            self._hidden(go)
+            op = box[0]
+            if not isinstance(op, Op):
+                foreign = ForeignAwait(actor.name, op)
+                self._hidden(self.throw, actor, foreign)
+                raise foreign  # noqa: TRY301 - as if the coroutine had raised it
+        except StopIteration:
+            pass
+        except BaseException as error:
+            actor.coroutine = None
+            if not isinstance(error, Unwind | Exception):
+                raise
+            after = Entry(entry, result, tuple(passed), None)
+            after.local = hashed(entry.local, result)
+            self._raised[entry, result.__class__, result] = (after, error)
+            return after
+        actor.entry = None  # the place in the program is read off the coroutine
+        learned = table.learn(actor, entry, result, tuple(passed), op)
+        actor.entry = entry
+        if learned is None:
+            raise Untabled
+        if op is None:
+            actor.coroutine = None
+        else:
+            self._coroutines[actor] = learned
+        return learned
+
+    def _hidden(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call it as if no event loop ran here."""
+        if self._call_hidden is None:
+            function(*arguments)
+        else:
+            self._call_hidden(function, *arguments)
+
+    def _resume(self, actor: Actor, result: Any) -> None:
+        """The same for a live actor."""
+        box: list[Any] = []
+
+        def go() -> None:
+            assert actor.resume is not None
+            box.append(actor.resume(result))
+
+        try:
+            self._hidden(go)
+            actor.op = op = box[0]
+            actor.needs = op.needs
+        except BaseException as error:  # noqa: BLE001 - an actor's exception never leaves its host
+            self.raised(actor, error)
+            return
+        if isinstance(op, Settle):
+            actor.local = hash((actor.key, op.value))
+            self.arrive(actor, (op,))
+            self._resume(actor, None)
+        elif actor.needs & CONDITIONAL:
+            op.thing.pending.append(actor)
+
+    def _refresh(self) -> None:
+        """Look anew who can go on."""
+        ready = self.ready
+        ready.clear()
+        self.live = live = sum(not actor.ended and not actor.daemon for actor in self.actors)
+        for actor in self.actors:
+            op, cpu = actor.op, actor.cpu
+            can = op is not None and (not actor.needs & CONDITIONAL or op.enabled(actor))
+            if can and cpu is not None and cpu.atomic:
+                can = not cpu.closed_to(actor)
+            actor.ready = can
+            if can:
+                ready.append(actor)
+        clock = self._clock
+        if clock is not None:
+            clock.ready = bool(live and self.machine.clock.timers)
+            if clock.ready:
+                ready.append(clock)
+
+    # What ops and the parking ask for -----------------------------------------------
+
+    def recheck(self, pending: list[Actor]) -> None:
+        """All are looked at after each step."""
+
+    def set_ready(self, actor: Actor) -> None:
+        """All are looked at after each step."""
+
+    def repark(self, actor: Actor) -> None:
+        """All are looked at after each step."""
+
+    def leave(self, actor: Actor) -> None:
+        """The actor has ended."""
+        if actor.ready:
+            actor.ready = False
+            self.ready.remove(actor)
+        watch, self.watch = self.watch, None  # it is told when all have been looked at
+        super().leave(actor)
+        self.watch = watch
+
+
+def _place(actor: Actor) -> Hashable:
+    """Where a live actor is."""
+    op = actor.op
+    unwinds = op.__class__ if isinstance(op, Deliver | Fail) else None
+    groups = tuple(_group(group) for group in actor.groups)
+    return (actor.path, actor.local, actor.ended, actor.cancelled, unwinds, groups)
+
+
+def _group(group: Group) -> Hashable:
+    failed = tuple((type(error).__name__, str(error)) for error in group.failures)
+    return (group.name, group.cancelled, group.told, failed, tuple(child.path for child in group.children))

@@ -1,0 +1,343 @@
+"""The state graph: every state of a program, each once, and every transition (DESIGN 2, State).
+
+Plain depth first over whole states, with no reduction at all: it knows nothing of happens-before, so that it and DPOR
+prove each other right (ALGORITHMS, State graph). A step is made, the state that it leads to is looked up, and the step
+is undone if the state is known; so a transition costs one step, however deep it lies, and coroutines are resumed
+only where an actor's table ends. Programs whose actors are born in groups are walked by executions that begin anew
+wherever the search turns back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.engine.site import role
+from dmabuf_async.engine.stepper import Stepper, Untabled
+from dmabuf_async.engine.watch import Watch
+from dmabuf_async.explore.following import follow
+from dmabuf_async.explore.liveness import fair_parts, round_trip
+from dmabuf_async.explore.progress import Progress
+from dmabuf_async.explore.search import SLICE
+from dmabuf_async.explore.verdict import Failure
+from dmabuf_async.trace.events import Finding, Signature
+from dmabuf_async.trace.schedule import encode
+
+if TYPE_CHECKING:
+    from dmabuf_async.checkers.base import Checker
+    from dmabuf_async.engine.stepper import Move, Taken
+    from dmabuf_async.explore.following import Label
+    from dmabuf_async.scenario.program import Program
+
+LIMIT: Final = 2_000_000
+"""States of one graph; each takes about 400 bytes, with its transitions."""
+
+LOOK_EVERY: Final = 64
+"""Transitions between two looks at the clock."""
+
+Edge: TypeAlias = "tuple[Label, int]"
+"""A transition: who with which outcome, and the number of the state that it leads to."""
+
+
+class Frame:
+    """One state of the path that is being walked."""
+
+    __slots__ = ("label", "moves", "next", "state", "taken")
+
+    def __init__(self, state: int, moves: list[Move], label: Label | None, taken: Taken | None) -> None:
+        self.state = state
+        self.moves = moves
+        self.next = 0  # which of the moves comes next
+        self.label = label  # of the transition that led here
+        self.taken = taken  # what undoes it
+
+
+class Graph:
+    """The states of one program; a :class:`~dmabuf_async.explore.search.Search`.
+
+    ``edges[n]`` are the transitions of state ``n``, in canonical order; state 0 is where the program begins.
+    """
+
+    name = "graph"
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        max_steps: int = MAX_STEPS,
+        checkers: Iterable[Checker] = CHECKERS,
+        max_states: int = LIMIT,
+    ) -> None:
+        self.program = program
+        self.progress = Progress()
+        self.edges: list[list[Edge]] = []
+        self.ends: dict[int, str] = {}
+        """The states in which nothing is left to do, and why: ``ended`` or ``deadlock``."""
+        self.shows: dict[tuple[int, int], tuple[Signature, ...]] = {}
+        """What is found at a transition (state, its number there), or at an end (state, -1)."""
+        self._alive = bytearray()  # of each state: whether somebody lives whose end the run waits for
+        self._names: dict[tuple[int, ...], str] = {}
+        self._on_path: set[int] = set()
+        self._cyclic = False
+        self._checkers = tuple(checkers)
+        self._max_steps = max_steps
+        self._max_states = max_states
+        self._states: dict[Hashable, int] = {}
+        self._memories: dict[Hashable, int] = {}
+        self._path: list[Frame] = []
+        self._machines = program.machines()
+        self._live = False
+        self._stepper: Stepper | None = None
+        self._begun = False
+
+    # As a search -----------------------------------------------------------------
+
+    def advance(self) -> bool:
+        """Go on for about a slice; False once every transition is known, or there is no room."""
+        due = time.monotonic() + SLICE
+        try:
+            if not self._begun:
+                self._begin()
+            while self._path:
+                for _ in range(LOOK_EVERY):
+                    if not self._step():
+                        break
+                if time.monotonic() >= due:
+                    break
+        except Untabled:
+            self._again(live=True)
+            return True
+        if self._path:
+            return True
+        self._tell()
+        return False
+
+    @property
+    def strength(self) -> str:
+        return "exhaustive"
+
+    @property
+    def extent(self) -> str:
+        transitions = self.progress.steps
+        return f"{len(self.edges):,} states, {transitions:,} transition{'s' * (transitions != 1)}"
+
+    @property
+    def left(self) -> str:
+        frontier = sum(len(frame.moves) - frame.next for frame in self._path)
+        return f"at least {frontier:,} transitions" if frontier else ""
+
+    def checkpoint(self) -> bytes:
+        """Nothing: states are known within one process only, so it begins anew."""
+        return b""
+
+    def resume(self, checkpoint: bytes) -> None:
+        if checkpoint:
+            raise ValueError("the state graph keeps no checkpoints")
+
+    def close(self) -> None:
+        """Leave no coroutine suspended. It cannot go on after that; what is known stays."""
+        self._close()
+
+    # The walk ----------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._stepper = stepper = self._fresh()
+        self._begun = True
+        self._enter(stepper, stepper.key(), None, None)
+
+    def _fresh(self) -> Stepper:
+        machine = self._machines()
+        watch = Watch(machine, self._checkers)
+        self._live = self._live or watch.audited  # which looks at coroutines
+        machine.tabled = not self._live
+        stepper = Stepper(machine, watch, self._memories, live=self._live)
+        stepper.seen.reached = self.progress.reached
+        return stepper
+
+    def _again(self, *, live: bool) -> None:
+        """Begin anew, with actors that are resumed: the tables don't hold them."""
+        self._close()
+        self._live = live
+        self._begun = False
+        progress = self.progress
+        progress.executions = progress.steps = progress.cut = 0
+        for known in (
+            self.edges, self.ends, self.shows, self._states, self._path, progress.failures, progress.counts,
+            progress.reached, self._alive, self._names, self._on_path,
+        ):  # fmt: skip
+            known.clear()
+
+    def _close(self) -> None:
+        if self._stepper is not None:
+            self._stepper.close()
+            self._stepper = None
+
+    def _step(self) -> bool:
+        """Make one transition, or go back by one; False when all is known."""
+        path = self._path
+        frame = path[-1]
+        if frame.next == len(frame.moves):
+            self._on_path.remove(path.pop().state)
+            if not path:
+                self._close()
+                return False
+            self._undo(frame.taken)
+            return True
+        stepper = self._stepper or self._return()
+        move = frame.moves[frame.next] if not self._live else stepper.moves()[frame.next]
+        frame.next += 1
+        actor, outcome = move
+        label = (actor.path, outcome)
+        if actor.path not in self._names:
+            self._names[actor.path] = actor.name
+        watch = stepper.seen
+        before = len(watch.findings)
+        taken = stepper.make(move)
+        edges = self.edges[frame.state]
+        if len(watch.findings) > before:
+            self._note(frame.state, len(edges), label, watch.findings[before:])
+        key = stepper.key()
+        state = self._states.get(key)
+        self.progress.steps += 1
+        if state is None:
+            edges.append((label, len(self.edges)))
+            self._enter(stepper, key, label, taken)
+        else:
+            edges.append((label, state))
+            self.progress.executions += 1
+            self._cyclic = self._cyclic or state in self._on_path
+            self._undo(taken)
+        return True
+
+    def _undo(self, taken: Taken | None) -> None:
+        if taken is None:
+            self._close()  # a live one cannot go back
+        else:
+            assert self._stepper is not None
+            self._stepper.undo(taken)
+
+    def _return(self) -> Stepper:
+        """A live stepper that stands where the path ends."""
+        self._stepper = stepper = self._fresh()
+        for frame in self._path[1:]:
+            stepper.make(next(move for move in stepper.moves() if (move[0].path, move[1]) == frame.label))
+        return stepper
+
+    def _enter(self, stepper: Stepper, key: Hashable, label: Label | None, taken: Taken | None) -> None:
+        """A state that is new."""
+        state = len(self.edges)
+        self._states[key] = state
+        self.edges.append([])
+        self._alive.append(stepper.live > 0)
+        self._on_path.add(state)
+        moves = stepper.moves()
+        self._path.append(Frame(state, moves, label, taken))
+        watch = stepper.seen
+        if not moves:
+            self.ends[state] = stepper.stopped
+            self.progress.executions += 1
+            before = len(watch.findings)
+            stepper.judge()
+            if len(watch.findings) > before:
+                self._note(state, -1, None, watch.findings[before:])
+        elif len(self._path) > self._max_steps or state >= self._max_states:
+            self.progress.cut += 1
+            self._path[-1].moves = []
+        edges = watch.lock_edges()
+        if edges:
+            self.progress.locks.note(edges, self.progress.executions, lambda: self._schedule(self._labels(None)))
+
+    # What is found -------------------------------------------------------------------
+
+    def _labels(self, last: Label | None) -> list[Label]:
+        """The transitions of the path, and one more."""
+        labels = [frame.label for frame in self._path if frame.label is not None]
+        return labels if last is None else [*labels, last]
+
+    def _schedule(self, labels: list[Label]) -> str:
+        return encode(self.program.digest, follow(self.program, labels, self._checkers)[0])
+
+    def _note(self, state: int, number: int, label: Label | None, findings: list[Finding]) -> None:
+        """Something is found at a transition, or at an end."""
+        seen = {finding.signature: finding for finding in findings if finding.primary}
+        if not seen:
+            return
+        self.shows[state, number] = tuple(seen)
+        progress = self.progress
+        for signature, finding in seen.items():
+            progress.counts[signature] += 1
+            if signature not in progress.failures:
+                schedule = self._schedule(self._labels(label))
+                expected = finding.code in self.program.findings
+                progress.failures[signature] = Failure(finding, schedule, progress.executions + 1, expected)
+
+    def _tell(self) -> None:
+        """All is known: say where a run may go round for ever, and show each finding in as few steps as possible."""
+        failures = self.progress.failures
+        if not failures and not self._cyclic:
+            return
+        came, order = self._breadth()
+        for signature in failures:
+            state, number = min(
+                (place for place, signatures in self.shows.items() if signature in signatures),
+                key=lambda place: (order[place[0]] + (place[1] >= 0), place),
+            )
+            labels = self._way(came, state)
+            if number >= 0:
+                labels.append(self.edges[state][number][0])
+            choices, found = follow(self.program, labels, self._checkers)
+            finding = next(one for one in found if one.signature == signature)
+            failures[signature] = replace(
+                failures[signature], finding=finding, schedule=encode(self.program.digest, choices)
+            )
+        if self._cyclic and not self.progress.cut:
+            alive = {state for state in range(len(self.edges)) if self._alive[state]}
+            for part in fair_parts(self.edges, alive):
+                self._livelock(part, came, order)
+
+    def _livelock(self, part: set[int], came: dict[int, tuple[int, Label]], order: dict[int, int]) -> None:
+        """A fair run can stay among these states, though somebody lives whose end it waits for."""
+        start = min(part, key=order.__getitem__)
+        labels = self._way(came, start)
+        trip = [label for label, _ in round_trip(self.edges, part, start)]
+        movers = list(dict.fromkeys(self._names[path] for path, _ in trip))
+        roles = " and ".join(sorted({role(name) for name in movers}))
+        signature = Signature("livelock", "P8", roles, "a fair cycle", "run")
+        self.progress.counts[signature] += 1
+        if signature in self.progress.failures:
+            return
+        names = " and ".join(movers)
+        first, last = len(labels) + 1, len(labels) + len(trip)
+        message = (
+            f"{names} can go round for ever: after step {last} all is as it was before step {first}, whoever can go on "
+            "has gone on, and the run does not end"
+        )
+        finding = Finding("livelock", "P8", message, first, movers[0], (), signature)
+        expected = "livelock" in self.program.findings
+        schedule = self._schedule([*labels, *trip])
+        self.progress.failures[signature] = Failure(finding, schedule, self.progress.executions, expected)
+
+    def _way(self, came: dict[int, tuple[int, Label]], state: int) -> list[Label]:
+        """The shortest way to a state."""
+        labels: list[Label] = []
+        while state:
+            state, label = came[state]
+            labels.append(label)
+        return labels[::-1]
+
+    def _breadth(self) -> tuple[dict[int, tuple[int, Label]], dict[int, int]]:
+        """From where each state is first reached by breadth, and in how many steps."""
+        came: dict[int, tuple[int, Label]] = {}
+        order = {0: 0}
+        queue = [0]
+        for state in queue:
+            for label, target in self.edges[state]:
+                if target not in order:
+                    order[target] = order[state] + 1
+                    came[target] = (state, label)
+                    queue.append(target)
+        return came, order

@@ -1,0 +1,135 @@
+"""The stepper: the same steps as the core's, and each can be taken back."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from dmabuf_async import Group, Machine, from_function, load
+from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.engine.stepper import Stepper, Untabled
+from dmabuf_async.engine.watch import Watch
+from dmabuf_async.machine.mm import Vma
+from dmabuf_async.machine.paging import Pte
+from dmabuf_async.machine.tlb import TlbEntry
+from dmabuf_async.scenario.program import Program
+from tests.generated import program
+
+pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
+
+ACTOR = ("op", "needs", "ready", "ended", "stuck", "local", "settled", "site", "mapped", "failure", "last", "entry")
+
+
+def stepper(program: Program) -> Stepper:
+    machine = program.machines()()
+    machine.tabled = True
+    return Stepper(machine, Watch(machine, CHECKERS), {})
+
+
+def dump(stepper: Stepper) -> Any:
+    """All that a step may change; what was first looked at meanwhile, and is as if new, may be there."""
+    machine, watch = stepper.machine, stepper.seen
+    things = [
+        (thing.name, thing.state_of(thing), thing.memory_of(thing), thing.fingerprint)
+        for thing in machine.everything()
+        if not isinstance(thing, TlbEntry | Pte | Vma) or thing.state_of(thing) != thing.initial
+    ]
+    actors = [tuple(getattr(actor, field) for field in ACTOR) for actor in stepper.actors]
+    waiting = sorted(
+        (thing.name, sorted(actor.name for actor in thing.pending)) for thing in machine.everything() if thing.pending
+    )
+    return (
+        things, actors, waiting, [actor.name for actor in stepper.ready], machine.fingerprint, machine.memory(),
+        machine.clock.now, machine.events.count, list(machine.kmaps.mappings), list(machine.marks),
+        watch.step, list(watch.findings), watch.memory(), stepper.key(), stepper.current,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_step_that_is_taken_back_leaves_no_trace(seed: int) -> None:
+    dice = Random(seed)  # noqa: S311
+    try:
+        walk = stepper(program(seed))
+    except Untabled:
+        pytest.skip("its actors are born in groups")
+    taken: list[Any] = []
+    before: list[Any] = []
+    try:
+        for _ in range(60):
+            moves = walk.moves()
+            if not moves or (taken and dice.random() < 0.3):
+                if not taken:
+                    break
+                walk.undo(taken.pop())
+                assert dump(walk) == before.pop()
+                continue
+            before.append(dump(walk))
+            token = walk.make(dice.choice(moves))
+            assert token is not None
+            taken.append(token)
+        while taken:
+            walk.undo(taken.pop())
+            assert dump(walk) == before.pop()
+    except Untabled:
+        pass
+    finally:
+        walk.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["mmap/zap-after-move.toml", "device/dma-in-flight.toml", "cache/pipeline.toml", "process/killed.toml"]
+)
+def test_no_trace_is_left_in_scenarios_either(name: str) -> None:
+    walk, dice = stepper(load(f"scenarios/{name}")), Random(0)  # noqa: S311
+    taken: list[Any] = []
+    before: list[Any] = []
+    for _ in range(400):
+        moves = walk.moves()
+        if not moves or (taken and dice.random() < 0.4):
+            if not taken:
+                break
+            walk.undo(taken.pop())
+            assert dump(walk) == before.pop()
+            continue
+        before.append(dump(walk))
+        taken.append(walk.make(dice.choice(moves)))
+    walk.close()
+
+
+def test_groups_are_more_than_tables_hold() -> None:
+    def furnish(machine: Machine) -> None:
+        async def child() -> None:
+            await machine.counter("never").load()
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(child)
+
+        machine.task("parent", parent)
+
+    with pytest.raises(Untabled):
+        stepper(from_function(furnish))
+
+
+def test_no_coroutine_is_left_suspended() -> None:
+    ended = []
+
+    def furnish(machine: Machine) -> None:
+        cell = machine.counter("c")
+
+        async def work() -> None:
+            try:
+                await cell.add(1)
+                await cell.add(1)
+            finally:
+                ended.append("unwound")
+
+        machine.task("work", work)
+
+    walk = stepper(from_function(furnish))
+    walk.make(walk.moves()[0])
+    assert not ended
+    walk.close()
+    assert ended == ["unwound"]

@@ -1,0 +1,320 @@
+"""The state graph: every state once, every finding, in as few steps as possible, against brute force."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from dmabuf_async import Group, Machine, execute, from_function, replay, settle
+from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.engine.stepper import Stepper
+from dmabuf_async.explore.graph import Graph
+from dmabuf_async.explore.replaying import strategy_for
+from dmabuf_async.scenario.program import Program
+from tests.brute import End, brute, end_of
+from tests.generated import program
+
+pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
+
+SEEDS = range(int(os.environ.get("GENERATED", "60")))
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> set[End]:
+    """The ends that graphs come to meanwhile."""
+    seen: set[End] = set()
+    judge = Stepper.judge
+
+    def look(stepper: Stepper) -> None:
+        seen.add(_without_paths(end_of(stepper.machine, stepper)))
+        judge(stepper)
+
+    monkeypatch.setattr(Stepper, "judge", look)
+    return seen
+
+
+def _without_paths(end: End) -> End:
+    """Local states are hashes here and entries of a table there."""
+    return end._replace(actors=tuple((actor[0], 0, *actor[2:]) for actor in end.actors))
+
+
+def complete(program: Program, **options: object) -> Graph:
+    graph = Graph(program, **options)  # type: ignore[arg-type]
+    while graph.advance():
+        pass
+    return graph
+
+
+def stores(cells: int, times: int, *, shared: bool = False) -> Callable[[Machine], None]:
+    def furnish(machine: Machine) -> None:
+        variables = [machine.counter(f"c{number}", -9) for number in range(1 if shared else cells)]
+
+        async def work(number: int) -> None:
+            for value in range(times):
+                await variables[0 if shared else number].store(value if not shared else (number, value))
+
+        for number in range(cells):
+            machine.task(f"t{number}", work, number)
+
+    return furnish
+
+
+@pytest.mark.parametrize(("cells", "times"), [(1, 3), (2, 4), (3, 3), (3, 10)])
+def test_independent_actors_have_the_product_of_their_states(cells: int, times: int) -> None:
+    graph = complete(from_function(stores(cells, times)))
+    assert len(graph.edges) == (times + 1) ** cells
+    assert graph.progress.steps == cells * times * (times + 1) ** (cells - 1)
+    assert graph.strength == "exhaustive"
+    assert not graph.progress.failures
+    assert list(graph.ends.values()) == ["ended"]
+
+
+def test_states_findings_and_ends_are_those_of_brute_force(ends: set[End]) -> None:
+    compared = live = 0
+    for seed in SEEDS:
+        made = program(seed)
+        reference = brute(made, checkers=CHECKERS, limit=1_500)
+        if reference is None:
+            continue
+        ends.clear()
+        graph = complete(made)
+        assert set(graph.progress.failures) == set(reference.findings), seed
+        assert ends == {_without_paths(end) for end in reference.ends}, seed
+        if graph._live:  # mappings of actors that are born anew are told apart by both, each in its own way
+            live += 1
+        else:
+            assert len(graph.edges) == len(reference.states), seed
+        compared += 1
+    assert compared > 0.8 * len(SEEDS)
+    assert live > 0.1 * len(SEEDS)
+
+
+def handed_over(machine: Machine) -> None:
+    """Whoever looks before the signal races with the store; whoever waits for it does not."""
+    cell, signal = machine.cell("x", 0), machine.counter("signal", 0)
+
+    async def writes() -> None:
+        await cell.store(0)  # the cell is as it was, but for who knows of the store
+        await signal.add(1)
+        await signal.add(-1)
+
+    async def reads() -> None:
+        await signal.load()
+        await settle("looked", "looked")
+        await cell.load()
+
+    machine.task("writes", writes)
+    machine.task("reads", reads)
+
+
+def test_a_key_without_the_memory_of_checkers_loses_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = complete(from_function(handed_over))
+    assert {signature.code for signature in whole.progress.failures} == {"data-race"}
+    monkeypatch.setattr(Machine, "memory", lambda _: None)
+    assert len(complete(from_function(handed_over)).edges) < len(whole.edges)
+
+
+def late(machine: Machine) -> None:
+    """Depth first meets the deadlock after all that the first task can do; it takes two steps."""
+    left, right = machine.mutex("left"), machine.mutex("right")
+    other = machine.counter("other")
+
+    async def first() -> None:
+        await left.lock()
+        await right.lock()
+        await right.unlock()
+        await left.unlock()
+
+    async def second() -> None:
+        for _ in range(3):
+            await other.add(1)
+        await right.lock()
+        await left.lock()
+        await left.unlock()
+        await right.unlock()
+
+    machine.task("first", first)
+    machine.task("second", second)
+
+
+def test_each_finding_is_shown_in_as_few_steps_as_possible_and_replays() -> None:
+    made = from_function(late)
+    graph = complete(made)
+    codes = {signature.code: failure for signature, failure in graph.progress.failures.items()}
+    assert set(codes) == {"deadlock", "lock-order"}
+    assert codes["deadlock"].finding.step == 5  # three additions, and one lock each
+    shown = replay(made, codes["deadlock"].schedule)
+    assert [finding.signature for finding in shown.primary] == [codes["deadlock"].finding.signature]
+    assert shown.steps == 5
+
+
+def test_actors_that_are_born_in_groups_are_explored_too() -> None:
+    def furnish(machine: Machine) -> None:
+        cell = machine.cell("x", 0)
+
+        async def child(value: int) -> None:
+            await cell.store(value)
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(child, 1)
+                await group.spawn(child, 2)
+
+        machine.task("parent", parent)
+
+    made = from_function(furnish)
+    reference = brute(made, checkers=CHECKERS)
+    graph = complete(made)
+    assert reference is not None
+    assert {signature.code for signature in graph.progress.failures} == {"data-race"}
+    assert set(graph.progress.failures) == set(reference.findings)
+
+
+def endless(machine: Machine) -> None:
+    counter = machine.counter("c")
+
+    async def count() -> None:
+        while True:
+            await counter.add(1)
+
+    machine.task("count", count)
+
+
+def test_what_has_no_end_is_cut_and_said_to_be() -> None:
+    graph = complete(from_function(endless), max_steps=50)
+    assert graph.progress.cut == 1
+    assert len(graph.edges) == 51
+
+
+def test_states_have_a_bound_and_what_is_left_out_is_counted() -> None:
+    graph = complete(from_function(stores(3, 5)), max_states=40)
+    assert graph.progress.cut > 0
+    assert len(graph.edges) < 6**3
+
+
+def test_an_exception_of_a_task_is_found_and_its_end_is_a_state(ends: set[End]) -> None:
+    def furnish(machine: Machine) -> None:
+        cell = machine.counter("x", 0)
+
+        async def checks() -> None:
+            assert await cell.load() == 0
+
+        async def spoils() -> None:
+            await cell.store(1)
+
+        machine.task("checks", checks)
+        machine.task("spoils", spoils)
+
+    graph = complete(from_function(furnish))
+    assert {signature.code for signature in graph.progress.failures} == {"assertion"}
+    assert sorted(end.actors[0][3] for end in ends) == ["AssertionError", "NoneType"]
+
+
+def polite(machine: Machine) -> None:
+    """Each takes its own lock and gives it back if it does not get the other's."""
+    left, right = machine.mutex("left"), machine.mutex("right")
+
+    async def guest(first: object, second: object) -> None:
+        while True:
+            await settle("tries", "tries")
+            await first.lock()  # type: ignore[attr-defined]
+            if await second.try_lock():  # type: ignore[attr-defined]
+                break
+            await first.unlock()  # type: ignore[attr-defined]
+        await second.unlock()  # type: ignore[attr-defined]
+        await first.unlock()  # type: ignore[attr-defined]
+
+    machine.task("alice", guest, left, right)
+    machine.task("bob", guest, right, left)
+
+
+def test_a_livelock_is_decided_and_shown_as_a_way_in_and_one_round() -> None:
+    made = from_function(polite)
+    graph = complete(made)
+    (signature,) = graph.progress.failures
+    assert (signature.code, signature.rule, signature.role) == ("livelock", "P8", "alice and bob")
+    failure = graph.progress.failures[signature]
+    assert failure.finding.step == 1
+    assert "after step 6 all is as it was before step 1" in failure.finding.message
+    shown = execute(made, strategy_for(made, failure.schedule), max_steps=6)
+    assert shown is not None
+    assert [event.kind for event in shown.trace.events] == ["lock", "lock", "trylock", "trylock", "unlock", "unlock"]
+
+
+def test_who_spins_until_another_acts_is_no_livelock_as_that_one_gets_its_turn() -> None:
+    def furnish(machine: Machine) -> None:
+        flag = machine.counter("flag")
+
+        async def spins() -> None:
+            while not await flag.load():
+                await settle("spins", "spins")
+
+        async def sets() -> None:
+            await flag.store(1)
+
+        machine.task("spins", spins)
+        machine.task("sets", sets)
+
+    assert not complete(from_function(furnish)).progress.failures
+
+
+def test_a_daemon_that_goes_round_when_all_others_have_ended_is_no_livelock() -> None:
+    def furnish(machine: Machine) -> None:
+        flag = machine.counter("flag")
+
+        async def serves() -> None:
+            while True:
+                await settle("serves", "serves")
+                await flag.load()
+
+        async def ends_soon() -> None:
+            await flag.store(1)
+
+        machine.task("serves", serves, daemon=True)
+        machine.task("ends", ends_soon)
+
+    assert not complete(from_function(furnish)).progress.failures
+
+
+def test_a_task_that_nobody_lets_in_while_others_go_round_is_a_livelock() -> None:
+    def furnish(machine: Machine) -> None:
+        lock, flag = machine.mutex("lock"), machine.counter("flag")
+
+        async def spins_under_the_lock() -> None:
+            await lock.lock()
+            while not await flag.load():
+                await settle("spins", "spins")
+            await lock.unlock()
+
+        async def would_set() -> None:
+            await lock.lock()
+            await flag.store(1)
+            await lock.unlock()
+
+        machine.task("spinner", spins_under_the_lock)
+        machine.task("setter", would_set)
+
+    graph = complete(from_function(furnish))
+    assert {(one.code, one.role) for one in graph.progress.failures} == {("livelock", "spinner")}
+
+
+@pytest.mark.parametrize("seed", [3, 14])
+def test_an_audited_graph_resumes_coroutines_and_finds_the_same(seed: int) -> None:
+    from dmabuf_async.engine import watch as watching
+    from dmabuf_async.engine.audit import Audit
+
+    plain = complete(program(seed))
+    audits: dict[int, Audit] = {}
+    init = watching.Watch.__init__
+
+    def audited(self: watching.Watch, machine: Machine, *arguments: object, **named: object) -> None:
+        init(self, machine, *arguments, audit=audits.setdefault(id(machine), Audit()), **named)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watching.Watch, "__init__", audited)
+        graph = complete(program(seed))
+    assert graph._live
+    assert set(graph.progress.failures) == set(plain.progress.failures)
+    assert len(graph.edges) == len(plain.edges)
