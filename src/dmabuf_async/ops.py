@@ -115,11 +115,13 @@ class Op:
         """All that the step touches when ``actor`` performs it in the present state.
 
         An actor on a CPU reads whether that CPU is in atomic context, and whether a
-        group that it belongs to was cancelled.
+        group that it belongs to was cancelled; whoever is judged by a property of the
+        scenario reads what that does.
         """
         writes = frozenset(self.writes(actor))
         reads = frozenset((*self.reads(actor), *actor.context)) - writes
-        return Footprint(reads, writes)
+        footprint = Footprint(reads, writes)
+        return footprint if actor.judged is None else actor.judged.widened(footprint)
 
 
 class FallibleOp(Op):

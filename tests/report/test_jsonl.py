@@ -80,7 +80,7 @@ def test_nothing_that_an_event_or_a_finding_holds_is_left_out() -> None:
 
 def test_a_verdict_holds_its_failures_and_how_often_each_was_seen() -> None:
     read: dict[str, Any] = json.loads(verdict_line(VERDICT))
-    assert read.keys() == {"schema", "type"} | {field.name for field in fields(Verdict)}
+    assert read.keys() == {"schema", "type", "proved"} | {field.name for field in fields(Verdict)}
     (failure,) = read["failures"]
     finding = json.loads(finding_line(FINDING, "dba1:mv7k.p091"))
     assert {"schema": 1, "type": "finding", **failure["finding"], "schedule": failure["schedule"]} == finding

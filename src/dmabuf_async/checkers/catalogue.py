@@ -20,6 +20,7 @@ from dmabuf_async.checkers.pinning import (
     UnbalancedPut,
 )
 from dmabuf_async.checkers.program import UnhandledException
+from dmabuf_async.checkers.properties import AlwaysViolated
 from dmabuf_async.checkers.races import DataRace
 from dmabuf_async.checkers.translation import Translations
 
@@ -45,6 +46,7 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     DoubleUnlock(),
     LockOrder(),
     DataRace(),
+    AlwaysViolated(),
     Deadlock(),
     UnhandledException(),
     PinLeak(),

@@ -1,11 +1,11 @@
-"""A campaign over several scenarios: each is sampled and judged, and a bad one doesn't stop the others."""
+"""A campaign over several scenarios: each is explored and judged, and a bad one doesn't stop the others."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from dmabuf_async.cli import commands, exits
 from dmabuf_async.cli.interrupts import noted
@@ -15,58 +15,71 @@ from dmabuf_async.cli.progress import Progress
 from dmabuf_async.cli.table import Table
 from dmabuf_async.errors import DmabufAsyncError, ReplayDiverged
 from dmabuf_async.explore.execution import perform
-from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.single import Shown, single
 from dmabuf_async.explore.verdict import Failure, Verdict
-from dmabuf_async.strategies.random_walk import RandomWalk
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.explore.progress import Progress as Counts
     from dmabuf_async.scenario.program import Program
 
 
-class Budget(NamedTuple):
-    """How much, and how."""
-
-    executions: int | None
-    """Of each scenario; None: as many as there is time for."""
-    seconds: float | None
-    """For all scenarios together; None: no limit."""
-    seed: int
-    engine: str
-    max_steps: int
-
-
 class Campaign:
-    """Explores scenarios one after another, and prints what came of each as soon as it is known."""
+    """Explores scenarios one after another, and prints what came of each as soon as it is known.
 
-    def __init__(self, console: Console, budget: Budget, *, lanes: bool = False) -> None:
+    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too.
+    """
+
+    SHOWS_ONE: ClassVar[bool] = False
+    """What a single scenario expects is shown when it is found."""
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        seconds: float | None,
+        max_steps: int,
+        engine: str = "inline",
+        executions: int | None = None,
+        lanes: bool = False,
+    ) -> None:
         self.console = console
-        self.budget = budget
+        self.seconds = seconds
+        self.max_steps = max_steps
+        self.engine = engine
+        self.executions = executions
         self.lanes = lanes
         self.verdicts: list[Verdict] = []
-        self._check: Callable[[], None] = _nothing
+        self.look: Callable[[], None] = _nothing
+        """Raises KeyboardInterrupt if an interrupt has come."""
+
+    def explored(self, program: Program, seconds: float, progress: Progress) -> Verdict:
+        """Explore one of them, in so many seconds."""
+        raise NotImplementedError
+
+    def go_on(self, verdict: Verdict) -> str:
+        """The command that goes on where this one stopped; empty if there is none."""
+        return ""
 
     def explore(self, paths: Sequence[str]) -> int:
         """Everything that the paths name; returns the exit code of all."""
         began = time.monotonic()
         each = {one if isinstance(one, str) else one.scenario: one for one in self._found(paths)}
         names, found = list(each), list(each.values())
-        table = Table(self.console, names, self.budget.executions)
+        self.lanes = self.lanes or (self.SHOWS_ONE and len(names) == 1)
+        table = Table(self.console, names, self.executions)
         interrupted = False
         try:
-            with Progress(self.console, len(names)) as progress, noted() as self._check:
+            with Progress(self.console, len(names)) as progress, noted() as self.look:
                 for index, one in enumerate(found):
                     left = self._share(began, len(found) - index)
-                    program, verdict = (None, one) if isinstance(one, Verdict) else self._explored(one, left, progress)
+                    program, verdict = (None, one) if isinstance(one, Verdict) else self._judged(one, left, progress)
                     progress.clear()
                     self.verdicts.append(verdict)
                     self._tell(table, program, verdict)
                     if verdict.interrupted:
                         break
-                    self._check()
+                    self.look()
         except KeyboardInterrupt:
             interrupted = True
         seconds = time.monotonic() - began
@@ -100,32 +113,19 @@ class Campaign:
 
     def _share(self, began: float, left: int) -> float:
         """Seconds for the next scenario: an equal part of what is left."""
-        if self.budget.seconds is None:
+        if self.seconds is None:
             return float("inf")
-        return max(0.0, self.budget.seconds - (time.monotonic() - began)) / left
+        return max(0.0, self.seconds - (time.monotonic() - began)) / left
 
-    def _explored(self, name: str, seconds: float, progress: Progress) -> tuple[Program | None, Verdict]:
-        budget = self.budget
+    def _judged(self, name: str, seconds: float, progress: Progress) -> tuple[Program | None, Verdict]:
         program = None
         try:
             program = loaded(name)
-            jobs = fuzz(
-                program,
-                RandomWalk(budget.seed),
-                executions=budget.executions or _NO_END,
-                seconds=seconds,
-                max_steps=budget.max_steps,
-                show=partial(self._show, progress.of(name, budget.executions, seconds)),
-            )
-            return program, perform(jobs, budget.engine)
+            return program, self.explored(program, seconds, progress)
         except KeyboardInterrupt:
             return program, _interrupted(name)
         except Exception as error:  # noqa: BLE001 - the other scenarios are still to be explored
             return program, _failed(name, error)
-
-    def _show(self, draw: Callable[[Counts], None], counts: Counts) -> None:
-        draw(counts)
-        self._check()
 
     def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
         shown = None
@@ -141,6 +141,7 @@ class Campaign:
             self.console.line(verdict_line(verdict))
         else:
             table.row(verdict)
+            table.details(verdict, self.go_on(verdict))
             if failure is not None and (shown is not None or failure.edges):
                 table.broken(shown, verdict, failure, partial(self._replay, verdict))
         self.console.flush()
@@ -155,7 +156,7 @@ class Campaign:
     def _shown(self, program: Program, failure: Failure) -> Shown:
         """The execution of a failure, once more. Raises ReplayDiverged if it is another one."""
         strategy = strategy_for(program, failure.schedule)
-        shown = perform(single(program, strategy, max_steps=self.budget.max_steps), self.budget.engine)
+        shown = perform(single(program, strategy, max_steps=self.max_steps), self.engine)
         if all(finding.signature != failure.finding.signature for finding in shown.execution.primary):
             raise ReplayDiverged(
                 f"{program.name} is not deterministic: it showed {failure.finding.code} in execution "
@@ -165,10 +166,7 @@ class Campaign:
         return shown
 
     def _replay(self, verdict: Verdict, schedule: str) -> str:
-        return commands.replay(verdict.scenario, schedule, max_steps=self.budget.max_steps)
-
-
-_NO_END = 1 << 62
+        return commands.replay(verdict.scenario, schedule, max_steps=self.max_steps)
 
 
 def _nothing() -> None:

@@ -9,7 +9,7 @@ from dmabuf_async.errors import ReplayDiverged, ScenarioError, ScheduleError
 
 AS_EXPECTED: Final = 0
 FOUND: Final = 1
-"""An unexpected primary finding, or (``fuzz``) none of the expected ones."""
+"""An unexpected primary finding, or (``fuzz``, ``check``) none of the expected ones."""
 USAGE: Final = 2
 """The command line is at fault, the places among it that it names to write to."""
 INVALID: Final = 3
@@ -18,6 +18,7 @@ DIVERGED: Final = 4
 """A replay did not fit, or an execution was not deterministic."""
 VACUOUS: Final = 5
 LIMIT: Final = 6
+"""``check`` stopped before it proved what was asked."""
 INTERNAL: Final = 70
 INTERRUPTED: Final = 130
 """By Ctrl-C, and by SIGTERM as well."""

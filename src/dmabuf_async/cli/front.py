@@ -7,6 +7,7 @@ from typing import Final
 VERBS: Final = {
     "run": "show one execution of a scenario, step by step",
     "fuzz": "sample many executions of files and folders, and judge them",
+    "check": "prove what scenarios expect: all executions, not a sample",
     "watch": "look at an execution live: actors, buffers, pins and maps",
     "replay": "show again the execution that a schedule stands for",
     "explain": "tell what a finding means, which rule it breaks, and the cure",
@@ -34,5 +35,5 @@ To begin with:
 
 Exit codes: 0 as expected, 1 an unexpected finding or none of the expected
 ones, 2 usage, 3 not a valid scenario, 4 a replay diverged, 5 a witness never
-seen, 70 internal error, 130 interrupted.
+seen, 6 a check that is not finished, 70 internal error, 130 interrupted.
 """

@@ -32,7 +32,7 @@ EXECUTIONS = 500
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML.")
+@options.junit
 @options.as_json
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option as an argument
@@ -52,24 +52,11 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     What is found is the same each time for the same seed and number of executions. A file that is not valid doesn't
     stop the others.
     """
-    from dmabuf_async.cli.campaign import Budget, Campaign
-    from dmabuf_async.cli.sink import Sink
+    from dmabuf_async.cli.sampling import Sampling
 
     if executions is None and seconds is None:
         executions = EXECUTIONS
-    budget = Budget(executions, seconds, seed, engine, max_steps)
-    console = options.console(context)
-    if junit is None:
-        return Campaign(console, budget, lanes=lanes).explore(paths)
-    try:
-        sink = Sink(junit)
-    except OSError as error:
-        raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
-    with sink:
-        campaign = Campaign(console, budget, lanes=lanes)
-        code = campaign.explore(paths)
-        try:
-            sink.write(campaign.junit())
-        except OSError as error:
-            raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
-    return code
+    campaign = Sampling(
+        options.console(context), executions, seed, seconds=seconds, max_steps=max_steps, engine=engine, lanes=lanes
+    )
+    return options.explored(context, campaign, paths, junit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +13,7 @@ from dmabuf_async.engine import ENGINES, MAX_STEPS
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from dmabuf_async.cli.campaign import Campaign
     from dmabuf_async.cli.console import Console
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.scenario.schema import Scenario
@@ -55,6 +58,9 @@ max_steps = click.option(
     metavar="N",
     help="Cut an execution after so many steps.",
 )
+junit = click.option(
+    "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML."
+)
 every = click.option("--all", "every", is_flag=True, help="Show all steps, not only those that matter.")
 as_json = click.option(
     "--json",
@@ -86,8 +92,6 @@ def loaded(name: str) -> Program:
 
 def document(name: str) -> Scenario | None:
     """What a scenario file says, every default spelled out; None for one written in Python. Raises ScenarioError."""
-    from pathlib import Path
-
     from dmabuf_async.checkers.catalogue import CODES
     from dmabuf_async.drivers.catalogue import DEFECTS
     from dmabuf_async.scenario.load import load_scenario
@@ -95,6 +99,25 @@ def document(name: str) -> Scenario | None:
     if name.endswith(".py") or name.rpartition(":")[0].endswith(".py"):
         return None
     return load_scenario(Path(name), defects=DEFECTS, codes=CODES)
+
+
+def explored(context: click.Context, campaign: Campaign, paths: Sequence[str], junit: Path | None) -> int:
+    """Let a campaign explore the paths, and write its verdicts to the file that --junit names; the exit code."""
+    from dmabuf_async.cli.sink import Sink
+
+    if junit is None:
+        return campaign.explore(paths)
+    try:
+        sink = Sink(junit)
+    except OSError as error:
+        raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
+    with sink:
+        code = campaign.explore(paths)
+        try:
+            sink.write(campaign.junit())
+        except OSError as error:
+            raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
+    return code
 
 
 def console(context: click.Context) -> Console:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from typing import Self
@@ -16,33 +15,51 @@ if TYPE_CHECKING:
     from dmabuf_async.explore.progress import Progress as Counts
 
 _BAR: Final = 24
+_EVERY: Final = 0.1
+"""Seconds between two drawings: more often nobody sees."""
+
+
+class Draw(Protocol):
+    """Draws how far a scenario is."""
+
+    def __call__(self, counts: Counts, detail: str = "") -> None:
+        """``detail``: what it has covered and what is left, for a line of its own."""
+        ...
 
 
 class Progress:
-    """One line that is drawn over and over, and gone before a result is printed."""
+    """A line or two that are drawn over and over, and gone before a result is printed."""
 
     def __init__(self, console: Console, scenarios: int) -> None:
         self._shows = console.has_progress
         self._scenarios = scenarios
         self._at = 0
+        self._due = 0.0
         self._live: Live | None = None
 
-    def of(self, name: str, executions: int | None, seconds: float) -> Callable[[Counts], None]:
+    def of(self, name: str, executions: int | None, seconds: float) -> Draw:
         """What is to be called now and then with the counts of the scenario ``name``, the next one."""
         self._at += 1
         began = time.monotonic()
 
-        def show(counts: Counts) -> None:
-            if not self._shows:
+        def show(counts: Counts, detail: str = "") -> None:
+            now = time.monotonic()
+            if not self._shows or now < self._due:
                 return
-            spent = time.monotonic() - began
+            self._due = now + _EVERY
+            spent = now - began
             done = max(spent / seconds, 0.0 if executions is None else counts.executions / executions)
-            self._draw(name, min(1.0, done), counts.executions, counts.executions / spent if spent else 0.0)
+            endless = executions is None and seconds == float("inf")
+            rate = counts.executions / spent if spent else 0.0
+            self._draw(
+                name, None if endless else min(1.0, done), f"{counts.executions:,} executions, {rate:,.0f}/s", detail
+            )
 
         return show
 
-    def _draw(self, name: str, done: float, executions: int, rate: float) -> None:
+    def _draw(self, name: str, done: float | None, counts: str, detail: str) -> None:
         from rich.console import Console as RichConsole
+        from rich.console import Group
         from rich.live import Live
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -56,19 +73,18 @@ class Progress:
             )
             self._live.start()
         # What a terminal shows of Ctrl-C still finds room in the line, and goes with it.
+        width = max(20, self._live.console.width - 4)
         line = Table.grid(padding=(0, 1), expand=False)
-        line.width = max(20, self._live.console.width - 4)
+        line.width = width
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True)
-        line.add_row(
-            Text(f"{self._at}/{self._scenarios}", "bold"),
-            Text(_tail(name)),
-            ProgressBar(total=1.0, completed=done, width=_BAR),
-            Text(f"{executions:,} executions, {rate:,.0f}/s", "dim"),
-        )
-        self._live.update(line, refresh=True)
+        bar = ProgressBar(total=1.0, completed=done or 0.0, width=_BAR, pulse=done is None)
+        line.add_row(Text(f"{self._at}/{self._scenarios}", "bold"), Text(_tail(name)), bar, Text(counts, "dim"))
+        more = Text(detail, "dim", no_wrap=True, overflow="ellipsis")
+        more.truncate(width, overflow="ellipsis")
+        self._live.update(Group(line, more) if detail else line, refresh=True)
 
     def clear(self) -> None:
         """Take it off the screen."""

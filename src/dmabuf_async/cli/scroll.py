@@ -103,6 +103,8 @@ class _Page:
         wanted = " or ".join(program.findings)
         self.add("expects", f"{wanted}, and no other finding" if wanted else "that nothing is found")
         self.add("", *(f"that some execution shows: {witness}" for witness in program.sometimes))
+        self.add("", *(f"that in every state {one.text}" for one in program.always))
+        self.add("", *(f"that every fair execution comes to {one.text}" for one in program.eventually))
 
     def add(self, key: str, *values: str) -> None:
         """One entry a value; the key before the first."""

@@ -27,7 +27,9 @@ def expectation(program: Program) -> str:
     """What a scenario expects, in words; empty: that nothing is found."""
     findings = f"expects {' or '.join(program.findings)}" if program.findings else ""
     witnesses = f"some execution shows: {', '.join(program.sometimes)}" if program.sometimes else ""
-    return "; ".join(filter(None, (findings, witnesses)))
+    always = f"always: {', '.join(one.text for one in program.always)}" if program.always else ""
+    eventually = f"eventually: {', '.join(one.text for one in program.eventually)}" if program.eventually else ""
+    return "; ".join(filter(None, (findings, witnesses, always, eventually)))
 
 
 class Shelf:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 _INDENT: Final = 5
 _OTHERS: Final = 4
 """So many other findings are told with their replay lines."""
-_MARKS: Final = {exits.AS_EXPECTED: "ok", exits.FOUND: "x", exits.VACUOUS: "?"}
-_STYLES: Final = {exits.AS_EXPECTED: "plain", exits.FOUND: "finding", exits.VACUOUS: "note"}
+_MARKS: Final = {exits.AS_EXPECTED: "ok", exits.FOUND: "x", exits.VACUOUS: "?", exits.LIMIT: ".."}
+_STYLES: Final = {exits.AS_EXPECTED: "plain", exits.FOUND: "finding", exits.VACUOUS: "note", exits.LIMIT: "note"}
 _KINDS: Final = {
     exits.AS_EXPECTED: "as expected",
     exits.FOUND: "not as expected",
+    exits.LIMIT: "unfinished",
     exits.VACUOUS: "with a witness never seen",
     exits.INVALID: "not valid",
     exits.DIVERGED: "not deterministic",
@@ -66,7 +68,26 @@ class Table:
             self._console.line(f"{mark}{name:{self._column}}  {said}", style)
         else:
             self._console.line(f"{mark}{name}", style)
-            self._console.line(f"{'':{_INDENT}}{'':4}{said}", style)
+            indent = f"{'':{_INDENT}}{'':4}"
+            width = max(40, self._console.width - len(indent))
+            lines = textwrap.wrap(said, width, break_on_hyphens=False) if verdict.extent else [said]
+            for line in lines:
+                self._console.line(f"{indent}{line}", style)
+
+    def details(self, verdict: Verdict, go_on: str) -> None:
+        """What a search covered and what it left, and the command that goes on."""
+        told = []
+        if verdict.bound and verdict.left:
+            told.append(("left", verdict.left))
+        if verdict.uncovered:
+            told.append(("no word", f"on {_listed(verdict.uncovered, 'or')}: this search does not look for it"))
+        if self._asked == 1 and verdict.witnesses:
+            seen = (f"{witness} ({count:,}x or more)" for witness, count in verdict.witnesses.items() if count)
+            told.append(("seen", "; ".join(seen)))
+        if go_on:
+            told.append(("go on", go_on))
+        for name, words in told:
+            self._console.line(f"{'':{_INDENT}}{'':4}{name:9}{words}")
 
     def broken(self, shown: Shown | None, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
         """What broke, with the execution that shows it if one alone does, and how to see the others."""
@@ -127,21 +148,27 @@ class Table:
 
 def outcome(verdict: Verdict) -> str:
     """What came of a scenario, in a few words."""
-    if verdict.exit_code in _WORDS:
+    if verdict.exit_code in _WORDS and not (verdict.interrupted and verdict.extent):
         return _WORDS[verdict.exit_code]
     unexpected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if not failure.expected))
     expected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.expected))
     if unexpected:
         return f"{_listed(unexpected)}, not expected"
+    where = " so far" if verdict.bound else " in any order" if verdict.strength == "exhaustive" else ""
     if verdict.missing:
-        return f"{_listed(verdict.missing, 'or')} never found"
+        return f"{_listed(verdict.missing, 'or')} never found{where}"
     if verdict.unseen:
-        return f"never witnessed: {_listed(verdict.unseen)}"
-    return f"{_listed(expected)}, as expected" if expected else "nothing found"
+        return f"never witnessed{where}: {_listed(verdict.unseen)}"
+    if expected:
+        return f"{_listed(expected)}, as expected{where and ', and nothing else' + where}"
+    return f"nothing found{where}"
 
 
 def effort(verdict: Verdict) -> str:
     """The strength of a verdict, and what it rests on."""
+    if verdict.extent:
+        strength = f"{verdict.strength} ({verdict.bound})" if verdict.bound else verdict.strength
+        return f"{strength}, {verdict.extent}"
     strength = "" if verdict.error or verdict.interrupted else verdict.strength
     if verdict.executions and f"{verdict.executions:,}" not in strength:
         made = f"{verdict.executions:,} execution{'s' * (verdict.executions != 1)}"

@@ -112,6 +112,7 @@ class Parking:
     def _environment(self, name: str) -> Actor:
         actor = Actor(name, (ENVIRONMENT, len(self._killers)), None, RunOver, ())
         actor.run = self
+        actor.judged = self.machine.judged
         return actor
 
     def _admit(self, actor: Actor, *, tabled: bool = False) -> None:
@@ -177,6 +178,7 @@ class Parking:
         if process is not None:
             process.threads.append(child)
             child.killed = process.killed
+        child.judged = parent.judged
         child.initial = child.state()
         child.rescope()
         release(parent, child)  # what its parent did comes before all that it does

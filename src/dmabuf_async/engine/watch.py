@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.checkers.deadlock import Deadlock
+from dmabuf_async.checkers.properties import AlwaysViolated
 from dmabuf_async.engine.site import role, site
 from dmabuf_async.engine.table import hashed
 from dmabuf_async.ops import CALM, Errno, Footprint
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from dmabuf_async.engine.audit import Audit
     from dmabuf_async.engine.choosing import Choosing
     from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.judged import Always
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Op, Settle
 
@@ -51,7 +53,9 @@ class Watch:
         self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
         self.audited = audit is not None
-        self.deep = footprints or audit is not None
+        self._judged = machine.judged
+        self._asking: list[Always] = []  # the properties that read what the step writes
+        self.deep = footprints or audit is not None or self._judged is not None
         if audit is not None:
             audit.adopt(machine)
         self._duties = duties = _duties(tuple(checkers))
@@ -66,6 +70,8 @@ class Watch:
     def before(self, actor: Actor, op: Op) -> None:
         """A step is about to be made, and somebody wants to know all that it touches."""
         self._footprint = op.footprint(actor)
+        if self._judged is not None:
+            self._asking = self._judged.judges(op.reads(actor), op.writes(actor))
         if self._audit is not None:
             self._audit.open(actor, op, self._footprint)
 
@@ -95,12 +101,30 @@ class Watch:
                 found = check(machine, actor, op, result)
                 if found is not None:
                     self.state(found)
-        if machine.marks:
-            self._name_marks()
+        if machine.marks or self._asking:
+            self._ask(actor)
         if self._audit is not None:
             self._audit.close(actor, result)
         if self.on_step is not None:
             self.on_step()
+
+    def _ask(self, actor: Actor) -> None:
+        """What the machine noted, and what the scenario asks of every state."""
+        if self.machine.marks:
+            self._name_marks()
+        if self._asking:
+            self._judge(self._asking, actor)
+
+    def _judge(self, judges: Iterable[Always], actor: Actor) -> None:
+        """Ask the properties that read what the step has written; each is told once an execution."""
+        checker = self._duties.marked.get("always-violated")
+        if checker is None:
+            return
+        assert isinstance(checker, AlwaysViolated)
+        for always in judges:
+            found = checker.judged(actor, always)
+            if found is not None and all(always.name not in finding.objects[:1] for finding in self.findings):
+                self.state(found)
 
     def _name_marks(self) -> None:
         marks = self.machine.marks
@@ -276,7 +300,8 @@ def shown(result: Any) -> str:
 
 def _touched(actor: Actor, op: Op, written: tuple[Thing, ...]) -> Footprint:
     """The footprint of a step that has been made."""
-    return Footprint(frozenset((*op.reads(actor), *actor.context)), frozenset(written))
+    footprint = Footprint(frozenset((*op.reads(actor), *actor.context)), frozenset(written))
+    return footprint if actor.judged is None else actor.judged.widened(footprint)
 
 
 class Taint:

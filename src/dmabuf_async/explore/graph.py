@@ -121,6 +121,11 @@ class Graph:
         return "exhaustive"
 
     @property
+    def uncovered(self) -> tuple[str, ...]:
+        """It looks for everything."""
+        return ()
+
+    @property
     def extent(self) -> str:
         transitions = self.progress.steps
         return f"{len(self.edges):,} states, {transitions:,} transition{'s' * (transitions != 1)}"

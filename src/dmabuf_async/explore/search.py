@@ -14,12 +14,18 @@ SLICE = 0.05
 class Search(Protocol):
     """What ``check`` asks of a search: DPOR, the state graph, or a bounded one. It runs inline.
 
-    ``progress`` is one object all along. What it counts as executions is what the search really made.
+    What ``progress`` counts as executions is what the search really made.
     """
 
-    name: str
-    """``dpor``, ``graph``."""
-    progress: Progress
+    @property
+    def name(self) -> str:
+        """``dpor``, ``graph``."""
+        ...
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        ...
 
     def advance(self) -> bool:
         """Go on for about :data:`SLICE` seconds; False once nothing is left. An interrupt leaves it whole."""
@@ -28,6 +34,11 @@ class Search(Protocol):
     @property
     def strength(self) -> str:
         """What is proved once nothing is left: ``exhaustive``, ``exhaustive up to 2 preemptions``; never more."""
+        ...
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """Codes of findings that it does not look for, and so cannot rule out; most searches look for all."""
         ...
 
     @property

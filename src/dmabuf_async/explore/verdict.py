@@ -41,7 +41,8 @@ class Verdict:
     scenario: str
     """As it was named on the command line."""
     strength: str
-    """``sampled 400 (random)``, ``replayed``, ``refuted``, ``unfinished`` (DESIGN 7)."""
+    """``exhaustive``, ``exhaustive up to 2 preemptions``, ``sampled 400 (random)``, ``replayed``, ``refuted``,
+    ``unfinished`` (DESIGN 7)."""
     executions: int
     steps: int
     seconds: float
@@ -55,11 +56,26 @@ class Verdict:
     """Expected codes, if not one of them was found; else empty."""
     unseen: tuple[str, ...] = ()
     """Witnesses that ``sometimes`` asks for and that never came."""
+    witnesses: Mapping[str, int] = field(default_factory=dict)
+    """Of a search: how many executions, at least, showed each witness of ``sometimes``."""
+    extent: str = ""
+    """Of a search: what it covered, as ``1,680 classes`` or ``1,331 states, 3,630 transitions``; else empty."""
+    bound: str = ""
+    """Of a search that did not get to its end: where it was stopped; else empty."""
+    left: str = ""
+    """Of such a search: what is left, as far as can be said; else empty."""
+    uncovered: tuple[str, ...] = ()
+    """Of a search: codes that it does not look for, and cannot rule out."""
     error: str = ""
     """Why it could not be explored, in one paragraph; else empty."""
     interrupted: bool = False
     exit_code: int = 0
     """For this scenario alone (DESIGN 10)."""
+
+    @property
+    def proved(self) -> bool:
+        """Whether nothing was left: what it says holds in every execution, or in every one within its bound."""
+        return bool(self.extent) and not self.bound
 
     @property
     def as_expected(self) -> bool:

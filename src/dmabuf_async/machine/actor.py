@@ -10,6 +10,7 @@ from dmabuf_async.thing import Thing
 if TYPE_CHECKING:
     from dmabuf_async.engine.table import Entry, Table, Trail
     from dmabuf_async.machine.cpu import Cpu
+    from dmabuf_async.machine.judged import Judged
     from dmabuf_async.machine.locks import AnyLock
     from dmabuf_async.ops import Op
     from dmabuf_async.tasks import Group
@@ -41,9 +42,9 @@ class Actor(Thing):
 
     __slots__ = (
         "arguments", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "entry",
-        "epoch", "failure", "function", "group", "groups", "held", "inbox", "killed", "last", "local", "locks",
-        "mapped", "names", "needs", "op", "parent", "path", "process", "ready", "resume", "run", "settled", "site",
-        "spawned", "stuck", "table", "threads", "trail", "user",
+        "epoch", "failure", "function", "group", "groups", "held", "inbox", "judged", "killed", "last", "local",
+        "locks", "mapped", "names", "needs", "op", "parent", "path", "process", "ready", "resume", "run", "settled",
+        "site", "spawned", "stuck", "table", "threads", "trail", "user",
     )  # fmt: skip
     STATE = ("killed", "held", "names")
     MEMORY = ("past", "epoch", "locks")
@@ -64,6 +65,7 @@ class Actor(Thing):
         self.parent: Actor | None = None
         self.process: Actor | None = None  # of a child: the user process whose thread it is
         self.group: Group | None = None
+        self.judged: Judged | None = None  # the properties of its machine, if there are any
         self.reset()
 
     def reset(self) -> None:

@@ -17,6 +17,7 @@ from dmabuf_async.machine.clock import Clock
 from dmabuf_async.machine.cpu import Cpu
 from dmabuf_async.machine.device import Device, Engine
 from dmabuf_async.machine.i_mmap import AddressSpace
+from dmabuf_async.machine.judged import Always, Judged
 from dmabuf_async.machine.kmap import Pool
 from dmabuf_async.machine.ledger import References
 from dmabuf_async.machine.lock_order import LockOrder
@@ -107,6 +108,8 @@ class Machine:
         self.fingerprint = 0
         self.tabled = False  # see Program.reusable: nothing but results decides what its tasks do
         self.taken: dict[tuple[Buffer, Actor], References] = {}
+        self.judged: Judged | None = None
+        self.properties: list[Always] = []
         self._initial: list[tuple[Thing, str, Any]] = []  # what to reset: the fields of all that can change
         self._waited: list[Thing] = []
 
@@ -219,6 +222,20 @@ class Machine:
         self.actors.append(actor)
         return actor
 
+    def always(
+        self,
+        text: str,
+        holds: Callable[[], bool],
+        *things: Thing,
+        shared: Iterable[Thing] = (),
+        values: Callable[[], str] = str,
+    ) -> None:
+        """Declare a property, called ``text``: a pure predicate over ``things`` that must hold in every state.
+
+        A step that makes it false is ``always-violated``. For the rest see :class:`Always`.
+        """
+        self.properties.append(Always(text, holds, things, shared, values))
+
     def references(self, buffer: Buffer, actor: Actor) -> References:
         """The references that one task took on one buffer."""
         taken = self.taken.get((buffer, actor))
@@ -239,6 +256,17 @@ class Machine:
         self._sealed = True
         for thing in self.things.values():
             self._remember(thing)
+        if self.properties:
+            self.judged = Judged(self.properties)
+            for actor in self.actors:
+                actor.judged = self.judged
+            for one in self.properties:
+                if not one.holds():
+                    values = one.values()
+                    raise ScenarioError(
+                        f"the property {one.text!r} does not hold before the first step{values and f' ({values})'}: "
+                        "no execution could keep it, so set up what it asks for, or ask for something else"
+                    )
 
     def _remember(self, thing: Thing) -> None:
         thing.initial = thing.state()

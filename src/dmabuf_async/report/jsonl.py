@@ -76,6 +76,10 @@ def verdict_line(verdict: Verdict) -> str:
     - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
+    - ``witnesses``: object of witness and how many executions, at least, showed it, of ``check``; else empty
+    - ``extent``: what ``check`` covered, in words; ``bound``: where it stopped while something was left, or empty;
+      ``left``: what was left then, in words; ``uncovered``: codes that it didn't look for
+    - ``proved``: whether nothing was left
     - ``error``: why it could not be explored, or empty
     - ``interrupted``; ``exit_code``: for this scenario alone
     """
@@ -93,6 +97,12 @@ def verdict_line(verdict: Verdict) -> str:
         ],
         missing=list(verdict.missing),
         unseen=list(verdict.unseen),
+        witnesses=dict(verdict.witnesses),
+        extent=verdict.extent,
+        bound=verdict.bound,
+        left=verdict.left,
+        uncovered=list(verdict.uncovered),
+        proved=verdict.proved,
         error=verdict.error,
         interrupted=verdict.interrupted,
         exit_code=verdict.exit_code,
@@ -100,7 +110,7 @@ def verdict_line(verdict: Verdict) -> str:
 
 
 def summary_line(verdicts: Sequence[Verdict], *, asked: int, seconds: float, exit_code: int) -> str:
-    """What a campaign over several scenarios came to, ``"type": "summary"``, the last line of ``fuzz``.
+    """What a campaign over several scenarios came to, ``"type": "summary"``, the last line of ``fuzz`` and ``check``.
 
     - ``scenarios``: how many were asked for; ``judged``: how many have a verdict
     - ``as_expected``: how many of these are
@@ -143,7 +153,7 @@ def scenario_line(program: Program, **more: Any) -> str:
     """A scenario, ``"type": "scenario"``.
 
     - ``scenario``: as it was named; ``title``; ``story``
-    - ``findings``: expected codes; ``sometimes``: expected witnesses
+    - ``findings``: expected codes; ``sometimes``: expected witnesses; ``always``, ``eventually``: properties
     - ``digest``: the characters that stand for it in a schedule
     - ``document``: from ``scenario show``, the file with all defaults; null for Python
     """
@@ -154,6 +164,8 @@ def scenario_line(program: Program, **more: Any) -> str:
         story=program.story,
         findings=list(program.findings),
         sometimes=list(program.sometimes),
+        always=[one.text for one in program.always],
+        eventually=[one.text for one in program.eventually],
         digest=digest_text(program.digest),
         **more,
     )

@@ -116,12 +116,16 @@ def _errors(verdict: Verdict) -> Iterator[_Reason]:
     elif verdict.interrupted:
         yield _Reason("error", "interrupted", f"interrupted: {_effort(verdict)}")
     elif verdict.strength.startswith("unfinished"):
-        yield _Reason("error", "unfinished", f"stopped before anything was proved: {_effort(verdict)}")
+        left = (f"left: {verdict.left}",) if verdict.left else ()
+        yield _Reason(
+            "error", "unfinished", f"{verdict.bound or 'stopped before anything was proved'}: {_effort(verdict)}", left
+        )
 
 
 def _effort(verdict: Verdict) -> str:
     cut = f", {verdict.cut} cut at the step limit" if verdict.cut else ""
-    return f"{verdict.strength}; {verdict.executions} executions, {verdict.steps} steps{cut}"
+    extent = f"; {verdict.extent}" if verdict.extent else ""
+    return f"{verdict.strength}{extent}; {verdict.executions} executions, {verdict.steps} steps{cut}"
 
 
 def _time(seconds: float) -> str:

@@ -10,8 +10,10 @@ from dmabuf_async.scenario.attachments import attachments
 from dmabuf_async.scenario.hints import Mistake, did_you_mean, listed, shown
 from dmabuf_async.scenario.positions import KeyPath
 from dmabuf_async.scenario.processes import processes, users
+from dmabuf_async.scenario.properties import Misread, Names, property_of
 from dmabuf_async.scenario.regions import regions, wrong_processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
+from dmabuf_async.scenario.skips import wrong_skips
 from dmabuf_async.scenario.verbs import device, exporter, kernel, locks
 from dmabuf_async.scenario.verbs.base import Verb
 
@@ -52,6 +54,18 @@ def contradictions(
             yield Mistake(("expect", "findings", index), f"there is no finding {shown(code)}; {hint}")
     for index, witness in enumerate(scenario.expect.sometimes):
         yield from _witness(scenario, ("expect", "sometimes", index), witness)
+    names = Names(
+        cells=scenario.cells,
+        buffers={name: spec.pages for name, spec in scenario.buffers.items()},
+        locks=(*scenario.mutexes, *scenario.spinlocks),
+        rwsems=scenario.rwsems,
+    )
+    for key in ("always", "eventually"):
+        for index, text in enumerate(getattr(scenario.expect, key)):
+            try:
+                property_of(text).check(names)
+            except Misread as error:
+                yield Mistake(("expect", key, index), str(error))
 
 
 def _twice(names: Iterator[tuple[KeyPath, str | int, str]]) -> Iterator[Mistake]:
@@ -165,6 +179,7 @@ def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[s
         yield from _step(scenario, (*path, "steps", index), step)
     yield from _mappings(path, task, regions(scenario).get(task.name, {}))
     yield from attachments(scenario, path, task)
+    yield from wrong_skips(path, task)
 
 
 _NEVER = {"migrating": "has nothing to do with VRAM", "swapping": "has nothing to do with swap"}

@@ -31,6 +31,13 @@ Witness: TypeAlias = Annotated[
         'its "error" path, or for a user task its "exit" path, the latter after a "kill" too',
     ),
 ]
+Expression: TypeAlias = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        description='a text of at most 500 characters: comparisons, as in "flag == 0 or fb.pins <= 2"',
+    ),
+]
 Page: TypeAlias = Annotated[int, Meta(ge=0, le=4095)]
 WordIndex: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
 CpuNumber: TypeAlias = Annotated[int, Meta(ge=0, le=63)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.scenario.properties import Property
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,12 @@ class Program:
     """Expected codes: at least one of them as primary, and no other. Empty: nothing may be found."""
     sometimes: tuple[str, ...] = ()
     """Witnesses that some execution must show: ``TASK reaches STEP``."""
+    always: tuple[Property, ...] = ()
+    """What must hold in every state; every exploration judges it."""
+    eventually: tuple[Property, ...] = ()
+    """What every fair execution must come to: :meth:`Property.bind` makes a predicate over a machine's objects of it.
+
+    Only the state graph can decide it."""
     reusable: bool = False
     """All that changes lies in the machine, and nothing but results decides what a task does.
 
@@ -43,6 +50,7 @@ class Program:
                 return kept
             machine = Machine(self.sizes)
             self.build(machine)
+            machine.properties += [one.bind(machine) for one in self.always]
             machine.seal()
             if self.reusable:
                 machine.tabled = True

@@ -23,6 +23,7 @@ from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario.hints import clean, did_you_mean, listed, shown, spelled
 from dmabuf_async.scenario.load import contents
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.scenario.properties import Misread, expressions
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -36,6 +37,8 @@ class Marked(NamedTuple):
     sizes: Sizes = Sizes()
     findings: tuple[str, ...] = ()
     sometimes: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
+    eventually: tuple[str, ...] = ()
 
 
 @overload
@@ -44,7 +47,13 @@ def scenario(function: Function, /) -> Function: ...
 
 @overload
 def scenario(
-    *, title: str = "", sizes: Sizes | None = None, findings: Sequence[str] = (), sometimes: Sequence[str] = ()
+    *,
+    title: str = "",
+    sizes: Sizes | None = None,
+    findings: Sequence[str] = (),
+    sometimes: Sequence[str] = (),
+    always: Sequence[str] = (),
+    eventually: Sequence[str] = (),
 ) -> Callable[[Function], Function]: ...
 
 
@@ -56,6 +65,8 @@ def scenario(
     sizes: Sizes | None = None,
     findings: Sequence[str] = (),
     sometimes: Sequence[str] = (),
+    always: Sequence[str] = (),
+    eventually: Sequence[str] = (),
 ) -> Any:
     """Decorate a function that furnishes a machine: say how large it is, and what is expected.
 
@@ -63,12 +74,15 @@ def scenario(
     nothing may be found; the title is the first line of the docstring. Raises TypeError for a text in the place of
     several.
     """
-    for name, texts in (("findings", findings), ("sometimes", sometimes)):
+    told = {"findings": findings, "sometimes": sometimes, "always": always, "eventually": eventually}
+    for name, texts in told.items():
         if isinstance(texts, str):
             raise TypeError(f"{name} must be a list of texts, not {texts!r}: put it in brackets")
 
     def mark(function: Function) -> Function:
-        function.__dict__["dmabuf_async"] = Marked(title, sizes or Sizes(), tuple(findings), tuple(sometimes))
+        function.__dict__["dmabuf_async"] = Marked(
+            title, sizes or Sizes(), **{name: tuple(texts) for name, texts in told.items()}
+        )
         return function
 
     return mark if function is None else mark(function)
@@ -113,6 +127,8 @@ def from_function(function: Callable[[Machine], Any], name: str = "", digest: by
         sizes=marked.sizes,
         findings=marked.findings,
         sometimes=marked.sometimes,
+        always=expressions(marked.always),
+        eventually=expressions(marked.eventually),
     )
 
 
@@ -162,7 +178,10 @@ def load_python(path: Path, function: str | None, codes: Collection[str]) -> Pro
             f"{clean(str(inspect.signature(made)))}"
         ) from None
     digest = hashlib.sha256(source + made.__name__.encode()).digest()
-    program = from_function(made, f"{path}:{made.__name__}", digest)
+    try:
+        program = from_function(made, f"{path}:{made.__name__}", digest)
+    except Misread as error:
+        raise ScenarioError(f"{line}: {called} has a property that cannot be read: {error}") from None
     for code in program.findings:
         if code not in codes:
             hint = did_you_mean(str(code), codes, f"the codes are {listed(codes)}")

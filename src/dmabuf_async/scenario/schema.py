@@ -12,7 +12,17 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, field
 
-from dmabuf_async.scenario.fields import CellValue, CpuNumber, FaultBudget, Name, Table, Title, Witness, Zone
+from dmabuf_async.scenario.fields import (
+    CellValue,
+    CpuNumber,
+    Expression,
+    FaultBudget,
+    Name,
+    Table,
+    Title,
+    Witness,
+    Zone,
+)
 from dmabuf_async.scenario.verbs import device, exporter, kernel, locks, process
 
 Step: TypeAlias = (
@@ -35,14 +45,18 @@ Step: TypeAlias = (
     | device.DmaWrite
     | device.DmaWait
     | locks.Lock
+    | locks.Trylock
     | locks.Unlock
     | locks.SpinLock
+    | locks.SpinTrylock
     | locks.SpinUnlock
     | locks.SpinLockIrqsave
     | locks.SpinUnlockIrqrestore
     | locks.DownRead
+    | locks.DownReadTrylock
     | locks.UpRead
     | locks.DownWrite
+    | locks.DownWriteTrylock
     | locks.UpWrite
     | locks.LocalIrqDisable
     | locks.LocalIrqEnable
@@ -177,10 +191,14 @@ class Expect(Table, frozen=True, kw_only=True):
     findings: codes; at least one of them must be found as primary, and no other. None: nothing may be found.
     sometimes: witnesses that some execution must show, each "TASK reaches STEP"; beside its steps a task has an "error"
     path, which a failed step with on_error = "unwind" leads to, and a user task an "exit" path, also after a "kill".
+    always: comparisons that must hold in every state, as in "flag == 0 or fb.pins <= 2". eventually: comparisons that
+    every fair execution must come to, which only check decides.
     """
 
     findings: list[str] = field(default_factory=list)
     sometimes: list[Witness] = field(default_factory=list)
+    always: list[Expression] = field(default_factory=list)
+    eventually: list[Expression] = field(default_factory=list)
 
 
 def split_witness(witness: str) -> tuple[str, str]:

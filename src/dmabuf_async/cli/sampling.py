@@ -1,0 +1,45 @@
+"""The campaign of ``fuzz``: each scenario is sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from dmabuf_async.cli.campaign import Campaign
+from dmabuf_async.explore.execution import perform
+from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.strategies.random_walk import RandomWalk
+
+if TYPE_CHECKING:
+    from dmabuf_async.cli.console import Console
+    from dmabuf_async.cli.progress import Progress
+    from dmabuf_async.explore.progress import Progress as Counts
+    from dmabuf_async.explore.verdict import Verdict
+    from dmabuf_async.scenario.program import Program
+
+_NO_END: Final = 1 << 62
+
+
+class Sampling(Campaign):
+    """At most so many executions of each by a random walk; None: as many as there is time for."""
+
+    def __init__(self, console: Console, executions: int | None, seed: int, **options: Any) -> None:
+        super().__init__(console, executions=executions, **options)
+        self._seed = seed
+
+    def explored(self, program: Program, seconds: float, progress: Progress) -> Verdict:
+        draw: Callable[[Counts], None] = progress.of(program.name, self.executions, seconds)
+
+        def show(counts: Counts) -> None:
+            draw(counts)
+            self.look()
+
+        jobs = fuzz(
+            program,
+            RandomWalk(self._seed),
+            executions=self.executions or _NO_END,
+            seconds=seconds,
+            max_steps=self.max_steps,
+            show=show,
+        )
+        return perform(jobs, self.engine)
