@@ -102,13 +102,13 @@ class Watch:
                 if found is not None:
                     self.state(found)
         if machine.marks or self._asking:
-            self._notice(actor)
+            self._ask(actor)
         if self._audit is not None:
             self._audit.close(actor, result)
         if self.on_step is not None:
             self.on_step()
 
-    def _notice(self, actor: Actor) -> None:
+    def _ask(self, actor: Actor) -> None:
         """What the machine noted, and what the scenario asks of every state."""
         if self.machine.marks:
             self._name_marks()
