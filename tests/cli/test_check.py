@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -9,6 +13,7 @@ import pytest
 
 from dmabuf_async.explore import searches
 from tests.backtracking import Backtracking
+from tests.cli.conftest import COMMAND, environment
 
 pytestmark = pytest.mark.unaudited
 
@@ -160,3 +165,38 @@ def test_options_that_make_no_sense_are_usage_errors(cli: Any, scenario: Any, wo
 
 def test_without_a_path_it_says_what_is_missing(cli: Any) -> None:
     assert cli("check").code == 2
+
+
+# In processes of their own -------------------------------------------------------
+
+LARGE = str(Path(__file__).parents[2] / "scenarios" / "large" / "eight-actors.toml")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_tells_the_verdict_so_far(terminal: Any, number: signal.Signals) -> None:
+    check = terminal("check", LARGE, columns=120)
+    check.until(b" transitions")
+    check.kill(number)
+    assert check.end() == 130
+    said = check.said.decode().replace("\r\n", "\n")
+    assert re.search(r"nothing found so far; unfinished \(interrupted\), \d.* states", said)
+    assert re.search(r"left     at least [\d,]+ transitions", said)
+    assert "1 scenario: 1 interrupted" in said
+
+
+def test_progress_shows_what_is_covered_and_left_and_is_gone_at_the_end(terminal: Any) -> None:
+    check = terminal("check", LARGE, "--time", "2", columns=80)
+    check.until(b"left: at least")
+    assert check.end() == 6
+    assert max(map(len, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", check.said.decode()).splitlines())) <= 80
+
+
+def test_who_closes_the_pipe_is_told_nothing(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, "check", LARGE, "--time", "1"],
+        cwd=tmp_path, env=environment(), check=False, stdout=writer, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")

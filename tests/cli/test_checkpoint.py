@@ -83,9 +83,7 @@ def test_what_is_no_whole_checkpoint_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "none", program(), "dpor", 100)
 
 
-def test_one_is_kept_when_it_is_time_and_taken_away_at_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_is_kept_when_it_is_time_and_taken_away_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = keeper(tmp_path / "x")
     one.look(begun())
     assert one.kept is None

@@ -25,7 +25,7 @@ FOLDER: Final = Path(".dmabuf-async")
 EVERY: Final = 5.0
 """Seconds between two checkpoints."""
 
-_MAGIC: Final = b"dmabuf-async checkpoint 1\n"
+_MAGIC: Final = b"dmabuf-async checkpoint 1"
 
 
 class Refused(Exception):
@@ -48,21 +48,18 @@ def read(path: Path, program: Program, kind: str, max_steps: int) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise Refused(f"{where} cannot be read ({error.strerror}): name the checkpoint that a check has kept") from error
-    head, _, body = data.removeprefix(_MAGIC).partition(b"\n")
+        raise Refused(f"{where} cannot be read ({error.strerror}): name a checkpoint that a check has kept") from error
+    magic, head, body = (*data.split(b"\n", 2), b"", b"")[:3]
     try:
-        if not data.startswith(_MAGIC):
-            raise ValueError
-        told: dict[str, Any] = json.loads(head)
-        whole = told.pop("sha256") == hashlib.sha256(body).hexdigest()
-        if not whole:
-            raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+        told = json.loads(head)
+    except ValueError:
+        told = None
+    if magic != _MAGIC or not isinstance(told, dict) or told.get("sha256") != hashlib.sha256(body).hexdigest():
         raise Refused(
             f"{where} is no checkpoint, or not a whole one: name a file that dmabuf-async check has kept, or check anew"
-        ) from None
+        )
     wanted = identity(program, kind, max_steps)
-    scenario = printable(str(told.pop("scenario", "")))
+    scenario = printable(str(told.get("scenario", "")))
     for key, value in wanted.items():
         if told.get(key) != value:
             raise Refused(_differs(where, key, printable(str(told.get(key))), value, scenario, program.name))
@@ -120,7 +117,7 @@ class Keeper:
         try:
             self._prepare()
             with Sink(self._path) as sink:
-                sink.write(_MAGIC + json.dumps(head).encode() + b"\n" + body)
+                sink.write(b"\n".join((_MAGIC, json.dumps(head).encode(), body)))
         except OSError as error:
             self._works = False
             last = ": the last one that was kept is whole" if self.kept else ""

@@ -8,7 +8,6 @@ from typing import Final
 
 from dmabuf_async.engine import MAX_STEPS
 
-
 SEARCH: Final = "auto"
 """The search of a check that doesn't name one."""
 

@@ -67,7 +67,5 @@ class Proving(Campaign):
         if verdict.bound and verdict.cut:
             return commands.check(verdict.scenario, self._kind, max_steps=10 * self.max_steps)
         if verdict.bound and self._keeper is not None and self._keeper.kept is not None:
-            return commands.check(
-                verdict.scenario, self._kind, max_steps=self.max_steps, resume=str(self._keeper.kept)
-            )
+            return commands.check(verdict.scenario, self._kind, max_steps=self.max_steps, resume=str(self._keeper.kept))
         return ""
