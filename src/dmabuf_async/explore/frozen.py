@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
+import threading
 from typing import Any, Final
+
+_STACK: Final = 1 << 29
+"""Bytes of address space, of which only what is used becomes memory."""
+_LEVELS: Final = 500_000
 
 _PLAIN: Final = {
     ("builtins", "set"),
@@ -19,8 +25,26 @@ _PLAIN: Final = {
 
 
 def frozen(value: Any) -> bytes:
-    """``value``, which is made of plain data and of this package's own classes."""
-    return pickle.dumps(value, protocol=5)
+    """``value``, which is made of plain data and of this package's own classes, however deeply nested."""
+    try:
+        return pickle.dumps(value, protocol=5)
+    except RecursionError:
+        return _deep(value)
+
+
+def _deep(value: Any) -> bytes:
+    """As pickle calls itself for each level, it is given a stack that holds them."""
+    done: list[bytes] = []
+    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK)
+    try:
+        sys.setrecursionlimit(_LEVELS)
+        thread = threading.Thread(target=lambda: done.append(pickle.dumps(value, protocol=5)))
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(size)
+        sys.setrecursionlimit(limit)
+    return done[0]
 
 
 def thawed(data: bytes) -> Any:
