@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dmabuf_async.explore.search import Search
     from dmabuf_async.scenario.program import Program
 
-KINDS: Final = ("graph", "auto")
+KINDS: Final = ("graph",)
 """What :func:`searching` makes."""
 
 
