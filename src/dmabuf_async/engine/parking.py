@@ -198,6 +198,11 @@ class Parking:
             clock.needs = fire.needs
             self.repark(clock)
 
+    def environment(self) -> list[Actor]:
+        """The actors of the environment, as far as they have come to be."""
+        clock = () if self._clock is None else (self._clock,)
+        return [*self._killers, *self._whims, *self._fills.values(), *clock]
+
     # Ready or not ------------------------------------------------------------
 
     def set_ready(self, actor: Actor) -> None:

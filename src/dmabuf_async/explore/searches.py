@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.explore.dpor import Dpor
 from dmabuf_async.explore.graph import Graph
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dmabuf_async.explore.search import Search
     from dmabuf_async.scenario.program import Program
 
-KINDS: Final = ("graph",)
+KINDS: Final = ("graph", "dpor")
 """What :func:`searching` makes."""
 
 
@@ -24,8 +25,12 @@ def searching(
     """The search of that kind, at its beginning. Raises ValueError if there is no such kind."""
     if kind not in KINDS:
         raise ValueError(f"there is no search {kind!r}: take one of {', '.join(KINDS)}")
-    return _graph(program, max_steps, tuple(checkers))
+    return (_dpor if kind == "dpor" else _graph)(program, max_steps, tuple(checkers))
 
 
 def _graph(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
     return Graph(program, max_steps=max_steps, checkers=checkers)
+
+
+def _dpor(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
+    return Dpor(program, max_steps=max_steps, checkers=checkers)

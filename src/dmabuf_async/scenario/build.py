@@ -6,7 +6,7 @@ What a step does is looked up when the machine is furnished, so that performing 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from dmabuf_async.drivers.device import DeviceDriver
 from dmabuf_async.drivers.importer import Importer
@@ -24,6 +24,7 @@ from dmabuf_async.scenario import schema
 from dmabuf_async.scenario.processes import forks, processes, users
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.properties import expressions
+from dmabuf_async.scenario.skips import skips
 from dmabuf_async.scenario.steps.base import Act, Objects, act, verb_of
 from dmabuf_async.scenario.steps.process import length_of
 from dmabuf_async.scenario.verbs import process
@@ -77,7 +78,10 @@ def furnish(machine: Machine, scenario: schema.Scenario) -> None:
     user = users(scenario)
     for task in scenario.tasks:
         here = objects._replace(cpu=machine.cpus[task.cpu])
-        steps = [(f"step {number} {verb_of(step)}", act(step, here)) for number, step in enumerate(task.steps, 1)]
+        steps = [
+            (f"step {number} {verb_of(step)}", act(step, here), skips(step))
+            for number, step in enumerate(task.steps, 1)
+        ]
         children = [machine.mms[one.task] for one in forks(task)]
         life = (machine, task, steps, task.name in user, spaces.get(task.name), children)
         actor = machine.task(task.name, perform, *life, cpu=task.cpu, user=task.name in user)
@@ -121,11 +125,14 @@ def _buffer(machine: Machine, name: str, spec: schema.BufferSpec, scenario: sche
 
 # Tasks -------------------------------------------------------------------------
 
+Turn: TypeAlias = tuple[str, Act, int]
+"""One step: what it is called, what it does, and how many of the next are left out if it comes to nothing."""
+
 
 async def perform(
     machine: Machine,
     task: schema.TaskSpec,
-    steps: Sequence[tuple[str, Act]],
+    steps: Sequence[Turn],
     user: bool,
     mm: Mm | None = None,
     children: Sequence[Mm] = (),
@@ -153,18 +160,28 @@ async def perform(
     await importer.unwind()
 
 
-async def kernel_steps(importer: Importer, repeat: int, steps: Sequence[tuple[str, Act]]) -> None:
+async def kernel_steps(importer: Importer, repeat: int, steps: Sequence[Turn]) -> None:
     """The steps of a kernel task, over and over."""
     for turn in range(repeat):
-        for index, (site, begin) in enumerate(steps):
+        left_out = 0
+        for index, (site, begin, skips_if_not) in enumerate(steps):
+            if left_out:
+                left_out -= 1
+                continue
             await settle((turn, index, importer.holds()), site)
-            await begin(importer)
+            if not await begin(importer):
+                left_out = skips_if_not
 
 
-async def user_steps(importer: Importer, repeat: int, steps: Sequence[tuple[str, Act]]) -> None:
+async def user_steps(importer: Importer, repeat: int, steps: Sequence[Turn]) -> None:
     """The same for a user process, which comes back to user mode between two of them."""
     for turn in range(repeat):
-        for index, (site, begin) in enumerate(steps):
+        left_out = 0
+        for index, (site, begin, skips_if_not) in enumerate(steps):
+            if left_out:
+                left_out -= 1
+                continue
             await settle((turn, index, importer.holds()), site)
             await UserMode()  # where a kill takes effect
-            await begin(importer)
+            if not await begin(importer):
+                left_out = skips_if_not

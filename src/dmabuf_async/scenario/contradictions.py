@@ -13,6 +13,7 @@ from dmabuf_async.scenario.processes import processes, users
 from dmabuf_async.scenario.properties import Misread, Names, property_of
 from dmabuf_async.scenario.regions import regions, wrong_processes
 from dmabuf_async.scenario.schema import Scenario, TaskSpec
+from dmabuf_async.scenario.skips import wrong_skips
 from dmabuf_async.scenario.verbs import device, exporter, kernel, locks
 from dmabuf_async.scenario.verbs.base import Verb
 
@@ -178,6 +179,7 @@ def _task(scenario: Scenario, path: KeyPath, task: TaskSpec, known: Collection[s
         yield from _step(scenario, (*path, "steps", index), step)
     yield from _mappings(path, task, regions(scenario).get(task.name, {}))
     yield from attachments(scenario, path, task)
+    yield from wrong_skips(path, task)
 
 
 _NEVER = {"migrating": "has nothing to do with VRAM", "swapping": "has nothing to do with swap"}

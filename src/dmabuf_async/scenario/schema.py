@@ -45,14 +45,18 @@ Step: TypeAlias = (
     | device.DmaWrite
     | device.DmaWait
     | locks.Lock
+    | locks.Trylock
     | locks.Unlock
     | locks.SpinLock
+    | locks.SpinTrylock
     | locks.SpinUnlock
     | locks.SpinLockIrqsave
     | locks.SpinUnlockIrqrestore
     | locks.DownRead
+    | locks.DownReadTrylock
     | locks.UpRead
     | locks.DownWrite
+    | locks.DownWriteTrylock
     | locks.UpWrite
     | locks.LocalIrqDisable
     | locks.LocalIrqEnable

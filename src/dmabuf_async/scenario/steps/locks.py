@@ -19,8 +19,20 @@ def _(step: locks.Unlock, on: Objects) -> Act:
 
 
 @act.register
+def _(step: locks.Trylock, on: Objects) -> Act:
+    op = on.mutexes[step.mutex].try_lock()
+    return lambda _: op
+
+
+@act.register
 def _(step: locks.SpinLock, on: Objects) -> Act:
     op = on.spinlocks[step.spinlock].lock()
+    return lambda _: op
+
+
+@act.register
+def _(step: locks.SpinTrylock, on: Objects) -> Act:
+    op = on.spinlocks[step.spinlock].try_lock()
     return lambda _: op
 
 
@@ -49,6 +61,12 @@ def _(step: locks.DownRead, on: Objects) -> Act:
 
 
 @act.register
+def _(step: locks.DownReadTrylock, on: Objects) -> Act:
+    op = on.rwsems[step.rwsem].down_read_trylock()
+    return lambda _: op
+
+
+@act.register
 def _(step: locks.UpRead, on: Objects) -> Act:
     op = on.rwsems[step.rwsem].up_read()
     return lambda _: op
@@ -57,6 +75,12 @@ def _(step: locks.UpRead, on: Objects) -> Act:
 @act.register
 def _(step: locks.DownWrite, on: Objects) -> Act:
     op = on.rwsems[step.rwsem].down_write()
+    return lambda _: op
+
+
+@act.register
+def _(step: locks.DownWriteTrylock, on: Objects) -> Act:
+    op = on.rwsems[step.rwsem].down_write_trylock()
     return lambda _: op
 
 

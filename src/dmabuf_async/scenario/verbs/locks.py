@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta, field
 
 from dmabuf_async.scenario.fields import CellValue, CpuNumber, Name, OnError, Relation
 from dmabuf_async.scenario.verbs.base import Verb
+
+Skip: TypeAlias = Annotated[int, Meta(ge=0, le=1000)]
 
 
 class Lock(Verb, frozen=True, kw_only=True, tag="lock"):
@@ -22,10 +24,30 @@ class Unlock(Verb, frozen=True, kw_only=True, tag="unlock"):
     mutex: Name
 
 
+class Trylock(Verb, frozen=True, kw_only=True, tag="trylock"):
+    """Take a mutex if it is free; never waits (rule P12).
+
+    skip: how many of the steps that follow are left out if it is not, 0 to 1000.
+    """
+
+    mutex: Name
+    skip: Skip
+
+
 class SpinLock(Verb, frozen=True, kw_only=True, tag="spin_lock"):
     """Take a spinlock; until spin_unlock the task must not sleep, and nobody else of its CPU runs."""
 
     spinlock: Name
+
+
+class SpinTrylock(Verb, frozen=True, kw_only=True, tag="spin_trylock"):
+    """Take a spinlock if it is free; never waits.
+
+    skip: how many of the steps that follow are left out if it is not, 0 to 1000.
+    """
+
+    spinlock: Name
+    skip: Skip
 
 
 class SpinUnlock(Verb, frozen=True, kw_only=True, tag="spin_unlock"):
@@ -52,6 +74,16 @@ class DownRead(Verb, frozen=True, kw_only=True, tag="down_read"):
     rwsem: Name
 
 
+class DownReadTrylock(Verb, frozen=True, kw_only=True, tag="down_read_trylock"):
+    """Take a reader-writer semaphore for reading if no writer has it; never waits.
+
+    skip: how many of the steps that follow are left out if one has, 0 to 1000.
+    """
+
+    rwsem: Name
+    skip: Skip
+
+
 class UpRead(Verb, frozen=True, kw_only=True, tag="up_read"):
     """Give back a reader-writer semaphore that was taken for reading."""
 
@@ -62,6 +94,16 @@ class DownWrite(Verb, frozen=True, kw_only=True, tag="down_write"):
     """Take a reader-writer semaphore for writing; may sleep."""
 
     rwsem: Name
+
+
+class DownWriteTrylock(Verb, frozen=True, kw_only=True, tag="down_write_trylock"):
+    """Take a reader-writer semaphore for writing if nobody has it; never waits.
+
+    skip: how many of the steps that follow are left out if somebody has, 0 to 1000.
+    """
+
+    rwsem: Name
+    skip: Skip
 
 
 class UpWrite(Verb, frozen=True, kw_only=True, tag="up_write"):
@@ -134,3 +176,7 @@ class Sleep(Verb, frozen=True, kw_only=True, tag="sleep"):
     """
 
     ticks: Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+AnyTrylock: TypeAlias = Trylock | SpinTrylock | DownReadTrylock | DownWriteTrylock
+"""What may leave steps out."""

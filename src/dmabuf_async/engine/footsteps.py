@@ -1,0 +1,292 @@
+"""What a :class:`~dmabuf_async.strategies.dpor.Dpor` learns of an execution: what each step touches, and its races."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from dmabuf_async.engine.watch import Watch
+from dmabuf_async.machine.clock import Fire
+from dmabuf_async.machine.lock_order import Pair
+from dmabuf_async.ops import CONDITIONAL, FALLIBLE
+from dmabuf_async.strategies.dpor import Dpor, Made
+from dmabuf_async.strategies.races import Race
+from dmabuf_async.strategies.wakeup_tree import Path, Transition
+from dmabuf_async.tasks import Cancel, Deliver, Fail, Join, Spawn
+
+if TYPE_CHECKING:
+    from dmabuf_async.checkers.base import Checker
+    from dmabuf_async.engine.choosing import Choosing
+    from dmabuf_async.engine.parking import Parking
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.machine import Machine
+    from dmabuf_async.ops import Op
+    from dmabuf_async.thing import Thing
+
+
+class Objects:
+    """Numbers for the things of a program, by kind and name: the same in all executions."""
+
+    def __init__(self, tree: Dpor) -> None:
+        self.tree = tree
+        self.numbers: dict[int, int] = {}
+        self.born: dict[Path, int] = {}
+        """The step that spawned an actor. What is left over of other executions is overwritten in time."""
+
+    def of(self, things: Iterable[Thing]) -> list[int]:
+        """Their numbers."""
+        numbers = self.numbers
+        found = []
+        for thing in things:
+            number = numbers.get(thing.key)
+            if number is None:
+                number = numbers[thing.key] = self.tree.order.number()
+            found.append(number)
+        return found
+
+
+class Footsteps(Watch):
+    """Watches one execution for DPOR."""
+
+    def __init__(
+        self, machine: Machine, checkers: Iterable[Checker], objects: Objects, *, footprints: bool = False
+    ) -> None:
+        super().__init__(machine, checkers, footprints=footprints)
+        self.deep = True
+        self._objects = objects
+        self._tree = objects.tree
+        self._tree.look = self
+        self._latest_of: dict[Path, int] = {}  # the number of its latest step
+        self._before: list[list[tuple[Thing, Any, Any]]] = []  # of each step: the states of what it wrote
+        self._actors: list[Actor] = []
+        self._stood: list[tuple[Op, Any, Any]] = []  # of each step: its op, and what its actor's footprints depend on
+        self._unwound: dict[Actor, tuple[int, Op]] = {}  # the step that cancelled it, and what it stood before
+        self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
+        self._pending: list[Race] | None = None  # at a blocked node: the machine may go on from there
+
+    # Steps ---------------------------------------------------------------------
+
+    def before(self, actor: Actor, op: Op) -> None:
+        if self._taint is not None or self.steps is not None or actor.judged is not None:
+            super().before(actor, op)
+        tree = self._tree
+        if self._standing:
+            self._see_unwinds()
+        if isinstance(op, Cancel | Fail):
+            self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
+        written = op.writes(actor)
+        path = actor.path
+        if tree.blocked:
+            return
+        if tree.depth < tree.replayed:
+            tree.went_on()
+        elif not tree.made(self._made(actor, op, written)):
+            return
+        if op.__class__ is Spawn:
+            self._objects.born[(*path, actor.spawned)] = len(self._before)
+        self._latest_of[path] = len(self._before)
+        self._before.append([(thing, thing.state_of(thing), _remembered(thing)) for thing in written])
+        self._actors.append(actor)
+        self._stood.append((op, actor.context, actor.locks))
+
+    def _see_unwinds(self) -> None:
+        """Whose pending op the latest step has replaced by an unwind."""
+        for other, op in self._standing:
+            if other.op.__class__ is Deliver and op.__class__ is not Deliver:
+                self._unwound[other] = (len(self._before) - 1, op)
+        self._standing = []
+
+    def _made(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Made:
+        outcomes: tuple[str, ...] = op.outcomes(actor) if actor.needs & FALLIBLE else ("",)
+        if actor.ready:
+            shares = len(outcomes)
+            outcome = "" if shares == 1 else self._tree.outcome()
+            alternatives = [other for other in outcomes if other != outcome]
+        else:
+            shares, alternatives = 0, []
+            outcome = "" if actor.cpu is None else outcomes[-1]
+        step, reads, writes = self._touched(actor, op, written, outcome, shares)
+        own = self._own(actor)
+        order = self._tree.order
+        conflicting = order.conflicting(reads, writes)
+        past = order.closure(own, conflicting)
+        if op.__class__ is Join:
+            past |= self._children(op)
+        races = list(self._races(actor, op, conflicting, own)) if conflicting & ~own else []
+        return Made(step, past, reads, writes, races, alternatives)
+
+    def _own(self, actor: Actor) -> int:
+        """What comes before whatever ``actor`` does next."""
+        latest = self._latest_of.get(actor.path)
+        if latest is None:
+            latest = None if actor.parent is None else self._objects.born[actor.path]
+        return 0 if latest is None else self._tree.order.pasts[latest]
+
+    def _children(self, op: Any) -> int:
+        past = 0
+        for child in op.thing.children:
+            past |= self._own(child)
+        return past
+
+    def _touched(
+        self, actor: Actor, op: Op, written: Iterable[Thing], outcome: str, shares: int
+    ) -> tuple[Transition, list[int], list[int]]:
+        if actor.judged is None:
+            read_things: Iterable[Thing] = (*op.reads(actor), *actor.context)
+        else:
+            read_things, written = op.footprint(actor)
+        writes = self._objects.of(written)
+        reads = self._objects.of(read_things)
+        read = wrote = 0
+        for number in writes:
+            wrote |= 1 << number
+        for number in reads:
+            read |= 1 << number
+        return Transition(actor.path, outcome, read & ~wrote, wrote, shares), reads, writes
+
+    def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
+        return self._touched(actor, op, op.writes(actor), outcome, shares)[0]
+
+    # Races -----------------------------------------------------------------------
+
+    def _races(self, actor: Actor, op: Op, conflicting: int, own: int) -> Iterator[Race]:
+        """Races of the op that ``actor`` stands before, in which it is the second."""
+        order, end = self._tree.order, len(self._before)
+
+        def possible(first: int) -> tuple[list[Transition], int]:
+            return self._imagine(actor, op, order.after(first, end))
+
+        return order.racing(conflicting, own, end, possible)
+
+    def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
+        """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
+        undo: list[tuple[Any, Any, Any]] = []
+        ended: list[Actor] = []
+        unwound = self._unwound.get(actor)
+        if unwound is not None and op.__class__ is Deliver and excluded >> unwound[0] & 1:
+            op = unwound[1]
+        left = excluded
+        while left:
+            at = left.bit_length() - 1
+            left ^= 1 << at
+            for thing, state, remembered in self._before[at]:
+                undo.append((thing, thing.state_of(thing), _remembered(thing)))
+                _restore(thing, state, remembered)
+            other = self._actors[at]
+            if other.ended:
+                other.ended = False
+                ended.append(other)
+        try:
+            outcomes, shares = self._possible(actor, op, excluded)
+            step, reads, writes = self._touched(actor, op, op.writes(actor), "", shares)
+            return [
+                step._replace(outcome=outcome) if outcome else step for outcome in outcomes
+            ], self._tree.order.conflicting(reads, writes)
+        finally:
+            for thing, state, remembered in reversed(undo):
+                _restore(thing, state, remembered)
+            for other in ended:
+                other.ended = True
+
+    def _possible(self, actor: Actor, op: Op, excluded: int) -> tuple[list[str], int]:
+        """Which outcomes the op could have in the present state, and how many there are to choose from."""
+        cpu = actor.cpu
+        if cpu is not None and cpu.closed_to(actor):
+            return [], 0
+        outcomes = op.outcomes(actor) if op.needs & FALLIBLE else ("",)
+        if op.__class__ is Join:
+            born = self._objects.born
+            thing: Any = op.thing
+            ready = all(child.ended or excluded >> born[child.path] & 1 for child in thing.children)
+        elif op.__class__ is Fire:
+            ready = op.enabled(actor) and any(not other.ended and not other.daemon for other in self._core().actors)
+        else:
+            ready = not op.needs & CONDITIONAL or op.enabled(actor)
+        if cpu is None and op.__class__ is not Fire:  # a fault of the environment
+            return ([""] if op.enabled(actor) else []), 0
+        return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
+
+    def again(self, race: Race) -> Transition | None:
+        actor = self._actors[race.until]
+        op, *stood = self._stood[race.until]
+        stands = actor.context, actor.locks
+        actor.context, actor.locks = stood
+        try:
+            excluded = self._tree.order.after(race.first, len(self._before))
+            possible, _ = self._imagine(actor, op, excluded)
+        finally:
+            actor.context, actor.locks = stands
+        return next((step for step in possible if step.outcome == race.second.outcome), None)
+
+    # The end -----------------------------------------------------------------------
+
+    def blocked(self) -> None:
+        if self._standing:
+            self._see_unwinds()
+        self._pending = [*self._waiting(), *self._unwinding()]
+
+    def _core(self) -> Parking:
+        return cast("Parking", self.machine.actors[0].run)
+
+    def _waiting(self, late: list[tuple[Transition, int]] | None = None) -> Iterator[Race]:
+        """Races of all that is announced and has not been performed: it might have been, in another order.
+
+        What is a fault, and could be performed even now, is noted in ``late``, with what comes before it.
+        """
+        core = self._core()
+        order = self._tree.order
+        for actor in (*core.actors, *core.environment()):
+            op = actor.op
+            if op is None or actor.ended:
+                continue
+            step, reads, writes = self._touched(actor, op, op.writes(actor), "", 0)
+            conflicting, own = order.conflicting(reads, writes), self._own(actor)
+            if late is not None and not actor.ready:
+                for outcome in self._possible(actor, op, 0)[0]:
+                    if outcome or actor.cpu is None:
+                        late.append((step._replace(outcome=outcome), order.closure(own, conflicting)))
+            if conflicting & ~own:
+                yield from self._races(actor, op, conflicting, own)
+
+    def _unwinding(self) -> Iterator[Race]:
+        """Races of what was not performed since its actor was cancelled: it might have been, had others been quicker.
+
+        What lets it go on may have been done after the unwind.
+        """
+        order, born = self._tree.order, self._objects.born
+        for actor in self._unwound:
+            steps = [at for at, other in enumerate(self._actors) if other is actor]
+            at = next((at for at in steps if self._stood[at][0].__class__ is Deliver), None)
+            if at is None:
+                continue  # it still stands before it
+            before = max((other for other in steps if other < at), default=born.get(actor.path))
+            own = 0 if before is None else order.pasts[before]
+            op, *stood = self._stood[at]
+            stands = actor.context, actor.locks
+            actor.context, actor.locks = stood
+            try:
+                yield from self._races(actor, op, order.pasts[at] & ~(1 << at), own)
+            finally:
+                actor.context, actor.locks = stands
+
+    def over(self, core: Choosing) -> None:
+        super().over(core)
+        late: list[tuple[Transition, int]] = []
+        if self._pending is None:
+            if self._standing:
+                self._see_unwinds()
+            self._pending = [] if core.stopped == "cut" else list(self._waiting(late))
+            self._pending += self._unwinding()
+        self._tree.end(self._pending, late)
+
+
+def _remembered(thing: Thing) -> Any:
+    """What is no state, and decides what locks touch."""
+    return thing.edges if isinstance(thing, Pair) else None
+
+
+def _restore(thing: Any, state: Any, remembered: Any) -> None:
+    if remembered is not None:
+        thing.edges = remembered
+    else:
+        thing.restore(state)

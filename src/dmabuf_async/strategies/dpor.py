@@ -1,0 +1,386 @@
+"""DPOR: every happens-before class of executions once, with nothing remembered but the path to the present one.
+
+Abdulla, Aronis, Jonsson, Sagonas: Source Sets: A Foundation for Optimal Dynamic Partial Order Reduction (JACM 2017).
+What is added to it: ops that can be disabled (see :class:`~dmabuf_async.strategies.races.HappensBefore`),
+several outcomes of an op, which are branches, and faults of the environment, which need not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from dmabuf_async.errors import ReplayDiverged
+from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
+from dmabuf_async.strategies.races import HappensBefore, Race
+from dmabuf_async.strategies.wakeup_tree import (
+    Branch,
+    Path,
+    Transition,
+    extract,
+    force,
+    grafted,
+    insert,
+    same,
+    sequences,
+    without,
+)
+
+if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.ops import Op
+
+
+class Node:
+    """A state on the present path, and the step that is made there."""
+
+    __slots__ = ("alternatives", "answers", "asleep", "branch", "races", "sleep", "step", "todo")
+
+    def __init__(self, sleep: list[Transition], todo: list[Branch]) -> None:
+        self.sleep = sleep
+        """What need not be explored from here: elsewhere it was, or is being. The sleep set, in its order."""
+        self.asleep = len(sleep)
+        """So many of these were asleep when it was reached; the others have been explored from here."""
+        self.todo = todo
+        """The wakeup tree, without what is being explored."""
+        self.branch: Branch | None = None
+        """What is being explored."""
+        self.step: Transition | None = None
+        """The step, once it has been made."""
+        self.answers: list[int] = []
+        """How the core's questions about it are answered."""
+        self.races: list[Race] = []
+        """In which it is the second."""
+        self.alternatives: list[str] = []
+        """Other outcomes that it could have had."""
+
+
+class Made(NamedTuple):
+    """A step that is about to be made."""
+
+    step: Transition
+    past: int
+    reads: Sequence[int]
+    writes: Sequence[int]
+    races: list[Race]
+    alternatives: list[str]
+
+
+class Dpor:
+    """Chooses so that each execution is of a class that none before was of.
+
+    ``optimal``: with wakeup trees, which lead past the end of each race; otherwise source sets, which
+    now and then lead to where everything has been explored already.
+
+    Whoever watches the execution says what a step touches, and which races it is in.
+    """
+
+    name = "dpor"
+
+    look: Look
+    """Of the present execution."""
+
+    def __init__(self, *, optimal: bool = True) -> None:
+        self.optimal = optimal
+        self.order = HappensBefore()
+        self.nodes: list[Node] = []
+        self.replayed = 0
+        """So many steps are made again first; the next one is new, at a node that is not, except in the beginning."""
+        self.depth = 0
+        """So many steps have been made in this execution."""
+        self.blocked = False
+        """All that could go on is asleep: this execution is of a class that has been explored."""
+        self.finished = False
+        """Nothing is left."""
+        self._ending: tuple[list[Race], list[tuple[Transition, int]]] | None = None
+        self._reversed = False
+        self._asked = 0
+
+    @property
+    def done(self) -> float:
+        """Which part of the tree has been explored, if all branches of a node weigh the same.
+
+        Knuth's estimator for a depth-first walk: Kilby, Slaney, Thiebaux, Walsh: Estimating Search Tree Size (2006).
+        """
+        part, done = 1.0, 0.0
+        for node in self.nodes:
+            explored = len(node.sleep) - node.asleep
+            branches = explored + 1 + len(node.todo)
+            part /= branches
+            done += part * explored
+        return 1.0 if self.finished else done
+
+    # Choosing ------------------------------------------------------------------------
+
+    def start(self, run: RunInfo) -> bool:
+        """The next execution; whatever was left of one that was interrupted is forgotten."""
+        if self._ending is not None:
+            self._end(*self._ending)
+        if self.finished:
+            return False
+        del self.nodes[self.replayed + 1 :]
+        self.order.cut(self.replayed)
+        if len(self.nodes) > self.replayed:
+            self.nodes[self.replayed].step = None
+            self.nodes[self.replayed].answers.clear()
+        self.depth = self._asked = 0
+        self.blocked = False
+        return True
+
+    def choose(self, point: ChoicePoint) -> int:
+        if self.blocked:
+            return STOP
+        if self.depth < self.replayed:
+            answers = self.nodes[self.depth].answers
+            self._asked += 1
+            return answers[self._asked - 1]
+        options = point.options
+        if self.depth == len(self.nodes) and not self._arrive(options, asked_who=not point.is_outcome):
+            return STOP
+        node = self.nodes[self.depth]
+        assert node.branch is not None
+        answer = _index(options, node.branch.step, is_outcome=point.is_outcome)
+        node.answers.append(answer)
+        return answer
+
+    def _arrive(self, options: Sequence[Option], *, asked_who: bool) -> bool:
+        """The first execution that comes here: what is to be explored from here. False if there is nothing."""
+        node = self._node()
+        faults: list[Transition] = []
+        if asked_who:
+            faults = [
+                self.look.transition(option.actor, option.op, option.outcome, 0)
+                for option in options
+                if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
+            ]
+        first = []
+        for fault in faults:
+            branch = next((branch for branch in node.todo if same(branch.step, fault)), None)
+            if branch is None:
+                branch = Branch(fault, [])
+            else:
+                node.todo.remove(branch)
+            for sequence in extract(node.todo, fault):
+                insert(branch.below, sequence)
+            first.append(branch)
+        for branch in list(first):
+            if branch.below or branch.wakes is not None:
+                continue
+            going_on = [
+                sequence
+                for sequence in sequences(grafted(node.todo, branch.step))
+                if not self.optimal or not _redundant(node.sleep, [branch.step, *sequence])
+            ]
+            for sequence in going_on:
+                insert(branch.below, sequence)
+            if not going_on:
+                first.remove(branch)
+        if not any(branch.step.shares for branch in node.todo) and not (self.optimal and _redundant(node.sleep, ())):
+            default = self._default(options, node.sleep, asked_who=asked_who)
+            if default is not None:
+                node.todo.append(Branch(default, []))
+        # Faults first: from then on each sleeps until it matters, and an execution may end while it does.
+        node.todo = first + node.todo
+        if not node.todo:
+            self.blocked = True
+            self.look.blocked()
+            return False
+        node.branch = node.todo.pop(0)
+        self.nodes.append(node)
+        return True
+
+    def _node(self) -> Node:
+        if not self.nodes:
+            return Node([], [])
+        last = self.nodes[-1]
+        assert last.branch is not None
+        assert last.step is not None
+        step = last.step
+        woken = last.branch.wakes
+        sleep = [other for other in last.sleep if not step.depends(other) and other != woken]
+        return Node(sleep, last.branch.below)
+
+    def _default(self, options: Sequence[Option], sleep: list[Transition], *, asked_who: bool) -> Transition | None:
+        """Any transition that is not asleep: the calmest."""
+        sleepers = {step.actor for step in sleep}
+        for option in options:
+            actor, op = option.actor, option.op
+            if not asked_who:
+                if not asleep(sleep, actor.path, option.outcome):
+                    return self.look.transition(actor, op, option.outcome, len(options))
+            elif actor.ready:
+                outcomes = op.outcomes(actor)
+                for outcome in outcomes:
+                    if actor.path not in sleepers or not asleep(sleep, actor.path, outcome):
+                        return self.look.transition(actor, op, outcome, len(outcomes))
+        return None
+
+    def made(self, made: Made) -> bool:
+        """A step is about to be made that no execution before this one made here; False if it is asleep."""
+        depth = self.depth
+        if depth == len(self.nodes):  # nobody was asked
+            node = self._node()
+            if asleep(node.sleep, made.step.actor, made.step.outcome):
+                self.blocked = True
+                self.look.blocked()
+                return False
+            branch = next((one for one in node.todo if same(one.step, made.step)), None)
+            if branch is None and node.todo:
+                raise ReplayDiverged(_DIVERGED.format(node.todo[0].step.actor, node.todo[0].step.outcome))
+            node.todo = []
+            node.branch = branch or Branch(made.step, [])
+            self.nodes.append(node)
+        node = self.nodes[depth]
+        node.step, node.races, node.alternatives = made.step, made.races, made.alternatives
+        self.order.append(made.step, made.past, made.reads, made.writes)
+        self.went_on()
+        return True
+
+    def outcome(self) -> str:
+        """Which outcome the present step has, if there are several."""
+        branch = self.nodes[self.depth].branch
+        assert branch is not None
+        return branch.step.outcome
+
+    def went_on(self) -> None:
+        """A step is about to be made."""
+        self.depth += 1
+        self._asked = 0
+
+    # The end of an execution ------------------------------------------------------------
+
+    def end(self, pending: Iterable[Race], late: Iterable[tuple[Transition, int]] = ()) -> None:
+        """The execution is over.
+
+        ``pending``: races of what could not go on. ``late``: faults, each with what comes before it, that
+        could yet happen if anything were left to do.
+        """
+        self._ending, self._reversed = (list(pending), list(late)), False
+        self._end(*self._ending)
+
+    def _end(self, pending: list[Race], late: list[tuple[Transition, int]]) -> None:
+        """All of it may be interrupted and done again."""
+        if not self._reversed:
+            end = len(self.order)
+            for race in pending:
+                self._reverse(race, end)
+            for fault, past in late:
+                self._postpone(fault, past, end)
+            for at in range(end):
+                node = self.nodes[at]
+                for race in node.races:
+                    self._reverse(race, end)
+                for outcome in node.alternatives:
+                    self._reverse(Race(at, self.order.steps[at]._replace(outcome=outcome), 0), end)
+            self._reversed = True
+        self._backtrack()
+        self._ending = None
+
+    def _reverse(self, race: Race, end: int) -> None:
+        """See to it that an execution is explored in which the second step of the race comes before the first."""
+        first, second, until = race
+        node = self.nodes[first]
+        sequence = self.order.independent(first, first + 1, end)
+        if until and any(second.depends(step) for step in self.order.independent(first, until, end)):
+            later = self.look.again(race)
+            if later is None:
+                sequence = self.order.independent(first, first + 1, until)
+            else:
+                second = later
+        sequence.append(second)
+        if self.optimal:
+            if not _redundant(node.sleep, sequence):
+                insert(node.todo, sequence)
+        elif (
+            not _redundant(node.sleep[node.asleep :], sequence)
+            and all(
+                (rest := without(step, sequence)) is None or len(rest) == len(sequence)
+                for step in node.sleep[: node.asleep]
+            )
+            and all(without(branch.step, sequence) is None for branch in node.todo)
+        ):
+            node.todo.append(Branch(sequence[0], []))
+
+    def _postpone(self, fault: Transition, past: int, end: int) -> None:
+        """A fault that is possible at the end, but comes only while something is left to do: so leave something."""
+        last = self.nodes[-1] if end else None
+        if last is None or last.step is None:
+            return
+        if asleep(last.sleep, fault.actor, fault.outcome) and not last.step.depends(fault):
+            return
+        steps = self.order.steps
+        for at in range(end - 1, -1, -1):
+            if not past >> at & 1 and steps[at].shares and steps[at].actor != fault.actor:
+                sequence = [*self.order.independent(at, at + 1, end), fault]
+                force(self.nodes[at].todo, sequence).wakes = steps[at]
+                return
+
+    def _backtrack(self) -> None:
+        """Go back to the last node at which something is left. It may be interrupted and done again."""
+        nodes = self.nodes
+        while nodes:
+            node = nodes[-1]
+            if node.step is not None:
+                if not asleep(node.sleep, node.step.actor, node.step.outcome):
+                    node.sleep.append(node.step)
+                node.branch = None
+                node.step = None
+            while node.branch is None and node.todo:
+                if not asleep(node.sleep, node.todo[0].step.actor, node.todo[0].step.outcome):
+                    node.branch = node.todo[0]
+                del node.todo[0]
+            if node.branch is not None:
+                break
+            del nodes[-1]
+        self.replayed = max(0, len(nodes) - 1)
+        self.finished = not nodes
+
+
+class Look(Protocol):
+    """What a :class:`Dpor` asks of whoever watches the execution for it."""
+
+    def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
+        """What ``actor`` would do now."""
+        ...
+
+    def again(self, race: Race) -> Transition | None:
+        """The second step of a race, in its place before the first but after all that is independent of that."""
+        ...
+
+    def blocked(self) -> None:
+        """Nothing more is to be explored from the present state."""
+        ...
+
+
+def asleep(sleep: Iterable[Transition], actor: Path, outcome: str) -> bool:
+    """Whether this transition is in a sleep set."""
+    return any(step.actor == actor and step.outcome == outcome for step in sleep)
+
+
+def _redundant(sleep: Sequence[Transition], sequence: Sequence[Transition]) -> bool:
+    """Whether all executions that begin with ``sequence`` have been explored, or are being explored, elsewhere."""
+    idle: dict[Path, int] = {}
+    for step in sleep:
+        rest = without(step, sequence)
+        if rest is None:
+            continue
+        if step.shares == 1 or len(rest) < len(sequence):
+            return True
+        # One outcome of several: only if all of them are asleep is there nothing left for the actor.
+        idle[step.actor] = idle.get(step.actor, 0) + 1
+        if idle[step.actor] == step.shares:
+            return True
+    return False
+
+
+def _index(options: Sequence[Option], step: Transition, *, is_outcome: bool) -> int:
+    for at, option in enumerate(options):
+        if option.actor.path == step.actor and (not is_outcome or option.outcome == step.outcome):
+            return at
+    raise ReplayDiverged(_DIVERGED.format(step.actor, step.outcome))
+
+
+_DIVERGED = (
+    "the search wants actor {} to go on with outcome {!r}, which cannot: the program does not do again what it did "
+    "when it was given the same answers, or one of its ops touches what it does not declare"
+)

@@ -1,0 +1,133 @@
+"""Transitions, and trees of sequences of them that are yet to be explored.
+
+Abdulla, Aronis, Jonsson, Sagonas: Source Sets: A Foundation for Optimal Dynamic Partial Order Reduction (JACM 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+Path: TypeAlias = tuple[int, ...]
+"""Who an actor is in all executions: the path of spawns."""
+
+
+class Transition(NamedTuple):
+    """What one actor does at one state, and what that touches there."""
+
+    actor: Path
+    outcome: str
+    reads: int
+    """A bit for each object."""
+    writes: int
+    shares: int
+    """How many transitions its actor has to choose from; 0: it may do without, as faults of the environment do.
+
+    What has no choice happens sooner or later, unless something happens that conflicts with it."""
+
+    def depends(self, other: Transition) -> bool:
+        """Whether the two may not be swapped."""
+        writes = self.writes
+        return bool(
+            writes & (other.reads | other.writes) or self.reads & other.writes or self.actor == other.actor
+        )  # fmt: skip
+
+
+def without(step: Transition, sequence: Sequence[Transition]) -> Sequence[Transition] | None:
+    """What is left of ``sequence`` once ``step`` has been made first; None if it can't be (no *weak initial* of it).
+
+    A step that is not in the sequence and independent of all of it can, if it happens anyway.
+    """
+    actor = step.actor
+    for at, other in enumerate(sequence):
+        if other.actor == actor:
+            return (*sequence[:at], *sequence[at + 1 :]) if other.outcome == step.outcome else None
+        if step.depends(other):
+            return None
+    return sequence if step.shares else None
+
+
+class Branch:
+    """A transition that is yet to be explored, and how to go on after it; nothing below: however one likes."""
+
+    __slots__ = ("below", "step", "wakes")
+
+    def __init__(self, step: Transition, below: list[Branch]) -> None:
+        self.step = step
+        self.below = below
+        self.wakes: Transition | None = None
+        """What is to be explored after it although it is asleep and independent."""
+
+    def __repr__(self) -> str:
+        return f"<{self.step.actor} {self.step.outcome} {self.below}>"
+
+
+def insert(branches: list[Branch], sequence: Sequence[Transition]) -> bool:
+    """Add ``sequence`` to a wakeup tree; False if what is in it covers that."""
+    while sequence:
+        for branch in branches:
+            rest = without(branch.step, sequence)
+            if rest is not None:
+                if not branch.below:
+                    return False
+                branches, sequence = branch.below, rest
+                break
+        else:
+            branches += chain(sequence)
+            return True
+    return False
+
+
+def force(branches: list[Branch], sequence: Sequence[Transition]) -> Branch:
+    """Add ``sequence`` to a wakeup tree even if what is independent of it covers it; its last transition there."""
+    while True:
+        for branch in branches:
+            rest = without(branch.step, sequence)
+            if rest is not None and len(rest) < len(sequence):
+                break
+        else:
+            (branch,) = chain(sequence)
+            branches.append(branch)
+            while branch.below:
+                branch = branch.below[0]
+            return branch
+        if not rest:
+            return branch
+        branches, sequence = branch.below, rest
+
+
+def chain(sequence: Iterable[Transition]) -> list[Branch]:
+    """The tree of one sequence."""
+    below: list[Branch] = []
+    for step in reversed(tuple(sequence)):
+        below = [Branch(step, below)]
+    return below
+
+
+def grafted(branches: Iterable[Branch], step: Transition) -> list[Branch]:
+    """A copy of the tree for when ``step`` has been made first: as far as nothing in it depends on that."""
+    return [Branch(branch.step, grafted(branch.below, step)) for branch in branches if not branch.step.depends(step)]
+
+
+def extract(branches: list[Branch], step: Transition) -> list[list[Transition]]:
+    """Take out of the tree all sequences that ``step`` can begin, and return what is left of each after it."""
+    found = []
+    for branch in list(branches):
+        if same(branch.step, step):
+            found += sequences(branch.below)
+            branches.remove(branch)
+        elif branch.below and not branch.step.depends(step):
+            found += [[branch.step, *rest] for rest in extract(branch.below, step)]
+            if not branch.below:
+                branches.remove(branch)
+    return found
+
+
+def sequences(branches: Iterable[Branch]) -> list[list[Transition]]:
+    """All sequences of a tree; one that is empty, if there is nothing in it."""
+    return [[branch.step, *rest] for branch in branches for rest in sequences(branch.below)] or [[]]
+
+
+def same(step: Transition, other: Transition) -> bool:
+    """Whether it is the same actor, with the same outcome."""
+    return step.actor == other.actor and step.outcome == other.outcome

@@ -1,0 +1,54 @@
+"""DPOR against brute force and against published counts."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.textbook import COUNTS
+from dmabuf_async.checkers.catalogue import CHECKERS
+from tests.brute import brute, program_of
+from tests.generated import program
+from tests.reduction import compared, reduced
+
+pytestmark = pytest.mark.unaudited  # they are many
+
+MANY = int(os.environ.get("DMABUF_ASYNC_GENERATED", "200"))
+"""Generated programs of a run: 10,000 take about two hours."""
+
+FEW = [name for name, (_, classes) in COUNTS.items() if classes <= 600]
+
+
+@pytest.mark.parametrize("first", range(0, MANY, 20))
+def test_generated_programs_are_explored_once_a_class(first: int) -> None:
+    explored = 0
+    for seed in range(first, min(MANY, first + 20)):
+        every = brute(program(seed), checkers=CHECKERS, limit=600)
+        if every is None:
+            continue
+        explored += 1
+        assert not compared(every, reduced(program(seed), checkers=CHECKERS)), seed
+        assert not compared(every, reduced(program(seed), checkers=CHECKERS, optimal=False), optimal=False), seed
+    assert explored > 10
+
+
+@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("optimal", [True, False], ids=["optimal", "source sets"])
+def test_a_textbook_program_has_the_published_number_of_classes(name: str, optimal: bool) -> None:
+    build, classes = COUNTS[name]
+    search = reduced(replace(program_of(build), reusable=True), optimal=optimal)
+    assert search.classes == classes
+    assert set(search.seen.values()) == {1}
+    if optimal:
+        assert search.progress.executions == classes
+
+
+def test_source_sets_lead_to_where_all_is_asleep_and_wakeup_trees_do_not() -> None:
+    build, classes = COUNTS["lastzero(5)"]
+    assert reduced(build, optimal=False).blocked
+    found = reduced(build)
+    assert not found.blocked
+    assert Counter(found.seen.values()) == {1: classes}
