@@ -45,11 +45,12 @@ class Proving(Campaign):
 
     def explored(self, program: Program, seconds: float, progress: Progress) -> Verdict:
         search = searching(program, self._kind, max_steps=self.max_steps)
-        if self._resume:
-            search.resume(self._resume)
         path = self._kept or checkpoint.place(program)
         identity = checkpoint.identity(program, self._kind, self.max_steps)
         self._keeper = keeper = checkpoint.Keeper(self.console, path, program, identity, clear=progress.clear)
+        if self._resume:
+            search.resume(self._resume)
+            keeper.kept = path
         draw = progress.of(program.name, None, seconds)
 
         def show(search: Search) -> None:

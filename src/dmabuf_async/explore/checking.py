@@ -97,6 +97,10 @@ def judge(program: Program, search: Search, seconds: float, *, bound: str = "", 
         bound = f"cut short {progress.cut:,} time{'s' * (progress.cut != 1)}, at the limit of steps or of room"
     if not bound and not search.strength.startswith("exhaustive"):
         bound = search.strength
+    asked = {*program.findings, *(("eventually-violated",) if program.eventually else ())}
+    undecided = [code for code in search.uncovered if code in asked]
+    if not bound and undecided:
+        bound = f"{' and '.join(undecided)} not decided by this search"
     if interrupted:
         strength, code = "unfinished", 130
     elif seen.unexpected:

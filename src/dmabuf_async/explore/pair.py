@@ -86,6 +86,8 @@ class Pair:
     def checkpoint(self) -> bytes:
         """Those of both, one after the other."""
         parts = [search.checkpoint() for search in self._searches]
+        if not any(parts):
+            return b""
         return json.dumps([len(part) for part in parts]).encode() + b"\n" + b"".join(parts)
 
     def resume(self, checkpoint: bytes) -> None:
@@ -95,7 +97,8 @@ class Pair:
         if not isinstance(lengths, list) or len(lengths) != len(self._searches) or sum(lengths) != len(rest):
             raise ValueError("it does not hold two searches")
         for search, length in zip(self._searches, lengths, strict=True):
-            search.resume(rest[:length])
+            if length:  # else it begins anew
+                search.resume(rest[:length])
             rest = rest[length:]
 
     def close(self) -> None:
