@@ -153,10 +153,19 @@ class Footsteps(Watch):
         """Races of the op that ``actor`` stands before, in which it is the second."""
         order, end = self._tree.order, len(self._before)
 
-        def possible(first: int) -> tuple[list[Transition], int]:
-            return self._imagine(actor, op, order.after(first, end))
+        def possible(firsts: int) -> tuple[list[Transition], int]:
+            return self._imagine(actor, op, order.after(firsts, end))
 
-        return order.racing(conflicting, own, end, possible)
+        yield from order.racing(conflicting, own, end, possible)
+        if op.needs & CONDITIONAL and actor.cpu is not None:
+            # It may be disabled for two reasons that know nothing of one another: then it must come before both.
+            closing = conflicting & ~own & order.writing(*self._objects.of((actor.cpu,)))
+            while closing:
+                first = closing.bit_length() - 1
+                closing ^= 1 << first
+                others = conflicting & ~own & ~order.pasts[first] & ~order.after(1 << first, end)
+                if others and not possible(1 << first)[0]:
+                    yield from order.racing(others, own, end, possible, 1 << first)
 
     def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
         """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
@@ -212,7 +221,7 @@ class Footsteps(Watch):
         stands = actor.context, actor.locks
         actor.context, actor.locks = stood
         try:
-            excluded = self._tree.order.after(race.first, len(self._before))
+            excluded = self._tree.order.after(1 << race.first | race.also, len(self._before))
             possible, _ = self._imagine(actor, op, excluded)
         finally:
             actor.context, actor.locks = stands

@@ -286,13 +286,15 @@ class Dpor:
 
     def _reverse(self, race: Race, end: int) -> None:
         """See to it that an execution is explored in which the second step of the race comes before the first."""
-        first, second, until = race
+        second, until = race.second, race.until
+        firsts = 1 << race.first | race.also
+        first = (firsts & -firsts).bit_length() - 1
         node = self.nodes[first]
-        sequence = self.order.independent(first, first + 1, end)
-        if until and any(second.depends(step) for step in self.order.independent(first, until, end)):
+        sequence = self.order.independent(firsts, first + 1, end)
+        if until and any(second.depends(step) for step in self.order.independent(firsts, until, end)):
             later = self.look.again(race)
             if later is None:
-                sequence = self.order.independent(first, first + 1, until)
+                sequence = self.order.independent(firsts, first + 1, until)
             else:
                 second = later
         sequence.append(second)
@@ -319,7 +321,7 @@ class Dpor:
         steps = self.order.steps
         for at in range(end - 1, -1, -1):
             if not past >> at & 1 and steps[at].shares and steps[at].actor != fault.actor:
-                sequence = [*self.order.independent(at, at + 1, end), fault]
+                sequence = [*self.order.independent(1 << at, at + 1, end), fault]
                 force(self.nodes[at].todo, sequence).wakes = steps[at]
                 return
 
