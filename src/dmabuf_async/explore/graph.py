@@ -168,6 +168,7 @@ class Graph:
         machine.tabled = not self._live
         self._goals = [one.bind(machine).holds for one in self.program.eventually]
         stepper = Stepper(machine, watch, self._memories, live=self._live)
+        self.progress.reached |= stepper.seen.reached  # where they settled before anything was chosen
         stepper.seen.reached = self.progress.reached
         return stepper
 
