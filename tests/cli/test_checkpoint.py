@@ -95,6 +95,15 @@ def test_one_is_kept_when_it_is_time_and_taken_away_at_the_end(tmp_path: Path, m
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_device_that_was_named_is_not_taken_away(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    one = keeper(tmp_path / "x")
+    one.kept = pipe
+    one.drop()
+    assert pipe.exists()
+
+
 def test_a_full_disk_is_told_once_and_leaves_the_last_one_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -131,9 +131,9 @@ class Keeper:
 
     def drop(self) -> None:
         """The check is finished: nobody will go on from here."""
-        if self.kept is not None:
-            self.kept.unlink(missing_ok=True)
-            self.kept = None
+        if self.kept is not None and self.kept.is_file():  # and no device or pipe that was named
+            self.kept.unlink()
+        self.kept = None
 
     def _prepare(self) -> None:
         folder = self._path.parent

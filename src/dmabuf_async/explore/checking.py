@@ -72,7 +72,7 @@ def checking(
                     bound = "stopped at the first finding"
                     break
                 if time.monotonic() - began >= seconds:
-                    bound = f"stopped after {seconds:,.3g} s"
+                    bound = f"stopped after {seconds:,.1f} s" if seconds >= 1 else f"stopped after {seconds:.3g} s"
                     break
                 slices += 1
                 if slices % COLLECT_EVERY == 0:
