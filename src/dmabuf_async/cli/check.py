@@ -89,6 +89,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
 
 def _single(paths: tuple[str, ...], option: str) -> str:
     """The one scenario that the paths name."""
-    if len(paths) > 1 or Path(paths[0]).is_dir():
+    name, *others = paths
+    if others or Path(name).is_dir():
         raise click.UsageError(f"{option} is for one scenario: name one file")
-    return paths[0]
+    return name

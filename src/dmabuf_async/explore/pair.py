@@ -110,16 +110,16 @@ class Pair:
         """Whatever one has seen, the other must have seen as well, if it has proved something."""
         for search in self._proved:
             for other in self._searches:
-                for actor, site in sorted(other.progress.reached - search.progress.reached):
-                    raise Disagreement(
-                        f"{search.name} proved that {actor} does not come to {site!r}, and {other.name} saw it there"
-                    )
                 for signature, failure in other.progress.failures.items():
                     if signature not in search.progress.failures and signature.code not in search.uncovered:
                         raise Disagreement(
                             f"{search.name} proved that there is no {signature.code} by {signature.role} "
                             f"({signature.site or 'no step'}), and {other.name} found it: {failure.schedule}"
                         )
+                for actor, site in sorted(other.progress.reached - search.progress.reached):
+                    raise Disagreement(
+                        f"{search.name} proved that {actor} does not come to {site!r}, and {other.name} saw it there"
+                    )
 
 
 def _united(one: Progress, two: Progress) -> Progress:
