@@ -165,6 +165,7 @@ specs = st.builds(
     cpus=st.tuples(which, which, which, which, which),
     sizes=st.builds(
         Sizes,
+        tlb_fills=st.integers(0, 1),
         cpus=st.just(3),
         ram=st.sampled_from([4, 5]),
         vram=st.sampled_from([4, 5]),

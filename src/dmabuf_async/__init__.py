@@ -16,6 +16,7 @@ TYPE_CHECKING = False  # known to type checkers; importing typing for it would c
 if TYPE_CHECKING:
     from dmabuf_async.errors import DmabufAsyncError as DmabufAsyncError
     from dmabuf_async.errors import KernelError as KernelError
+    from dmabuf_async.explore.checking import check as check
     from dmabuf_async.explore.execution import Execution as Execution
     from dmabuf_async.explore.execution import execute as execute
     from dmabuf_async.explore.execution import perform as perform
@@ -42,6 +43,7 @@ _HOMES = {
     "RandomWalk": "strategies.random_walk",
     "Sizes": "machine.sizes",
     "Verdict": "explore.verdict",
+    "check": "explore.checking",
     "execute": "explore.execution",
     "from_function": "scenario.python",
     "fuzz": "explore.fuzzing",
@@ -63,6 +65,7 @@ __all__ = [
     "Sizes",
     "Verdict",
     "__version__",
+    "check",
     "execute",
     "from_function",
     "fuzz",

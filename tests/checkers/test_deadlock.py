@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.checkers.deadlock import demands
 from dmabuf_async.drivers.device import DeviceDriver, DeviceImporter
 from dmabuf_async.drivers.swapping import SwappingExporter
@@ -18,6 +19,7 @@ from dmabuf_async.protocol.rfc2012 import get_backing_storage, kmap, kmap_atomic
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.tasks import Group
 from dmabuf_async.trace.events import Finding
+from tests.brute import brute
 from tests.checkers.conftest import furnish
 from tests.devices import Shared, attached, sharing, swap_out
 from tests.harness import all_executions, codes, execute
@@ -436,6 +438,79 @@ def test_a_cpu_whose_keeper_has_ended_is_waited_for_in_vain() -> None:
         machine.task("other", other)
 
     assert messages(build) == {"other waits for cpu0, kept atomic by forgets (it has ended)"}
+
+
+# One class, one judgement: whichever of its executions a search makes -----------------------------
+
+
+def judgements(build: Callable[[Machine], object]) -> set[tuple[tuple[str, str], ...]]:
+    """(code, role) of the primary findings of each class; executions of one class must agree."""
+    found = brute(build, checkers=CHECKERS)
+    assert found is not None
+    for each, shown in found.shown.items():
+        assert len(shown) == 1, each.story()
+    return {
+        tuple(sorted((one.code, one.role) for one in primary)) for shown in found.shown.values() for _, primary in shown
+    }
+
+
+def test_who_waits_for_a_waiter_of_somebody_that_has_ended_is_told_apart_in_every_order() -> None:
+    def build(machine: Machine) -> None:
+        k, m = machine.mutex("k"), machine.mutex("m")
+
+        async def take(*locks: Mutex) -> None:
+            for lock in locks:
+                await lock.lock()
+
+        machine.task("keeper", take, k)
+        machine.task("outer", take, m)
+        machine.task("inner", take, m, k)
+
+    assert (("deadlock", "inner"), ("deadlock", "outer")) in judgements(build)
+
+
+def test_a_deadlock_is_found_together_with_what_the_latest_step_of_its_member_showed() -> None:
+    def build(machine: Machine) -> None:
+        k, x = machine.mutex("k"), machine.cell("x")
+
+        async def keep() -> None:
+            await k.lock()
+
+        async def race() -> None:
+            await x.store(1)
+            await k.lock()
+
+        async def load() -> None:
+            await x.load()
+
+        machine.task("keeper", keep)
+        machine.task("racer", race)
+        machine.task("other", load)
+
+    assert (("data-race", "racer"), ("deadlock", "racer")) in judgements(build)
+
+
+def test_what_others_find_does_not_follow_from_a_deadlock() -> None:
+    def build(machine: Machine) -> None:
+        a, b, x = machine.mutex("a"), machine.mutex("b"), machine.cell("x")
+
+        async def left() -> None:
+            await a.lock()
+            await x.store(1)
+            await b.lock()
+
+        async def right() -> None:
+            await b.lock()
+            await a.lock()
+
+        async def other() -> None:
+            await x.load()
+
+        machine.task("left", left)
+        machine.task("right", right)
+        machine.task("other", other)
+
+    assert (("data-race", "other"), ("deadlock", "left")) in judgements(build)
 
 
 # Devices ---------------------------------------------------------------------------

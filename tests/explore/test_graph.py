@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from dmabuf_async import Group, Machine, execute, from_function, replay, settle
+from dmabuf_async import Group, Machine, execute, from_function, load, replay, settle
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.explore.graph import Graph
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.scenario.python import scenario
 from tests.brute import End, brute, end_of
 from tests.generated import program
 
@@ -236,7 +238,7 @@ def test_a_livelock_is_decided_and_shown_as_a_way_in_and_one_round() -> None:
     (signature,) = graph.progress.failures
     assert (signature.code, signature.rule, signature.role) == ("livelock", "P8", "alice and bob")
     failure = graph.progress.failures[signature]
-    assert failure.finding.step == 1
+    assert (failure.finding.step, failure.until) == (6, 6)
     assert "after step 6 all is as it was before step 1" in failure.finding.message
     shown = execute(made, strategy_for(made, failure.schedule), max_steps=6)
     assert shown is not None
@@ -318,3 +320,63 @@ def test_an_audited_graph_resumes_coroutines_and_finds_the_same(seed: int) -> No
     assert graph._live
     assert set(graph.progress.failures) == set(plain.progress.failures)
     assert len(graph.edges) == len(plain.edges)
+
+
+EVENTUALLY = """
+title = "A driver goes idle"
+cells = { request = 0, ready = 0 }
+
+[[tasks]]
+name = "driver"
+repeat = 2
+steps = [{ do = "set", cell = "ready", value = 1 }, { do = "set", cell = "ready", value = 0 }]
+
+[[tasks]]
+name = "user"
+steps = [{ do = "set", cell = "request", value = 1 }]
+
+[expect]
+eventually = ["EXPRESSION"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "steps"),
+    [
+        ("request == 1", None),
+        ("ready == 1", None),
+        ("request == 1 and ready == 1", 5),
+        ("request == 0", None),  # it holds at the beginning
+        ("ready == 2", 5),
+    ],
+)
+def test_what_every_fair_run_must_come_to_is_decided(tmp_path: Path, expression: str, steps: int | None) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(EVENTUALLY.replace("EXPRESSION", expression), encoding="utf-8")
+    graph = complete(load(str(file)))
+    told = {(signature.code, failure.until) for signature, failure in graph.progress.failures.items()}
+    assert told == (set() if steps is None else {("eventually-violated", steps)})
+
+
+def test_a_run_that_goes_round_before_a_property_holds_violates_it_unless_it_is_unfair() -> None:
+    def program_of(spins: bool) -> Program:
+        @scenario(eventually=["done == 1"])
+        def furnish(machine: Machine) -> None:
+            flag, done = machine.counter("flag"), machine.counter("done")
+
+            async def waits() -> None:
+                while not await flag.load():
+                    await settle("waits", "waits")
+                await done.store(1)
+
+            async def sets() -> None:
+                await flag.store(0 if spins else 1)
+
+            machine.task("waits", waits)
+            machine.task("sets", sets)
+
+        return from_function(furnish)
+
+    assert not complete(program_of(spins=False)).progress.failures
+    codes = {signature.code for signature in complete(program_of(spins=True)).progress.failures}
+    assert codes == {"eventually-violated", "livelock"}

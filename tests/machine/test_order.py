@@ -9,7 +9,7 @@ import pytest
 
 from dmabuf_async.drivers.static import StaticExporter
 from dmabuf_async.machine.machine import Machine
-from dmabuf_async.machine.order import Events
+from dmabuf_async.machine.order import LANES, Events
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.protocol.rfc2012 import get_backing_storage, kmap, kunmap, put_backing_storage
 from dmabuf_async.strategies.random_walk import RandomWalk
@@ -268,13 +268,28 @@ def test_time_orders_nothing() -> None:
     assert races(then(), later)
 
 
+async def nothing() -> None:
+    """A task that does nothing."""
+
+
 def test_an_event_has_a_bit_of_its_own_and_tells_whose_it_was() -> None:
     machine = Machine()
-    one, two = machine.mutex("one"), machine.mutex("two")
+    one, two = machine.task("one", nothing), machine.task("two", nothing)
     events = Events()
     bits = [events.happen(one), events.happen(two), events.happen(one)]
-    assert bits == [1, 2, 4]
-    assert (one.past, two.past, events.count) == (5, 2, 3)
+    assert bits == [1, 2, 1 << LANES]
+    assert (one.past, two.past) == (1 | 1 << LANES, 2)
     assert events.latest(3) is two
-    events.count = 1
-    assert events.happen(two) == 2
+    count = events.count
+    assert events.happen(two) == 2 << LANES
+    events.count = count
+    assert events.happen(two) == 2 << LANES
+
+
+def test_tasks_beyond_the_lanes_share_the_last() -> None:
+    machine = Machine()
+    tasks = [machine.task(f"t{number}", nothing) for number in range(LANES + 1)]
+    events = Events()
+    bits = [events.happen(task) for task in tasks[-3:]]
+    assert bits == [1 << LANES - 2, 1 << LANES - 1, 1 << 2 * LANES - 1]
+    assert [events.latest(bit) for bit in bits] == tasks[-3:]

@@ -55,7 +55,10 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     FrameLeak(),
 )
 
-CODES: Final[tuple[str, ...]] = tuple(code for checker in CHECKERS for code in checker.codes)
+PROGRESS: Final = ("livelock", "eventually-violated")
+"""Codes that no step shows, but a fair run that never ends: only the state graph decides them."""
+
+CODES: Final[tuple[str, ...]] = (*(code for checker in CHECKERS for code in checker.codes), *PROGRESS)
 
 
 def page(code: str) -> str:

@@ -59,6 +59,8 @@ class Deadlock(Checker):
         members = _circle(actor)
         if members is None:
             return None
+        if any(len(_circle(member) or members) < len(members) for member in members):
+            return None  # it waits for a circle, and is not in it: that is told first, whoever came last
         if any(isinstance(member.op, Map) for member in members) and any(
             not other.ended and not other.daemon and other not in members for other in family(machine.actors)
         ):

@@ -156,8 +156,10 @@ class Campaign:
     def _shown(self, program: Program, failure: Failure) -> Shown:
         """The execution of a failure, once more. Raises ReplayDiverged if it is another one."""
         strategy = strategy_for(program, failure.schedule)
-        shown = perform(single(program, strategy, max_steps=self.max_steps), self.engine)
-        if all(finding.signature != failure.finding.signature for finding in shown.execution.primary):
+        shown = perform(single(program, strategy, max_steps=failure.until or self.max_steps), self.engine)
+        if not failure.until and all(
+            finding.signature != failure.finding.signature for finding in shown.execution.primary
+        ):
             raise ReplayDiverged(
                 f"{program.name} is not deterministic: it showed {failure.finding.code} in execution "
                 f"{failure.execution}, and the schedule of that, {failure.schedule}, doesn't show it again: look for "

@@ -105,6 +105,7 @@ class Table:
                     verdict=f"{verdict.strength}; {_often(verdict, failure)}",
                     replay=replay(failure.schedule),
                     width=self._console.width,
+                    every=bool(failure.until),  # no single step shows it
                 )
             )
         for other in others[:_OTHERS]:

@@ -12,12 +12,13 @@ A program whose tables don't reach (groups, and so their actors, are born anew i
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.engine.table import Entry, hashed, revived
 from dmabuf_async.errors import ForeignAwait, RunOver, Unwind
+from dmabuf_async.machine.memory_key import numbers_of
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES, Op, Settle
 from dmabuf_async.tasks import Deliver, Fail, Group
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 Move: TypeAlias = "tuple[Actor, int]"
 """A transition: who, and which outcome its op has."""
+
+
+NUMBERS: Final = 200_000
+"""Memories of checkers that are known as they stand; all others are worked out each time."""
 
 
 class Untabled(Exception):
@@ -55,6 +60,7 @@ class Stepper(Choosing):
     def __init__(self, machine: Machine, watch: Watch, memories: dict[Hashable, int], *, live: bool = False) -> None:
         super().__init__(machine, watch)
         self._memories = memories  # each is numbered once
+        self._numbers: dict[Hashable, int] = {}  # the same, by what is cheap to tell
         self._memory: int | None = None  # the number of what checkers remember now, if it has been asked for
         self.seen = watch
         self.tabled = not live
@@ -103,8 +109,13 @@ class Stepper(Choosing):
         machine, memories = self.machine, self._memories
         known = self._memory
         if known is None:
-            memory = machine.memory()
-            known = self._memory = memories.setdefault(memory, len(memories))
+            numbers = numbers_of(machine) if self.tabled else None
+            known = None if numbers is None else self._numbers.get(numbers)
+            if known is None:
+                known = memories.setdefault(machine.memory(), len(memories))
+                if numbers is not None and len(self._numbers) < NUMBERS:
+                    self._numbers[numbers] = known
+            self._memory = known
         judged = self.seen.memory()
         if judged is not None:
             judged = memories.setdefault(judged, len(memories))
@@ -140,7 +151,7 @@ class Stepper(Choosing):
             self._forward(actor, result)
             while self.started:
                 self._forward(self.started.pop(), None)
-        if taken is None or any(thing.memory_of(thing) != before for thing, before in taken.memory):
+        if taken is None or _remembers(taken):
             self._memory = None
         self._refresh()
         if actor.cpu is None:
@@ -206,7 +217,7 @@ class Stepper(Choosing):
 
     def _save(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Taken:
         machine = self.machine
-        touched = {*written, *op.reads(actor), actor}
+        touched = {*written, *op.reads(actor)}
         if actor.cpu is not None:
             touched.add(actor.cpu)  # which is told when the actor ends
         return Taken(
@@ -367,6 +378,14 @@ class Stepper(Choosing):
         watch, self.watch = self.watch, None  # it is told when all have been looked at
         super().leave(actor)
         self.watch = watch
+
+
+def _remembers(taken: Taken) -> bool:
+    """Whether checkers remember something else now."""
+    for actor, past, _, locks, _, _ in taken.actors:
+        if actor.past != past or actor.locks is not locks:
+            return True
+    return any(thing.memory_of(thing) != before for thing, before in taken.memory)
 
 
 def _place(actor: Actor) -> Hashable:

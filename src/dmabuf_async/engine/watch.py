@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.checkers.deadlock import Deadlock
@@ -188,8 +188,13 @@ class Watch:
 
     def state(self, found: Found, step: int | None = None) -> None:
         """Turn what a checker said into a finding of this step."""
-        actor = found.actor
-        primary = self._taint is None or not self._taint.has(actor, *found.others)
+        actor, members = found.actor, (found.actor, *found.others)
+        if self._taint is None:
+            primary = True
+        elif found.code == "deadlock":
+            primary = not self._taint.had(*members)
+        else:
+            primary = not self._taint.has(*members)
         kind = found.things[0].KIND if found.things else "program"
         signature = Signature(found.code, found.rule, role(actor.name), site(actor), kind)
         names = tuple(dict.fromkeys(thing.name for thing in found.things))
@@ -198,7 +203,10 @@ class Watch:
         if self._taint is None:
             self._taint = Taint()
             self.deep = True  # what an op reads may be another thing once it has been performed
-        if self._latest is not None:
+        if found.code == "deadlock":  # who closed the circle is chance, and what others find does not follow from it
+            for member in members:
+                self._taint.add(member, NOTHING)
+        elif self._latest is not None:
             latest, op, written = self._latest
             self._taint.add(latest, _touched(latest, op, written))
 
@@ -304,6 +312,9 @@ def _touched(actor: Actor, op: Op, written: tuple[Thing, ...]) -> Footprint:
     return footprint if actor.judged is None else actor.judged.widened(footprint)
 
 
+NOTHING: Final = Footprint(frozenset(), frozenset())
+
+
 class Taint:
     """What lies in the causal future of a finding, by conflict order (DESIGN 2, Checker).
 
@@ -311,10 +322,11 @@ class Taint:
     is found at one step is found together: a finding counts from the next step on.
     """
 
-    __slots__ = ("_actors", "_fresh", "_reads", "_writes")
+    __slots__ = ("_actors", "_fresh", "_own", "_reads", "_writes")
 
     def __init__(self) -> None:
         self._actors: set[Actor] = set()
+        self._own: dict[Actor, int] = {}  # the step of an actor which a finding was stated at before any that follows
         self._reads: set[Thing] = set()
         self._writes: set[Thing] = set()
         self._fresh: list[tuple[Actor, Footprint]] = []
@@ -323,9 +335,18 @@ class Taint:
         """Whether the latest step of one of them is a consequence of an earlier finding."""
         return not self._actors.isdisjoint(actors)
 
+    def had(self, *actors: Actor) -> bool:
+        """Whether the latest step of one of them is a consequence, though it was made a while ago.
+
+        It is not, if something was found at that very step: what is found at one step is found together.
+        """
+        return any(actor in self._actors and self._own.get(actor) != actor.last for actor in actors)
+
     def add(self, actor: Actor, footprint: Footprint) -> None:
-        """A finding was stated at the present step of ``actor``."""
+        """A finding was stated at the present step of ``actor``, or after it."""
         self._fresh.append((actor, footprint))
+        if actor not in self._actors:
+            self._own.setdefault(actor, actor.last)
 
     def settle(self) -> None:
         """The step is over: what follows, the judgement at the end too, comes after what was found at it."""
@@ -341,7 +362,7 @@ class Taint:
         A name does, except that of a mapping, which is used again; and mappings outlive executions.
         """
         self.settle()
-        actors = frozenset(actor.path for actor in self._actors)
+        actors = frozenset((actor.path, self._own.get(actor) == actor.last) for actor in self._actors)
         reads, writes = (
             frozenset(thing if thing.KIND == "kmap" else thing.key for thing in things)
             for things in (self._reads, self._writes)
@@ -352,7 +373,7 @@ class Taint:
         """Another one that says the same."""
         other = Taint()
         other._actors, other._reads, other._writes = set(self._actors), set(self._reads), set(self._writes)
-        other._fresh = list(self._fresh)
+        other._own, other._fresh = dict(self._own), list(self._fresh)
         return other
 
     def spread(self, actor: Actor, footprint: Footprint) -> None:

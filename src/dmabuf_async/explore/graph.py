@@ -19,6 +19,7 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.site import role
 from dmabuf_async.engine.stepper import Stepper, Untabled
 from dmabuf_async.engine.watch import Watch
+from dmabuf_async.explore.chance import chance
 from dmabuf_async.explore.following import follow
 from dmabuf_async.explore.liveness import fair_parts, round_trip
 from dmabuf_async.explore.progress import Progress
@@ -81,6 +82,8 @@ class Graph:
         """What is found at a transition (state, its number there), or at an end (state, -1)."""
         self._alive = bytearray()  # of each state: whether somebody lives whose end the run waits for
         self._names: dict[tuple[int, ...], str] = {}
+        self._come: list[bytearray] = [bytearray() for _ in program.eventually]
+        """Of each property that runs must come to: whether it holds in a state."""
         self._on_path: set[int] = set()
         self._cyclic = False
         self._checkers = tuple(checkers)
@@ -135,6 +138,10 @@ class Graph:
         frontier = sum(len(frame.moves) - frame.next for frame in self._path)
         return f"at least {frontier:,} transitions" if frontier else ""
 
+    def chance(self, signature: Signature) -> float:
+        """The probability that a random execution shows this finding: exact, once all is known."""
+        return chance(self.edges, {place for place, shown in self.shows.items() if signature in shown})
+
     def checkpoint(self) -> bytes:
         """Nothing: states are known within one process only, so it begins anew."""
         return b""
@@ -159,6 +166,7 @@ class Graph:
         watch = Watch(machine, self._checkers)
         self._live = self._live or watch.audited  # which looks at coroutines
         machine.tabled = not self._live
+        self._goals = [one.bind(machine).holds for one in self.program.eventually]
         stepper = Stepper(machine, watch, self._memories, live=self._live)
         stepper.seen.reached = self.progress.reached
         return stepper
@@ -175,6 +183,8 @@ class Graph:
             progress.reached, self._alive, self._names, self._on_path,
         ):  # fmt: skip
             known.clear()
+        for come in self._come:
+            come.clear()
 
     def _close(self) -> None:
         if self._stepper is not None:
@@ -238,6 +248,8 @@ class Graph:
         self._states[key] = state
         self.edges.append([])
         self._alive.append(stepper.live > 0)
+        for come, holds in zip(self._come, self._goals, strict=True):
+            come.append(holds())
         self._on_path.add(state)
         moves = stepper.moves()
         self._path.append(Frame(state, moves, label, taken))
@@ -283,7 +295,7 @@ class Graph:
     def _tell(self) -> None:
         """All is known: say where a run may go round for ever, and show each finding in as few steps as possible."""
         failures = self.progress.failures
-        if not failures and not self._cyclic:
+        if not failures and not self._cyclic and not self._come:
             return
         came, order = self._breadth()
         for signature in failures:
@@ -299,32 +311,63 @@ class Graph:
             failures[signature] = replace(
                 failures[signature], finding=finding, schedule=encode(self.program.digest, choices)
             )
-        if self._cyclic and not self.progress.cut:
+        if self.progress.cut:
+            return
+        if self._cyclic:
             alive = {state for state in range(len(self.edges)) if self._alive[state]}
             for part in fair_parts(self.edges, alive):
                 self._livelock(part, came, order)
+        for goal, come in zip(self.program.eventually, self._come, strict=True):
+            self._never(goal.text, come)
 
     def _livelock(self, part: set[int], came: dict[int, tuple[int, Label]], order: dict[int, int]) -> None:
         """A fair run can stay among these states, though somebody lives whose end it waits for."""
         start = min(part, key=order.__getitem__)
         labels = self._way(came, start)
         trip = [label for label, _ in round_trip(self.edges, part, start)]
+        self._round("livelock", "P8", "run", labels, trip, "and the run does not end")
+
+    def _round(self, code: str, rule: str, kind: str, labels: list[Label], trip: list[Label], end: str) -> None:
+        """A finding that a fair run shows which goes round for ever."""
         movers = list(dict.fromkeys(self._names[path] for path, _ in trip))
         roles = " and ".join(sorted({role(name) for name in movers}))
-        signature = Signature("livelock", "P8", roles, "a fair cycle", "run")
-        self.progress.counts[signature] += 1
-        if signature in self.progress.failures:
-            return
-        names = " and ".join(movers)
         first, last = len(labels) + 1, len(labels) + len(trip)
         message = (
-            f"{names} can go round for ever: after step {last} all is as it was before step {first}, whoever can go on "
-            "has gone on, and the run does not end"
+            f"{' and '.join(movers)} can go round for ever: after step {last} all is as it was before step {first}, "
+            f"whoever can go on has gone on, {end}"
         )
-        finding = Finding("livelock", "P8", message, first, movers[0], (), signature)
-        expected = "livelock" in self.program.findings
-        schedule = self._schedule([*labels, *trip])
-        self.progress.failures[signature] = Failure(finding, schedule, self.progress.executions, expected)
+        signature = Signature(code, rule, roles, "a fair cycle", kind)
+        self._add(Finding(code, rule, message, last, self._names[trip[-1][0]], (), signature), [*labels, *trip])
+
+    def _add(self, finding: Finding, labels: list[Label]) -> None:
+        """Count a finding that is read off the graph, and keep the first of its kind."""
+        progress, signature = self.progress, finding.signature
+        progress.counts[signature] += 1
+        if signature not in progress.failures:
+            expected = finding.code in self.program.findings
+            schedule = self._schedule(labels)
+            progress.failures[signature] = Failure(finding, schedule, progress.executions, expected, until=len(labels))
+
+    def _never(self, text: str, come: bytearray) -> None:
+        """Whether a fair run can do without ever coming to where the property holds: one that ends, or goes round."""
+        without: dict[int, list[Label]] = {} if come[0] else {0: []}
+        for state in (queue := list(without)):
+            for label, target in self.edges[state]:
+                if not come[target] and target not in without:
+                    without[target] = [*without[state], label]
+                    queue.append(target)
+        code = "eventually-violated"
+        ends = [state for state in without if state in self.ends]
+        if ends:
+            labels = min((without[state] for state in ends), key=len)
+            last = self._names[labels[-1][0]] if labels else self._names.get((0,), "")
+            message = f"the run ends, and {text} has never held"
+            signature = Signature(code, "", role(last), "the end", f"property {text}")
+            self._add(Finding(code, "", message, len(labels), last, (text,), signature), labels)
+        for part in fair_parts(self.edges, without):
+            start = min(part, key=lambda state: len(without[state]))
+            trip = [label for label, _ in round_trip(self.edges, part, start)]
+            self._round(code, "", f"property {text}", without[start], trip, f"and {text} has never held")
 
     def _way(self, came: dict[int, tuple[int, Label]], state: int) -> list[Label]:
         """The shortest way to a state."""

@@ -89,4 +89,4 @@ def _failure(shown: list[ShownEdge], expected: bool) -> Failure:
         tuple(dict.fromkeys(edge.held for edge in edges)),
         signature,
     )
-    return Failure(finding, last.schedule, last.execution, expected, tuple(shown))
+    return Failure(finding, last.schedule, last.execution, expected, edges=tuple(shown))

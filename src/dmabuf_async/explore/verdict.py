@@ -30,6 +30,9 @@ class Failure:
     """The number of the execution that showed it first, from 1."""
     expected: bool
     """The scenario says that this may, or must, be found."""
+    until: int = 0
+    """The steps that show it, if no single one does: a run that ends too early, or the way in and one round of a run
+    that goes round for ever; else 0."""
     edges: tuple[ShownEdge, ...] = ()
     """Of a lock order that goes in a circle only over several executions: what each of them shows; else empty."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dmabuf_async.machine.order import LANES
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Actor(Thing):
 
     __slots__ = (
         "arguments", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "entry",
-        "epoch", "failure", "function", "group", "groups", "held", "inbox", "judged", "killed", "last", "local",
+        "epoch", "failure", "function", "group", "groups", "held", "inbox", "judged", "killed", "lane", "last", "local",
         "locks", "mapped", "names", "needs", "op", "parent", "path", "process", "ready", "resume", "run", "settled",
         "site", "spawned", "stuck", "table", "threads", "trail", "user",
     )  # fmt: skip
@@ -56,6 +57,7 @@ class Actor(Thing):
     ) -> None:
         super().__init__(name)
         self.path = path
+        self.lane = min(path[0] if len(path) == 1 else LANES, LANES - 1)  # see machine.order
         self.cpu = cpu
         self.function = function
         self.arguments = arguments

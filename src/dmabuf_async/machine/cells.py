@@ -59,6 +59,11 @@ class Cell(Thing):
         self._load_acquire = LoadAcquire(self)
         self.stores: dict[Any, Store] = {}
 
+    def recall(self, memory: Any) -> None:
+        (
+            self.past, self.signal, self.seen, self.loaded, self.stored, self.ordered_loaded, self.ordered_stored,
+        ) = memory  # fmt: skip
+
     def load(self) -> Op:
         """Read it; the result is its value. A plain access."""
         return self._load

@@ -55,6 +55,9 @@ class Pair(Thing):
         """Nothing to put back."""
 
 
+NONE: Final[frozenset[tuple[str, str]]] = frozenset()
+
+
 class LockOrder:
     """The edges that were taken in one execution."""
 
@@ -65,6 +68,10 @@ class LockOrder:
         """All of them."""
         for pair in self._pairs.values():
             yield from pair.edges
+
+    def taken(self) -> frozenset[tuple[str, str]]:
+        """The ends of all of them."""
+        return frozenset([(edge.before, edge.after) for edge in self.edges()]) if self._pairs else NONE
 
     def clear(self) -> None:
         """An execution begins."""

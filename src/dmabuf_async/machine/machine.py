@@ -26,7 +26,7 @@ from dmabuf_async.machine.marks import Marks
 from dmabuf_async.machine.memory import Place, Zone
 from dmabuf_async.machine.memory_key import memory_of
 from dmabuf_async.machine.mm import Mm
-from dmabuf_async.machine.order import Events
+from dmabuf_async.machine.order import LANES, Events
 from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.sizes import Faults, Sizes
 from dmabuf_async.machine.speculation import Speculation
@@ -294,7 +294,8 @@ class Machine:
         self.taken.clear()
         self.marks.clear()
         self.lock_order.clear()
-        self.clock.now = self.events.count = 0
+        self.clock.now = 0
+        self.events.count = (0,) * LANES
         self.fingerprint = 0
 
     def memory(self) -> Hashable:

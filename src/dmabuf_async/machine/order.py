@@ -8,48 +8,50 @@ such edge (frame words, PTEs, TLBs, cache lines) joins nothing, however it was o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.thing import Thing
 
 
-class Events:
-    """Gives each event of an execution a bit of its own. Which one is never part of any state."""
+LANES: Final = 8
+"""Numbers of events go round so many lanes. Each of the first tasks has one of its own; all others share the last."""
 
-    __slots__ = ("_by",)
+
+class Events:
+    """Gives each event of an execution a bit of its own. Which one is never part of any state.
+
+    The number tells how many events its lane had before, not how many there were in all: so tasks with a lane of
+    their own give the same numbers in all interleavings of the same steps, and what is known of one is found again.
+    """
+
+    __slots__ = ("_by", "count")
 
     def __init__(self) -> None:
-        self._by: list[Thing] = []
+        self._by: dict[int, Actor] = {}
+        self.count: tuple[int, ...] = (0,) * LANES
+        """How many there were so far, by lane; may be set back."""
 
-    @property
-    def count(self) -> int:
-        """How many there were so far; may be set back."""
-        return len(self._by)
-
-    @count.setter
-    def count(self, count: int) -> None:
-        del self._by[count:]
-
-    def happen(self, actor: Thing) -> int:
+    def happen(self, actor: Actor) -> int:
         """An event of ``actor``: its bit, which is in the past of the actor from now on."""
-        by = self._by
-        bit = 1 << len(by)
-        by.append(actor)
+        lane = actor.lane
+        count = self.count
+        number = count[lane]
+        self.count = (*count[:lane], number + 1, *count[lane + 1 :])
+        number = number * LANES + lane
+        self._by[number] = actor
+        bit = 1 << number
         actor.past |= bit
         return bit
 
     def epoch(self, actor: Actor) -> int:
         """The bit of all accesses of cells that ``actor`` makes until others can know of them: until it releases."""
-        by = self._by  # as `happen`
-        actor.epoch = bit = 1 << len(by)
-        by.append(actor)
-        actor.past |= bit
+        actor.epoch = bit = self.happen(actor)
         return bit
 
-    def latest(self, bits: int) -> Thing:
-        """Whose event the latest of these is."""
+    def latest(self, bits: int) -> Actor:
+        """Whose event one of these is: the one that has the most before it in its lane."""
         return self._by[bits.bit_length() - 1]
 
 
