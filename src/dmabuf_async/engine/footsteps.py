@@ -174,9 +174,9 @@ class Footsteps(Watch):
         """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
         undo: list[tuple[Any, Any, Any]] = []
         ended: list[Actor] = []
-        if op.__class__ is Deliver and actor in self._unwound:
-            if all(excluded >> at & 1 for at, others in self._cancels if actor in others):
-                op = self._unwound[actor]
+        unwound = self._unwound.get(actor) if op.__class__ is Deliver else None
+        if unwound and all(excluded >> at & 1 for at, others in self._cancels if actor in others):
+            op = unwound
         left = excluded
         while left:
             at = left.bit_length() - 1
