@@ -117,6 +117,14 @@ def test_a_finding_that_one_has_and_the_other_ruled_out_names_both(race: Program
         checking(race, pair)
 
 
+def test_a_place_that_only_one_has_seen_somebody_at_is_a_disagreement(race: Program) -> None:
+    quiet = from_function(lambda machine: machine.task("one", _nothing))
+    seen = one(quiet)
+    seen.progress.reached.add(("one", "step 1 load"))
+    with pytest.raises(Disagreement, match="backtracking proved that one does not come to 'step 1 load'"):
+        checking(quiet, Pair(one(quiet), seen, both=True))
+
+
 def test_what_a_search_does_not_look_for_is_no_disagreement(race: Program) -> None:
     class Half(Blind):
         uncovered = ("assertion",)
