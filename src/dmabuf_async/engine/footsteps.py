@@ -60,7 +60,8 @@ class Footsteps(Watch):
         self._before: list[list[tuple[Thing, Any, Any]]] = []  # of each step: the states of what it wrote
         self._actors: list[Actor] = []
         self._stood: list[tuple[Op, Any, Any]] = []  # of each step: its op, and what its actor's footprints depend on
-        self._unwound: dict[Actor, tuple[int, Op]] = {}  # the step that cancelled it, and what it stood before
+        self._unwound: dict[Actor, Op] = {}  # what it stood before when it was cancelled
+        self._cancels: list[tuple[int, set[Actor | None]]] = []  # the steps that cancel, and whom
         self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
         self._pending: list[Race] | None = None  # at a blocked node: the machine may go on from there
 
@@ -73,6 +74,8 @@ class Footsteps(Watch):
         if self._standing:
             self._see_unwinds()
         if isinstance(op, Cancel | Fail):
+            group = op.thing
+            self._cancels.append((len(self._before), {*group.children, group.owner} - {actor}))
             self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
         written = op.writes(actor)
         path = actor.path
@@ -93,7 +96,7 @@ class Footsteps(Watch):
         """Whose pending op the latest step has replaced by an unwind."""
         for other, op in self._standing:
             if other.op.__class__ is Deliver and op.__class__ is not Deliver:
-                self._unwound[other] = (len(self._before) - 1, op)
+                self._unwound[other] = op
         self._standing = []
 
     def _made(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Made:
@@ -153,18 +156,27 @@ class Footsteps(Watch):
         """Races of the op that ``actor`` stands before, in which it is the second."""
         order, end = self._tree.order, len(self._before)
 
-        def possible(first: int) -> tuple[list[Transition], int]:
-            return self._imagine(actor, op, order.after(first, end))
+        def possible(firsts: int) -> tuple[list[Transition], int]:
+            return self._imagine(actor, op, order.after(firsts, end))
 
-        return order.racing(conflicting, own, end, possible)
+        yield from order.racing(conflicting, own, end, possible)
+        if op.needs & CONDITIONAL and actor.cpu is not None:
+            # It may be disabled for two reasons that know nothing of one another: then it must come before both.
+            closing = conflicting & ~own & order.writing(*self._objects.of((actor.cpu,)))
+            while closing:
+                first = closing.bit_length() - 1
+                closing ^= 1 << first
+                others = conflicting & ~own & ~order.pasts[first] & ~order.after(1 << first, end)
+                if others and not possible(1 << first)[0]:
+                    yield from order.racing(others, own, end, possible, 1 << first)
 
     def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
         """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
         undo: list[tuple[Any, Any, Any]] = []
         ended: list[Actor] = []
-        unwound = self._unwound.get(actor)
-        if unwound is not None and op.__class__ is Deliver and excluded >> unwound[0] & 1:
-            op = unwound[1]
+        unwound = self._unwound.get(actor) if op.__class__ is Deliver else None
+        if unwound and all(excluded >> at & 1 for at, others in self._cancels if actor in others):
+            op = unwound
         left = excluded
         while left:
             at = left.bit_length() - 1
@@ -212,7 +224,7 @@ class Footsteps(Watch):
         stands = actor.context, actor.locks
         actor.context, actor.locks = stood
         try:
-            excluded = self._tree.order.after(race.first, len(self._before))
+            excluded = self._tree.order.after(1 << race.first | race.also, len(self._before))
             possible, _ = self._imagine(actor, op, excluded)
         finally:
             actor.context, actor.locks = stands
