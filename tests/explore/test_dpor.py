@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from benchmarks.textbook import COUNTS
 from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.explore.dpor import Dpor
+from dmabuf_async.scenario.catalogue import load
 from tests.brute import brute, program_of
 from tests.generated import program
 from tests.reduction import compared, reduced
@@ -52,3 +55,28 @@ def test_source_sets_lead_to_where_all_is_asleep_and_wakeup_trees_do_not() -> No
     found = reduced(build)
     assert not found.blocked
     assert Counter(found.seen.values()) == {1: classes}
+
+
+@pytest.mark.unaudited
+@pytest.mark.parametrize("name", ["pin/pins-ignored.toml", "kmap/two-importers-repaired.toml", "locks/abba.toml"])
+def test_after_each_execution_another_process_could_go_on(name: str) -> None:
+    program = load(str(Path(__file__).parents[2] / "scenarios" / name))
+    straight = Dpor(program)
+    while straight.advance():
+        pass
+    search, going = Dpor(program), True
+    while going:
+        again = Dpor(program)
+        again.resume(search.checkpoint())
+        search = again
+        going = search._execute()
+    assert search.extent == straight.extent
+    assert search.progress.counts == straight.progress.counts
+    assert search.progress.reached == straight.progress.reached
+
+
+def test_a_checkpoint_of_something_else_is_refused() -> None:
+    program = load(str(Path(__file__).parents[2] / "scenarios" / "locks" / "abba.toml"))
+    for data in (b"", b"nonsense", Dpor(program, max_steps=7).checkpoint(), Dpor(program, optimal=False).checkpoint()):
+        with pytest.raises(ValueError, match="it "):
+            Dpor(program).resume(data)

@@ -164,12 +164,11 @@ class Graph:
     def _fresh(self) -> Stepper:
         machine = self._machines()
         watch = Watch(machine, self._checkers)
+        watch.reached = self.progress.reached
         self._live = self._live or watch.audited  # which looks at coroutines
         machine.tabled = not self._live
         self._goals = [one.bind(machine).holds for one in self.program.eventually]
-        stepper = Stepper(machine, watch, self._memories, live=self._live)
-        stepper.seen.reached = self.progress.reached
-        return stepper
+        return Stepper(machine, watch, self._memories, live=self._live)
 
     def _again(self, *, live: bool) -> None:
         """Begin anew, with actors that are resumed: the tables don't hold them."""

@@ -114,8 +114,7 @@ class Dpor:
 
     def start(self, run: RunInfo) -> bool:
         """The next execution; whatever was left of one that was interrupted is forgotten."""
-        if self._ending is not None:
-            self._end(*self._ending)
+        self.rest()
         if self.finished:
             return False
         del self.nodes[self.replayed + 1 :]
@@ -126,6 +125,15 @@ class Dpor:
         self.depth = self._asked = 0
         self.blocked = False
         return True
+
+    def rest(self) -> None:
+        """Finish what an interrupt has left of the end of an execution."""
+        if self._ending is not None:
+            self._end(*self._ending)
+
+    def __getstate__(self) -> dict[str, object]:
+        """All but the execution that it looks at."""
+        return {name: value for name, value in vars(self).items() if name != "look"}
 
     def choose(self, point: ChoicePoint) -> int:
         if self.blocked:
