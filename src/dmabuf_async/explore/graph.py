@@ -82,8 +82,10 @@ class Graph:
         """What is found at a transition (state, its number there), or at an end (state, -1)."""
         self._alive = bytearray()  # of each state: whether somebody lives whose end the run waits for
         self._names: dict[tuple[int, ...], str] = {}
+        self._known: dict[Label, Label] = {}  # one object for each, whatever many transitions have it
         self._come: list[bytearray] = [bytearray() for _ in program.eventually]
         """Of each property that runs must come to: whether it holds in a state."""
+        self._taken: set[frozenset[tuple[str, str]]] = set()  # orders of locks that one state has and another had
         self._on_path: set[int] = set()
         self._cyclic = False
         self._checkers = tuple(checkers)
@@ -207,6 +209,7 @@ class Graph:
         frame.next += 1
         actor, outcome = move
         label = (actor.path, outcome)
+        label = self._known.setdefault(label, label)
         if actor.path not in self._names:
             self._names[actor.path] = actor.name
         watch = stepper.seen
@@ -264,8 +267,12 @@ class Graph:
         elif len(self._path) > self._max_steps or state >= self._max_states:
             self.progress.cut += 1
             self._path[-1].moves = []
-        edges = watch.lock_edges()
-        if edges:
+        taken = stepper.machine.lock_order.taken()
+        if taken in self._taken:
+            self.progress.locks.counts.update(taken)
+        elif taken:
+            self._taken.add(taken)
+            edges = watch.lock_edges()
             self.progress.locks.note(edges, self.progress.executions, lambda: self._schedule(self._labels(None)))
 
     # What is found -------------------------------------------------------------------
