@@ -27,6 +27,7 @@ from dmabuf_async.strategies.dice import dice
 from dmabuf_async.strategies.replay import Replay
 from dmabuf_async.thing import Thing
 from dmabuf_async.trace.events import Finding
+from tests.effort import times
 from tests.programs import BufferSpec, Spec, TaskSpec, answers, specs
 
 Path = tuple[int, ...]
@@ -194,7 +195,7 @@ def check_enabled(
             assert shared, f"enabled: {before[move][0].op!r}, then {seen.op!r}"
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(100, 20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs(spinner=True), answers)
 def test_steps_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
     check_commutation(spec, answers)

@@ -22,6 +22,7 @@ from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import PAGE_SIZE, Sizes
 from dmabuf_async.protocol.coherency import sync_for_cpu, sync_for_device
 from dmabuf_async.strategies.random_walk import RandomWalk
+from tests.effort import times
 from tests.programs import answers
 from tests.test_commutation import check_commutation
 from tests.versions import Access
@@ -128,7 +129,7 @@ specs = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(100, 20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs, answers)
 def test_steps_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
     check_commutation(spec, answers)

@@ -11,12 +11,13 @@ from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario.catalogue import find, load
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.dice import dice
+from tests.effort import times
 from tests.test_commutation import check_commutation, guided
 from tests.test_commutation_mm import spin
 
 ROOT = Path(__file__).parents[1] / "scenarios"
 NAMES = [str(Path(name).relative_to(ROOT)) for name in find([str(ROOT)])]
-SCHEDULES = 3
+SCHEDULES = times(3, 1)
 PLACES = 4
 """States of each schedule at which all pairs of steps are tried both ways round."""
 

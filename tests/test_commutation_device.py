@@ -21,6 +21,7 @@ from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.tasks import Group
+from tests.effort import times
 from tests.programs import answers
 from tests.test_commutation import check_commutation
 
@@ -204,7 +205,7 @@ specs = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(100, 20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs, answers)
 def test_steps_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
     check_commutation(spec, answers)

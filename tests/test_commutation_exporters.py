@@ -21,6 +21,7 @@ from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import PAGE_SIZE, Sizes
 from dmabuf_async.machine.storage import Buffer
 from dmabuf_async.tasks import UserMode
+from tests.effort import times
 from tests.test_commutation import check_commutation
 from tests.test_commutation_mm import spin
 
@@ -183,6 +184,6 @@ answers = st.sampled_from([0, 10, 25, 45, 65]).flatmap(
 
 
 @given(specs, answers)
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(100, 20), deadline=None, suppress_health_check=list(HealthCheck))
 def test_steps_of_exporters_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
     check_commutation(spec, answers)

@@ -13,6 +13,7 @@ from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.strategies.dice import dice
 from dmabuf_async.tasks import Group
+from tests.effort import times
 from tests.programs import answers
 from tests.test_commutation import check_commutation
 
@@ -110,7 +111,7 @@ tasks = st.tuples(which, st.one_of(sequences, sequences, groups))
 specs = st.builds(LockSpec, st.lists(tasks, min_size=2, max_size=4).map(tuple))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(150, 20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs, answers)
 def test_steps_that_do_not_conflict_commute(spec: LockSpec, answers: list[int]) -> None:
     check_commutation(spec, answers)

@@ -18,6 +18,7 @@ from dmabuf_async.machine.tlb import entry_of
 from dmabuf_async.protocol.mm import DEFECTS, unmap_mapping_range
 from dmabuf_async.protocol.rfc2012 import dma_buf_put
 from dmabuf_async.tasks import UserMode
+from tests.effort import times
 from tests.moving import MovingExporter
 from tests.programs import answers
 from tests.test_commutation import check_commutation
@@ -164,6 +165,6 @@ specs = st.builds(
 
 
 @given(specs, answers)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(150, 20), deadline=None, suppress_health_check=list(HealthCheck))
 def test_steps_of_processes_that_do_not_conflict_commute(spec: Spec, answers: list[int]) -> None:
     check_commutation(spec, answers)

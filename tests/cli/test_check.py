@@ -1,14 +1,25 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from dmabuf_async.cli.checkpoint import read
+from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore import searches
+from dmabuf_async.scenario.catalogue import load
 from tests.backtracking import Backtracking
+from tests.cli.conftest import COMMAND, environment
 
 pytestmark = pytest.mark.unaudited
 
@@ -49,31 +60,33 @@ def scenario(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search is plain backtracking, an execution a slice."""
+    """Both searches are plain backtracking, an execution a slice."""
 
     def make(program: Any, max_steps: int, checkers: Any) -> Backtracking:
         return Backtracking(program, max_steps=max_steps, checkers=checkers, slice_of=1)
 
+    monkeypatch.setattr(searches, "_dpor", make)
     monkeypatch.setattr(searches, "_graph", make)
 
 
 @pytest.mark.usefixtures("plain")
-def test_a_scenario_in_which_nothing_is_wrong_is_proved(cli: Any, scenario: Any) -> None:
+@pytest.mark.parametrize("search", ["auto", "dpor", "graph", "both"])
+def test_a_scenario_in_which_nothing_is_wrong_is_proved(cli: Any, scenario: Any, search: str) -> None:
     scenario("fine.toml", expect='sometimes = ["one reaches set"]')
-    told = cli("check", "fine.toml", "--json")
+    told = cli("check", "fine.toml", "--search", search, "--json")
     assert (told.code, told.err) == (0, "")
     [verdict, summary] = told.objects
     assert (verdict["strength"], verdict["proved"], verdict["bound"]) == ("exhaustive", True, "")
     assert verdict["witnesses"]["one reaches set"] > 0
     assert summary["exit_code"] == 0
-    told = cli("check", "fine.toml")
+    told = cli("check", "fine.toml", "--search", search)
     assert "nothing found in any order; exhaustive, " in told.out
 
 
 @pytest.mark.usefixtures("plain")
 def test_what_is_expected_is_shown_and_nothing_else_is_proved_to_be_there(cli: Any, scenario: Any) -> None:
     scenario("race.toml", WRITE, expect='findings = ["data-race"]')
-    told = cli("check", "race.toml")
+    told = cli("check", "race.toml", "--search", "dpor")
     assert told.code == 0
     assert "data-race, as expected, and nothing else in any order; exhaustive, 2 orders" in told.out
     assert "x data-race" in told.out
@@ -88,14 +101,14 @@ def test_exit_codes_say_what_came_of_it(cli: Any, scenario: Any) -> None:
     assert cli("check", "unexpected.toml").code == 1
     assert cli("check", "missing.toml").code == 1
     assert cli("check", "unexpected.toml", "--first").code == 1
-    limited = cli("check", "race.toml", "--first")
+    limited = cli("check", "race.toml", "--search", "dpor", "--first")
     assert limited.code == 6
     assert "unfinished (stopped at the first finding)" in limited.out
     assert "left     at least" in limited.out
-    cut = cli("check", "race.toml", "--max-steps", "1")
+    cut = cli("check", "race.toml", "--search", "dpor", "--max-steps", "1")
     assert cut.code == 6
     assert "cut short" in cut.out
-    assert cli("check", "race.toml", "missing.toml", "--first").code == 1
+    assert cli("check", "race.toml", "--search", "dpor", "missing.toml", "--first").code == 1
     Path("broken.toml").write_text("title =", encoding="utf-8")
     assert cli("check", "broken.toml", "race.toml").code == 3
 
@@ -108,7 +121,7 @@ def test_a_witness_that_cannot_come_is_vacuous(cli: Any, make: Any) -> None:
         expect='sometimes = ["importer reaches kmap"]',
         edit=('get_backing_storage"', 'get_backing_storage", start = 1'),
     )
-    told = cli("check", "vacuous.toml")
+    told = cli("check", "vacuous.toml", "--search", "dpor")
     assert told.code == 5
     assert "never witnessed in any order: importer reaches kmap" in told.out
 
@@ -116,7 +129,7 @@ def test_a_witness_that_cannot_come_is_vacuous(cli: Any, make: Any) -> None:
 @pytest.mark.usefixtures("plain")
 def test_a_time_limit_says_what_was_covered_and_what_is_left(cli: Any, scenario: Any) -> None:
     scenario("long.toml", rounds=10)
-    told = cli("check", "long.toml", "--time", "0.2", "--junit", "out.xml")
+    told = cli("check", "long.toml", "--search", "dpor", "--time", "0.2", "--junit", "out.xml")
     assert told.code == 6
     assert "nothing found so far; unfinished (stopped after 0.2 s), " in told.out
     assert "left     at least" in told.out
@@ -124,16 +137,86 @@ def test_a_time_limit_says_what_was_covered_and_what_is_left(cli: Any, scenario:
     assert error is not None
     assert error.get("message", "").startswith("stopped after 0.2 s: unfinished; ")
     assert "left: at least" in str(error.text)
-    [verdict, _] = cli("check", "long.toml", "--time", "0.2", "--json").objects
+    [verdict, _] = cli("check", "long.toml", "--search", "dpor", "--time", "0.2", "--json").objects
     assert (verdict["exit_code"], verdict["proved"]) == (6, False)
     assert verdict["left"]
+
+
+@pytest.mark.usefixtures("plain")
+def test_two_searches_that_disagree_are_an_internal_error_that_names_both(
+    cli: Any, scenario: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Blind(Backtracking):
+        name = "blind"
+
+        def advance(self) -> bool:
+            return False
+
+    monkeypatch.setattr(searches, "_graph", lambda program, *_: Blind(program))
+    scenario("race.toml", WRITE, expect='findings = ["data-race"]')
+    told = cli("check", "race.toml", "--search", "both")
+    assert told.code == 70
+    assert "blind proved that there is no data-race" in told.err
+    assert "backtracking found it" in told.err
+
+
+@pytest.mark.usefixtures("plain")
+def test_an_unfinished_check_goes_on_where_it_was_with_the_command_that_it_told(cli: Any, scenario: Any) -> None:
+    scenario("long.toml", rounds=6)
+    told = cli("check", "long.toml", "--search", "dpor", "--time", "0.1")
+    assert told.code == 6
+    [line] = re.findall(r"go on +(.*)", told.out)
+    words = shlex.split(line)
+    assert words[:4] == ["dmabuf-async", "check", "--search", "dpor"]
+    before = int(re.findall(r"([\d,]+) orders", told.out)[0].replace(",", ""))
+    again = cli(*words[1:], "--json").objects[0]
+    assert (again["strength"], again["executions"]) == ("exhaustive", 924)
+    assert before < 924
+    assert not list(Path(".dmabuf-async").glob("*.checkpoint"))  # nobody will go on from there
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_checkpoint_of_another_scenario_is_a_usage_error(cli: Any, scenario: Any) -> None:
+    scenario("long.toml", rounds=6)
+    scenario("other.toml")
+    assert cli("check", "long.toml", "--time", "0.1", "--search", "dpor", "--checkpoint", "kept").code == 6
+    for words, said in (
+        (("other.toml", "--resume", "kept", "--search", "dpor"), "is of another scenario"),
+        (("long.toml", "--resume", "kept", "--search", "graph"), "is of --search dpor"),
+        (("long.toml", "--resume", "kept", "--search", "dpor", "--max-steps", "9"), "was kept with --max-steps"),
+        (("long.toml", "--resume", "none"), "cannot be read"),
+        (("long.toml", "--resume", "long.toml"), "is no checkpoint"),
+        (("long.toml", "other.toml", "--resume", "kept"), "is for one scenario"),
+        ((".", "--checkpoint", "kept"), "is for one scenario"),
+    ):
+        told = cli("check", *words)
+        assert (told.code, told.out) == (2, "")
+        assert said in told.err
+        assert len(told.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_place_that_takes_no_checkpoint_is_told_and_the_verdict_comes_all_the_same(cli: Any, scenario: Any) -> None:
+    scenario("long.toml", rounds=6)
+    told = cli("check", "long.toml", "--search", "dpor", "--time", "0.1", "--checkpoint", "no/such/folder")
+    assert told.code == 6
+    assert "the checkpoint no/such/folder cannot be written (No such file or directory)" in told.err
+    assert "go on" not in told.out
+
+
+@pytest.mark.usefixtures("plain")
+def test_what_was_cut_can_be_checked_again_with_more_steps(cli: Any, scenario: Any) -> None:
+    scenario("a.toml")
+    told = cli("check", "a.toml", "--search", "dpor", "--max-steps", "1")
+    assert "go on    dmabuf-async check --search dpor --max-steps 10 a.toml" in told.out
+    assert cli("check", "--search", "dpor", "--max-steps", "10", "a.toml").code == 0
 
 
 @pytest.mark.usefixtures("plain")
 def test_several_files_share_the_time_and_end_with_a_summary(cli: Any, scenario: Any) -> None:
     scenario("a.toml")
     scenario("b.toml", rounds=10)
-    told = cli("check", "a.toml", "b.toml", "--time", "0.4")
+    told = cli("check", "a.toml", "b.toml", "--search", "dpor", "--time", "3")
     assert told.code == 6
     assert "2 scenarios: 1 as expected, 1 unfinished" in told.out
     assert "not" not in told.out.splitlines()[-1]
@@ -142,6 +225,7 @@ def test_several_files_share_the_time_and_end_with_a_summary(cli: Any, scenario:
 @pytest.mark.parametrize(
     "words",
     [
+        ("--search", "bfs"),
         ("--time", "0"),
         ("--time", "x"),
         ("--max-steps", "0"),
@@ -160,3 +244,66 @@ def test_options_that_make_no_sense_are_usage_errors(cli: Any, scenario: Any, wo
 
 def test_without_a_path_it_says_what_is_missing(cli: Any) -> None:
     assert cli("check").code == 2
+
+
+# In processes of their own -------------------------------------------------------
+
+LARGE = str(Path(__file__).parents[2] / "scenarios" / "large" / "eight-actors.toml")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_tells_the_verdict_so_far(terminal: Any, number: signal.Signals) -> None:
+    check = terminal("check", LARGE, "--search", "graph", columns=120)
+    check.until(b" transitions")
+    check.kill(number)
+    assert check.end() == 130
+    said = check.said.decode().replace("\r\n", "\n")
+    assert re.search(r"nothing found so far; unfinished \(interrupted\), \d.* states", said)
+    assert re.search(r"left     at least [\d,]+ transitions", said)
+    assert "1 scenario: 1 interrupted" in said
+
+
+def test_progress_shows_what_is_covered_and_left_and_is_gone_at_the_end(terminal: Any) -> None:
+    check = terminal("check", LARGE, "--search", "graph", "--time", "2", columns=80)
+    check.until(b"left: at least")
+    assert check.end() == 6
+    assert max(map(len, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", check.said.decode()).splitlines())) <= 80
+
+
+def test_who_closes_the_pipe_is_told_nothing(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, "check", LARGE, "--time", "1"],
+        cwd=tmp_path, env=environment(), check=False, stdout=writer, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_killed_its_last_checkpoint_is_whole(tmp_path: Path) -> None:
+    """Killed at any moment, without a chance to say anything."""
+    keep = "import sys; from dmabuf_async.cli import checkpoint, main; checkpoint.EVERY = 0; sys.exit(main.main())"
+    words = ["check", LARGE, "--search", "dpor", "--checkpoint", "kept"]
+    kept = tmp_path / "kept"
+    seen = set()
+    for wait in (0.0, 0.03, 0.07):
+        resume = ["--resume", "kept"] if kept.exists() else []
+        process = subprocess.Popen(
+            [sys.executable, "-c", keep, *words, *resume],
+            cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        before = kept.read_bytes() if kept.exists() else b""
+        end = time.monotonic() + 60
+        while not kept.exists() or kept.read_bytes() == before:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        time.sleep(wait)
+        process.kill()
+        process.communicate()
+        program = load(LARGE)
+        search = searches.searching(program, "dpor")
+        search.resume(read(kept, program, "dpor", MAX_STEPS))
+        seen.add(search.progress.executions)
+    assert len(seen) == 3

@@ -26,6 +26,7 @@ from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.strategies.replay import Replay
 from dmabuf_async.trace.events import Event, Finding
+from tests.effort import times
 from tests.programs import Spec, answers, specs
 
 pytestmark = pytest.mark.unaudited  # audited tasks don't go by their tables, and that must be the same too
@@ -151,16 +152,13 @@ def brief(core: Core, watch: Watch) -> Brief:
     return Brief(tuple(steps), tuple(core.choices), findings, core.stopped, core.machine.fingerprint, locals_)
 
 
-HUNDREDS = 200
-
-
-@pytest.mark.parametrize("name", NAMES, ids=IDS)
-def test_hundreds_of_seeds_show_the_same_on_all_engines(name: str) -> None:
+def check_seeds(name: str, seeds: int) -> None:
+    """On each engine, the executions of so many seeds are those of the others."""
     machines = catalogue.load(name).machines()
 
     def inlined() -> list[Brief]:
         found = []
-        for seed in range(HUNDREDS):
+        for seed in range(seeds):
             watch = Watch(machines(), CHECKERS, trace=True)
             core = inline.execute(watch.machine, RandomWalk(seed), watch=watch, max_steps=MAX_STEPS)
             assert core is not None
@@ -169,7 +167,7 @@ def test_hundreds_of_seeds_show_the_same_on_all_engines(name: str) -> None:
 
     async def hosted() -> list[Brief]:
         found = []
-        for seed in range(HUNDREDS):
+        for seed in range(seeds):
             watch = Watch(machines(), CHECKERS, trace=True)
             core = await on_anyio.execute(watch.machine, RandomWalk(seed), watch=watch, max_steps=MAX_STEPS)
             assert core is not None
@@ -180,6 +178,20 @@ def test_hundreds_of_seeds_show_the_same_on_all_engines(name: str) -> None:
     for engine in HOSTED:
         for seed, one in enumerate(on_anyio.run(engine, hosted)):
             assert one == ours[seed], f"{engine}, seed {seed}"
+
+
+@pytest.mark.parametrize("name", NAMES, ids=IDS)
+def test_dozens_of_seeds_show_the_same_on_all_engines(name: str) -> None:
+    check_seeds(name, times(40, 10))
+
+
+THEMES = {Path(name).parent.name: name for name in reversed(NAMES)}
+"""The first scenario of each folder."""
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_hundreds_of_seeds_of_each_theme_show_the_same_on_all_engines(theme: str) -> None:
+    check_seeds(THEMES[theme], times(200, 40))
 
 
 BUSY = ("kmap/two-importers.toml", "pin/swap-out-race.toml", "locks/abba.toml", "process/killed.toml")
@@ -232,7 +244,7 @@ class Answers:
         return self.left.pop() % point.n if self.left else 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(40, 10), deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs(), answers)
 def test_random_programs_show_the_same_on_all_engines(spec: Spec, answers: list[int]) -> None:
     def strategies() -> list[Strategy]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import dmabuf_async
 from dmabuf_async.explore.checking import checking, judge
 from dmabuf_async.explore.search import Search
 from dmabuf_async.explore.verdict import Verdict
@@ -167,3 +168,12 @@ def test_codes_that_a_search_does_not_look_for_are_in_its_verdict() -> None:
 
     one = from_function(_alone)
     assert judge(one, Half(one), 0.0).uncovered == ("data-race",)
+
+
+def test_one_call_checks_a_function_that_furnishes_a_machine() -> None:
+    verdict = dmabuf_async.check(_alone)
+    assert (verdict.strength, verdict.exit_code, verdict.proved) == ("exhaustive", 0, True)
+    one = program()
+    assert {failure.finding.code for failure in dmabuf_async.check(one).failures} == {"data-race"}
+    with pytest.raises(ValueError, match="there is no search 'bfs'"):
+        dmabuf_async.check(_alone, "bfs")

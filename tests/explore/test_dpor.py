@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from benchmarks.textbook import COUNTS
 from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.explore.dpor import Dpor
+from dmabuf_async.scenario.catalogue import load
 from tests.brute import brute, program_of
 from tests.generated import program
 from tests.reduction import compared, reduced
 
 pytestmark = pytest.mark.unaudited  # they are many
 
-MANY = int(os.environ.get("DMABUF_ASYNC_GENERATED", "200"))
-"""Generated programs of a run: 10,000 take about two hours."""
+MANY = int(os.environ.get("DMABUF_ASYNC_GENERATED", "120"))
+"""Generated programs of a run: 10,000 take a quarter of an hour of CPU time."""
 
 FEW = [name for name, (_, classes) in COUNTS.items() if classes <= 600]
 
@@ -26,7 +29,7 @@ FEW = [name for name, (_, classes) in COUNTS.items() if classes <= 600]
 def test_generated_programs_are_explored_once_a_class(first: int) -> None:
     explored = 0
     for seed in range(first, min(MANY, first + 20)):
-        every = brute(program(seed), checkers=CHECKERS, limit=600)
+        every = brute(program(seed), checkers=CHECKERS, limit=300)
         if every is None:
             continue
         explored += 1
@@ -52,3 +55,28 @@ def test_source_sets_lead_to_where_all_is_asleep_and_wakeup_trees_do_not() -> No
     found = reduced(build)
     assert not found.blocked
     assert Counter(found.seen.values()) == {1: classes}
+
+
+@pytest.mark.unaudited
+@pytest.mark.parametrize("name", ["pin/pins-ignored.toml", "kmap/two-importers-repaired.toml", "locks/abba.toml"])
+def test_after_each_execution_another_process_could_go_on(name: str) -> None:
+    program = load(str(Path(__file__).parents[2] / "scenarios" / name))
+    straight = Dpor(program)
+    while straight.advance():
+        pass
+    search, going = Dpor(program), True
+    while going:
+        again = Dpor(program)
+        again.resume(search.checkpoint())
+        search = again
+        going = search._execute()
+    assert search.extent == straight.extent
+    assert search.progress.counts == straight.progress.counts
+    assert search.progress.reached == straight.progress.reached
+
+
+def test_a_checkpoint_of_something_else_is_refused() -> None:
+    program = load(str(Path(__file__).parents[2] / "scenarios" / "locks" / "abba.toml"))
+    for data in (b"", b"nonsense", Dpor(program, max_steps=7).checkpoint(), Dpor(program, optimal=False).checkpoint()):
+        with pytest.raises(ValueError, match="it "):
+            Dpor(program).resume(data)

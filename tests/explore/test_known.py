@@ -26,6 +26,7 @@ from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import from_function
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.tasks import Group
+from tests.effort import times
 from tests.programs import Spec, specs
 
 pytestmark = pytest.mark.unaudited  # audited executions are all made
@@ -90,10 +91,11 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[known.Known]:
 # The law -----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("file", FILES, ids=[str(Path(file).relative_to(SCENARIOS)) for file in FILES])
 def test_the_verdict_on_every_scenario_is_the_same_whether_what_is_known_is_executed_or_not(file: str) -> None:
-    program = catalogue.load(file)
-    for seed, executions, max_steps in ((0, 300, MAX_STEPS), (1, 100, MAX_STEPS), (2, 60, 25), (3, 60, 12)):
+    program, many, few = catalogue.load(file), times(120, 30), times(40, 15)
+    for seed, executions, max_steps in ((0, many, MAX_STEPS), (1, few, MAX_STEPS), (2, few, 25), (3, few, 12)):
         check_law(program, seed, executions, max_steps=max_steps)
 
 
@@ -116,7 +118,7 @@ def test_the_limit_of_steps_cuts_what_came_to_a_known_place_by_a_longer_way(max_
         check_law(reusable(build), seed, 100, max_steps=max_steps)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(30, 10), deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs(), st.integers(0, 99), st.sampled_from([5, 20, MAX_STEPS]), st.sampled_from([4, 100, known.LIMIT]))
 def test_the_verdict_on_random_programs_is_the_same(spec: Spec, seed: int, max_steps: int, limit: int) -> None:
     program = Program("x", "x", spec.furnish, b"", spec.sizes, reusable=True)

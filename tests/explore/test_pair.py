@@ -103,6 +103,12 @@ def test_both_go_to_their_ends_and_agree(race: Program) -> None:
     assert verdict.proved
 
 
+def test_of_both_one_alone_is_no_proof(race: Program) -> None:
+    verdict = checking(race, Pair(one(race), one(race, Giving), both=True))
+    assert verdict.bound == "only backtracking got to its end without leaving anything out"
+    assert not verdict.proved
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_finding_that_one_has_and_the_other_ruled_out_names_both(race: Program, both: bool, turned: bool) -> None:
@@ -115,6 +121,14 @@ def test_a_finding_that_one_has_and_the_other_ruled_out_names_both(race: Program
         return
     with pytest.raises(Disagreement, match=r"blind proved .* no assertion .* and backtracking found it: dba1"):
         checking(race, pair)
+
+
+def test_a_place_that_only_one_has_seen_somebody_at_is_a_disagreement(race: Program) -> None:
+    quiet = from_function(lambda machine: machine.task("one", _nothing))
+    seen = one(quiet)
+    seen.progress.reached.add(("one", "step 1 load"))
+    with pytest.raises(Disagreement, match="backtracking proved that one does not come to 'step 1 load'"):
+        checking(quiet, Pair(one(quiet), seen, both=True))
 
 
 def test_what_a_search_does_not_look_for_is_no_disagreement(race: Program) -> None:

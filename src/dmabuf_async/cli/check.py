@@ -6,12 +6,19 @@ from pathlib import Path
 
 import click
 
-from dmabuf_async.cli import options
+from dmabuf_async.cli import commands, options
 from dmabuf_async.cli.verbs import Verb
 
 
 @click.command("check", cls=Verb, short_help="prove what scenarios expect: all executions, not a sample")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
+@click.option(
+    "--search",
+    type=click.Choice(("auto", "dpor", "graph", "both")),
+    default=commands.SEARCH,
+    show_default=True,
+    help="Orders of steps that conflict (dpor), or states (graph). auto races them, both has each prove the other.",
+)
 @click.option(
     "--time",
     "seconds",
@@ -21,28 +28,68 @@ from dmabuf_async.cli.verbs import Verb
 )
 @click.option("--first", is_flag=True, help="Stop at the first finding, expected or not.")
 @options.max_steps
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep here what an unfinished check of one scenario knows.  [default: below .dmabuf-async/]",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Go on with one scenario from this checkpoint, and keep the next ones there.",
+)
 @click.option("--lanes", is_flag=True, help="Show an expected finding of several scenarios, too.")
 @options.junit
 @options.as_json
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - click hands over each option as an argument
     context: click.Context,
     *,
     paths: tuple[str, ...],
+    search: str,
     seconds: float | None,
     first: bool,
     max_steps: int,
+    checkpoint: Path | None,
+    resume: Path | None,
     lanes: bool,
     junit: Path | None,
 ) -> int:
     """Explore all executions of every scenario in the files and folders PATH, and judge each by what it expects.
 
     A verdict says exhaustive if nothing was left out. It goes on past findings, to prove that there is no other.
-    Stopped at a limit before that, it ends with exit code 6 and says what is left.
+    Stopped at a limit before that, it ends with exit code 6, and says what is left and how to go on.
     """
+    from dmabuf_async.cli.checkpoint import Refused, read
     from dmabuf_async.cli.proving import Proving
 
+    body = b""
+    if checkpoint is not None or resume is not None:
+        name = _single(paths, "--resume" if checkpoint is None else "--checkpoint")
+        if resume is not None:
+            try:
+                body = read(resume, options.loaded(name), search, max_steps)
+            except Refused as refused:
+                raise click.UsageError(f"--resume: {refused}", context) from refused
+    console = options.console(context)
     campaign = Proving(
-        options.console(context), "graph", first=first, seconds=seconds, max_steps=max_steps, lanes=lanes
+        console,
+        search,
+        first=first,
+        kept=checkpoint or resume,
+        resume=body,
+        seconds=seconds,
+        max_steps=max_steps,
+        lanes=lanes,
     )
     return options.explored(context, campaign, paths, junit)
+
+
+def _single(paths: tuple[str, ...], option: str) -> str:
+    """The one scenario that the paths name."""
+    name, *others = paths
+    if others or Path(name).is_dir():
+        raise click.UsageError(f"{option} is for one scenario: name one file")
+    return name

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import os
 import shlex
+from typing import Final
 
 from dmabuf_async.engine import MAX_STEPS
+
+SEARCH: Final = "auto"
+"""The search of a check that doesn't name one."""
 
 
 def replay(scenario: str, schedule: str, *, max_steps: int = MAX_STEPS) -> str:
     """The command line that shows an execution again."""
     limit = "" if max_steps == MAX_STEPS else f" --max-steps {max_steps}"
     return f"dmabuf-async replay{limit} {quoted(scenario)} {schedule}"
+
+
+def check(scenario: str, search: str, *, max_steps: int = MAX_STEPS, resume: str = "") -> str:
+    """The command line that goes on with a check, or makes it again."""
+    options = [
+        "" if search == SEARCH else f"--search {search}",
+        "" if max_steps == MAX_STEPS else f"--max-steps {max_steps}",
+        f"--resume {quoted(resume)}" if resume else "",
+    ]
+    return " ".join(filter(None, ("dmabuf-async check", *options, quoted(scenario))))
 
 
 def quoted(word: str) -> str:

@@ -41,8 +41,11 @@ class Progress:
         """What is to be called now and then with the counts of the scenario ``name``, the next one."""
         self._at += 1
         began = time.monotonic()
+        before: int | None = None  # executions of an earlier process, from which this one goes on
 
         def show(counts: Counts, detail: str = "") -> None:
+            nonlocal before
+            before = counts.executions if before is None else before
             now = time.monotonic()
             if not self._shows or now < self._due:
                 return
@@ -50,7 +53,7 @@ class Progress:
             spent = now - began
             done = max(spent / seconds, 0.0 if executions is None else counts.executions / executions)
             endless = executions is None and seconds == float("inf")
-            rate = counts.executions / spent if spent else 0.0
+            rate = (counts.executions - before) / spent if spent else 0.0
             self._draw(
                 name, None if endless else min(1.0, done), f"{counts.executions:,} executions, {rate:,.0f}/s", detail
             )

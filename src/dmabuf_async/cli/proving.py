@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.cli import checkpoint, commands
 from dmabuf_async.cli.campaign import Campaign
 from dmabuf_async.explore.checking import checking
 from dmabuf_async.explore.searches import searching
@@ -17,22 +19,54 @@ if TYPE_CHECKING:
 
 
 class Proving(Campaign):
-    """A search of the ``kind`` that :data:`~dmabuf_async.explore.searches.KINDS` lists, for each."""
+    """A search of the ``kind`` that :data:`~dmabuf_async.explore.searches.KINDS` lists, for each scenario.
+
+    ``kept`` is where the checkpoint of a single one is kept, and ``resume`` what it goes on from.
+    """
 
     SHOWS_ONE = True
 
-    def __init__(self, console: Console, kind: str, *, first: bool, **options: Any) -> None:
+    def __init__(
+        self,
+        console: Console,
+        kind: str,
+        *,
+        first: bool,
+        kept: Path | None = None,
+        resume: bytes = b"",
+        **options: Any,
+    ) -> None:
         super().__init__(console, **options)
         self._kind = kind
         self._first = first
+        self._kept = kept
+        self._resume = resume
+        self._keeper: checkpoint.Keeper | None = None
 
     def explored(self, program: Program, seconds: float, progress: Progress) -> Verdict:
         search = searching(program, self._kind, max_steps=self.max_steps)
+        path = self._kept or checkpoint.place(program)
+        identity = checkpoint.identity(program, self._kind, self.max_steps)
+        self._keeper = keeper = checkpoint.Keeper(self.console, path, program, identity, clear=progress.clear)
+        if self._resume:
+            search.resume(self._resume)
+            keeper.kept = path
         draw = progress.of(program.name, None, seconds)
 
         def show(search: Search) -> None:
             left = f"left: {search.left}" if search.left else ""
             draw(search.progress, "; ".join(filter(None, (search.extent, left))))
+            keeper.look(search)
             self.look()
 
-        return checking(program, search, seconds=seconds, first=self._first, show=show)
+        verdict = checking(program, search, seconds=seconds, first=self._first, show=show, keep=keeper.keep)
+        if not verdict.bound:
+            keeper.drop()
+        return verdict
+
+    def go_on(self, verdict: Verdict) -> str:
+        if verdict.bound and verdict.cut:
+            return commands.check(verdict.scenario, self._kind, max_steps=10 * self.max_steps)
+        if verdict.bound and self._keeper is not None and self._keeper.kept is not None:
+            return commands.check(verdict.scenario, self._kind, max_steps=self.max_steps, resume=str(self._keeper.kept))
+        return ""

@@ -37,9 +37,9 @@ class Sink:
         self._new = Path(name)
         os.fchmod(self._file, mode)
 
-    def write(self, text: str) -> None:
-        """Write the whole text, as UTF-8, and put it in its place. Once."""
-        data = memoryview(text.encode())
+    def write(self, text: str | bytes) -> None:
+        """Write the whole text, as UTF-8 if it is one, and put it in its place. Once."""
+        data = memoryview(text if isinstance(text, bytes) else text.encode())
         while data:
             data = data[os.write(self._file, data) :]
         if self._new is not None:

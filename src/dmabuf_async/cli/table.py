@@ -87,7 +87,16 @@ class Table:
         if go_on:
             told.append(("go on", go_on))
         for name, words in told:
-            self._console.line(f"{'':{_INDENT}}{'':4}{name:9}{words}")
+            indent = f"{'':{_INDENT}}{'':4}"
+            first, others = f"{indent}{name:9}", f"{indent}{'':9}"
+            width = max(40, self._console.width)
+            lines = (
+                [f"{first}{words}"]  # a command must survive being pasted
+                if words == go_on
+                else textwrap.wrap(words, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+            )
+            for line in lines:
+                self._console.line(line)
 
     def broken(self, shown: Shown | None, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
         """What broke, with the execution that shows it if one alone does, and how to see the others."""
@@ -144,7 +153,8 @@ class Table:
             self._console.line()
         self._console.line(f"{scenarios}: {', '.join(parts) or 'nothing to explore'}", style)
         each = f"{self._usual} each: " if self._usual and verdicts else ""
-        self._console.line(f"{each}{executions:,} executions in {seconds:.1f} s{rate}", "dim")
+        made = f"{executions:,} execution{'s' * (executions != 1)}"
+        self._console.line(f"{each}{made} in {seconds:.1f} s{rate}", "dim")
 
 
 def outcome(verdict: Verdict) -> str:
@@ -178,6 +188,12 @@ def effort(verdict: Verdict) -> str:
 
 
 def _often(verdict: Verdict, failure: Failure) -> str:
+    """How often it was found; or, better, how often random executions show it."""
+    chance = failure.chance
+    if chance is not None:
+        if chance > 0.01:
+            return f"{100 * chance:.3g}% of random executions show it"
+        return f"1 in {1 / chance:,.0f} random executions shows it"
     count = verdict.counts.get(failure.finding.signature, 1)
     return f"found by {count:,} of {verdict.executions:,} executions, first by number {failure.execution:,}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.catalogue import CHECKERS
@@ -27,7 +28,7 @@ COLLECT_EVERY = 20
 
 def check(
     subject: Program | Callable[[Machine], object],
-    search: str = "graph",
+    search: str = "auto",
     *,
     seconds: float = float("inf"),
     first: bool = False,
@@ -51,18 +52,19 @@ def checking(
     seconds: float = float("inf"),
     first: bool = False,
     show: Callable[[Search], None] = lambda _: None,
+    keep: Callable[[Search], None] = lambda _: None,
 ) -> Verdict:
     """Go on with a search until nothing is left, and judge.
 
     It goes on past findings, for it must prove that there is no other, unless ``first`` ends it at one. It also ends
     after so many ``seconds``, and at an interrupt. ``show`` is called now and then while something is left, and may
-    raise KeyboardInterrupt.
+    raise KeyboardInterrupt; ``keep`` is called once at the end if something is left.
     """
     began = time.monotonic()
     bound = ""
     interrupted = False
     slices = 0
-    with quiet_collector() as collect:
+    with quiet_collector() as collect, closing(search):
         try:
             while search.advance():
                 show(search)
@@ -70,7 +72,7 @@ def checking(
                     bound = "stopped at the first finding"
                     break
                 if time.monotonic() - began >= seconds:
-                    bound = f"stopped after {seconds:,.3g} s"
+                    bound = f"stopped after {seconds:,.1f} s" if seconds >= 1 else f"stopped after {seconds:.3g} s"
                     break
                 slices += 1
                 if slices % COLLECT_EVERY == 0:
@@ -79,8 +81,8 @@ def checking(
             if not is_interrupt(error, program):
                 raise
             interrupted, bound = True, "interrupted"
-        finally:
-            search.close()
+        if bound:
+            keep(search)
     return judge(program, search, time.monotonic() - began, bound=bound, interrupted=interrupted)
 
 
@@ -95,6 +97,10 @@ def judge(program: Program, search: Search, seconds: float, *, bound: str = "", 
         bound = f"cut short {progress.cut:,} time{'s' * (progress.cut != 1)}, at the limit of steps or of room"
     if not bound and not search.strength.startswith("exhaustive"):
         bound = search.strength
+    asked = {*program.findings, *(("eventually-violated",) if program.eventually else ())}
+    undecided = [code for code in search.uncovered if code in asked]
+    if not bound and undecided:
+        bound = f"{' and '.join(undecided)} not decided by this search"
     if interrupted:
         strength, code = "unfinished", 130
     elif seen.unexpected:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS, inline
 from dmabuf_async.engine.footsteps import Footsteps, Objects
+from dmabuf_async.explore.frozen import frozen, thawed
 from dmabuf_async.explore.progress import Progress
 from dmabuf_async.explore.search import SLICE
 from dmabuf_async.strategies.dpor import Dpor as Strategy
@@ -93,12 +94,19 @@ class Dpor:
         return f"about {round(self.progress.executions * (1 / done - 1)):,} executions"
 
     def checkpoint(self) -> bytes:
-        """Nothing yet: it begins anew."""
-        return b""
+        """The tree as it stands between two executions, and what they came to."""
+        self._tree.rest()
+        objects = self._objects
+        known = (self._tree, objects.numbers, objects.born, self.classes, self.blocked, self.progress)
+        return frozen((self.name, self._max_steps, known))
 
     def resume(self, checkpoint: bytes) -> None:
-        if checkpoint:
-            raise ValueError("this search keeps no checkpoints")
+        name, max_steps, known = thawed(checkpoint)
+        if (name, max_steps) != (self.name, self._max_steps) or known[0].optimal != self._tree.optimal:
+            raise ValueError("it is of another search")
+        self._tree, numbers, born, self.classes, self.blocked, self.progress = known
+        self._objects = Objects(self._tree)
+        self._objects.numbers, self._objects.born = numbers, born
 
     def close(self) -> None:
         """Nothing is suspended between executions."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dmabuf_async.scenario.program import Program
 
 LIMIT: Final = 2_000_000
-"""States of one graph; each takes about 400 bytes, with its transitions."""
+"""States of one graph; each takes 400 to 1,100 bytes, with its transitions and what checkers remember."""
 
 LOOK_EVERY: Final = 64
 """Transitions between two looks at the clock."""
@@ -82,10 +82,10 @@ class Graph:
         """What is found at a transition (state, its number there), or at an end (state, -1)."""
         self._alive = bytearray()  # of each state: whether somebody lives whose end the run waits for
         self._names: dict[tuple[int, ...], str] = {}
-        self._known: dict[Label, Label] = {}  # one object for each, whatever many transitions have it
+        self._labelled: dict[Label, Label] = {}  # one object for each, however many transitions have it
         self._come: list[bytearray] = [bytearray() for _ in program.eventually]
         """Of each property that runs must come to: whether it holds in a state."""
-        self._taken: set[frozenset[tuple[str, str]]] = set()  # orders of locks that one state has and another had
+        self._orders: set[frozenset[tuple[str, str]]] = set()  # in which locks were taken
         self._on_path: set[int] = set()
         self._cyclic = False
         self._checkers = tuple(checkers)
@@ -166,12 +166,11 @@ class Graph:
     def _fresh(self) -> Stepper:
         machine = self._machines()
         watch = Watch(machine, self._checkers)
+        watch.reached = self.progress.reached
         self._live = self._live or watch.audited  # which looks at coroutines
         machine.tabled = not self._live
         self._goals = [one.bind(machine).holds for one in self.program.eventually]
-        stepper = Stepper(machine, watch, self._memories, live=self._live)
-        stepper.seen.reached = self.progress.reached
-        return stepper
+        return Stepper(machine, watch, self._memories, live=self._live)
 
     def _again(self, *, live: bool) -> None:
         """Begin anew, with actors that are resumed: the tables don't hold them."""
@@ -208,8 +207,7 @@ class Graph:
         move = frame.moves[frame.next] if not self._live else stepper.moves()[frame.next]
         frame.next += 1
         actor, outcome = move
-        label = (actor.path, outcome)
-        label = self._known.setdefault(label, label)
+        label = self._labelled.setdefault(fresh := (actor.path, outcome), fresh)
         if actor.path not in self._names:
             self._names[actor.path] = actor.name
         watch = stepper.seen
@@ -267,13 +265,12 @@ class Graph:
         elif len(self._path) > self._max_steps or state >= self._max_states:
             self.progress.cut += 1
             self._path[-1].moves = []
-        taken = stepper.machine.lock_order.taken()
-        if taken in self._taken:
-            self.progress.locks.counts.update(taken)
-        elif taken:
-            self._taken.add(taken)
-            edges = watch.lock_edges()
-            self.progress.locks.note(edges, self.progress.executions, lambda: self._schedule(self._labels(None)))
+        order, locks = stepper.machine.lock_order.taken(), self.progress.locks
+        if order in self._orders:
+            locks.counts.update(order)
+        elif order:
+            self._orders.add(order)
+            locks.note(watch.lock_edges(), self.progress.executions, lambda: self._schedule(self._labels(None)))
 
     # What is found -------------------------------------------------------------------
 
@@ -316,7 +313,10 @@ class Graph:
             choices, found = follow(self.program, labels, self._checkers)
             finding = next(one for one in found if one.signature == signature)
             failures[signature] = replace(
-                failures[signature], finding=finding, schedule=encode(self.program.digest, choices)
+                failures[signature],
+                finding=finding,
+                schedule=encode(self.program.digest, choices),
+                chance=None if self.progress.cut else self.chance(signature),
             )
         if self.progress.cut:
             return

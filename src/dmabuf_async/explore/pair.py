@@ -56,7 +56,9 @@ class Pair:
 
     @property
     def strength(self) -> str:
-        """That of the one that proved it, or why neither did."""
+        """That of the one that proved it, or why neither did; of both, if each was to prove the other."""
+        if self._won is not None and self._both and len(self._proved) == 1:
+            return f"only {self._won.name} got to its end without leaving anything out"
         if self._won is not None:
             return self._won.strength
         return "; ".join(f"{search.name}: {search.strength}" for search in self._searches)
@@ -86,6 +88,8 @@ class Pair:
     def checkpoint(self) -> bytes:
         """Those of both, one after the other."""
         parts = [search.checkpoint() for search in self._searches]
+        if not any(parts):
+            return b""
         return json.dumps([len(part) for part in parts]).encode() + b"\n" + b"".join(parts)
 
     def resume(self, checkpoint: bytes) -> None:
@@ -95,7 +99,8 @@ class Pair:
         if not isinstance(lengths, list) or len(lengths) != len(self._searches) or sum(lengths) != len(rest):
             raise ValueError("it does not hold two searches")
         for search, length in zip(self._searches, lengths, strict=True):
-            search.resume(rest[:length])
+            if length:  # else it begins anew
+                search.resume(rest[:length])
             rest = rest[length:]
 
     def close(self) -> None:
@@ -104,7 +109,7 @@ class Pair:
             search.close()
 
     def _compare(self) -> None:
-        """Whatever one has found, the other must have found as well, if it has proved something."""
+        """Whatever one has seen, the other must have seen as well, if it has proved something."""
         for search in self._proved:
             for other in self._searches:
                 for signature, failure in other.progress.failures.items():
@@ -113,6 +118,10 @@ class Pair:
                             f"{search.name} proved that there is no {signature.code} by {signature.role} "
                             f"({signature.site or 'no step'}), and {other.name} found it: {failure.schedule}"
                         )
+                for actor, site in sorted(other.progress.reached - search.progress.reached):
+                    raise Disagreement(
+                        f"{search.name} proved that {actor} does not come to {site!r}, and {other.name} saw it there"
+                    )
 
 
 def _united(one: Progress, two: Progress) -> Progress:

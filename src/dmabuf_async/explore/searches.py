@@ -9,14 +9,18 @@ from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.dpor import Dpor
 from dmabuf_async.explore.graph import Graph
+from dmabuf_async.explore.pair import Pair
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.explore.search import Search
     from dmabuf_async.scenario.program import Program
 
-KINDS: Final = ("graph", "dpor")
-"""What :func:`searching` makes."""
+KINDS: Final = ("auto", "dpor", "graph", "both")
+"""Both in a race, whichever ends first; one of them; or both to their ends, each against the other.
+
+What a program must come to eventually only the graph decides: it has no race then.
+"""
 
 
 def searching(
@@ -25,12 +29,17 @@ def searching(
     """The search of that kind, at its beginning. Raises ValueError if there is no such kind."""
     if kind not in KINDS:
         raise ValueError(f"there is no search {kind!r}: take one of {', '.join(KINDS)}")
-    return (_dpor if kind == "dpor" else _graph)(program, max_steps, tuple(checkers))
-
-
-def _graph(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
-    return Graph(program, max_steps=max_steps, checkers=checkers)
+    checkers = tuple(checkers)
+    if kind == "dpor":
+        return _dpor(program, max_steps, checkers)
+    if kind == "graph" or (kind == "auto" and program.eventually):
+        return _graph(program, max_steps, checkers)
+    return Pair(_graph(program, max_steps, checkers), _dpor(program, max_steps, checkers), both=kind == "both")
 
 
 def _dpor(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
     return Dpor(program, max_steps=max_steps, checkers=checkers)
+
+
+def _graph(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
+    return Graph(program, max_steps=max_steps, checkers=checkers)

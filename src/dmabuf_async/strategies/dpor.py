@@ -114,8 +114,7 @@ class Dpor:
 
     def start(self, run: RunInfo) -> bool:
         """The next execution; whatever was left of one that was interrupted is forgotten."""
-        if self._ending is not None:
-            self._end(*self._ending)
+        self.rest()
         if self.finished:
             return False
         del self.nodes[self.replayed + 1 :]
@@ -126,6 +125,15 @@ class Dpor:
         self.depth = self._asked = 0
         self.blocked = False
         return True
+
+    def rest(self) -> None:
+        """Finish what an interrupt has left of the end of an execution."""
+        if self._ending is not None:
+            self._end(*self._ending)
+
+    def __getstate__(self) -> dict[str, object]:
+        """All but the execution that it looks at."""
+        return {name: value for name, value in vars(self).items() if name != "look"}
 
     def choose(self, point: ChoicePoint) -> int:
         if self.blocked:
@@ -231,6 +239,9 @@ class Dpor:
             node.branch = branch or Branch(made.step, [])
             self.nodes.append(node)
         node = self.nodes[depth]
+        assert node.branch is not None
+        if not same(node.branch.step, made.step):  # nobody was asked, as nothing else was possible
+            raise ReplayDiverged(_DIVERGED.format(node.branch.step.actor, node.branch.step.outcome))
         node.step, node.races, node.alternatives = made.step, made.races, made.alternatives
         self.order.append(made.step, made.past, made.reads, made.writes)
         self.went_on()
@@ -278,13 +289,15 @@ class Dpor:
 
     def _reverse(self, race: Race, end: int) -> None:
         """See to it that an execution is explored in which the second step of the race comes before the first."""
-        first, second, until = race
+        second, until = race.second, race.until
+        firsts = 1 << race.first | race.also
+        first = (firsts & -firsts).bit_length() - 1
         node = self.nodes[first]
-        sequence = self.order.independent(first, first + 1, end)
-        if until and any(second.depends(step) for step in self.order.independent(first, until, end)):
+        sequence = self.order.independent(firsts, first + 1, end)
+        if until and any(second.depends(step) for step in self.order.independent(firsts, until, end)):
             later = self.look.again(race)
             if later is None:
-                sequence = self.order.independent(first, first + 1, until)
+                sequence = self.order.independent(firsts, first + 1, until)
             else:
                 second = later
         sequence.append(second)
@@ -311,7 +324,7 @@ class Dpor:
         steps = self.order.steps
         for at in range(end - 1, -1, -1):
             if not past >> at & 1 and steps[at].shares and steps[at].actor != fault.actor:
-                sequence = [*self.order.independent(at, at + 1, end), fault]
+                sequence = [*self.order.independent(1 << at, at + 1, end), fault]
                 force(self.nodes[at].todo, sequence).wakes = steps[at]
                 return
 

@@ -20,6 +20,8 @@ class Race(NamedTuple):
     """The later one, as it would be in its place before the first."""
     until: int
     """It is known to be so if no step from this number on comes before it; 0: if any do."""
+    also: int = 0
+    """Further steps that it comes before."""
 
 
 class HappensBefore:
@@ -38,6 +40,10 @@ class HappensBefore:
 
     def __len__(self) -> int:
         return len(self.pasts)
+
+    def writing(self, thing: int) -> int:
+        """The steps that write this object."""
+        return self._writers[thing]
 
     def number(self) -> int:
         """A number for one more object."""
@@ -86,30 +92,35 @@ class HappensBefore:
                 self._writers[thing] &= keep
             del self._touched[-1], self.steps[-1], self.pasts[-1]
 
-    def after(self, first: int, end: int) -> int:
-        """``first`` and the steps before ``end`` that come after it."""
-        found = bit = 1 << first
+    def after(self, firsts: int, end: int) -> int:
+        """The steps ``firsts`` and those before ``end`` that come after one of them."""
+        found = firsts
         pasts = self.pasts
-        for at in range(first + 1, end):
-            if pasts[at] & bit:
+        for at in range((firsts & -firsts).bit_length(), end):
+            if pasts[at] & firsts:
                 found |= 1 << at
         return found
 
-    def independent(self, first: int, begin: int, end: int) -> list[Transition]:
-        """The steps from ``begin`` on and before ``end`` that don't come after ``first``."""
-        bit = 1 << first
+    def independent(self, firsts: int, begin: int, end: int) -> list[Transition]:
+        """The steps from ``begin`` on and before ``end`` that don't come after one of ``firsts``."""
         pasts, steps = self.pasts, self.steps
-        return [steps[at] for at in range(begin, end) if not pasts[at] & bit]
+        return [steps[at] for at in range(begin, end) if not pasts[at] & firsts]
 
     def racing(
-        self, conflicting: int, own: int, until: int, possible: Callable[[int], tuple[Sequence[Transition], int]]
+        self,
+        conflicting: int,
+        own: int,
+        until: int,
+        possible: Callable[[int], tuple[Sequence[Transition], int]],
+        also: int = 0,
     ) -> Iterator[Race]:
         """Races of an op that comes after ``own`` in any case, and conflicts with the steps ``conflicting``.
 
         ``possible`` says of a step what the op could come to in its place, and with what it would conflict
         there. Where it is disabled, that step is no partner, since reversing the two leads nowhere; and what comes
         before that step is not ordered by it. So the partner of a lock's acquisition is the previous acquisition,
-        and that of a wait is the latest write before which its condition held.
+        and that of a wait is the latest write before which its condition held. ``also`` is a step that it is to come
+        before, too.
         """
         left = conflicting & ~own
         covered: dict[str, int] = {}
@@ -117,11 +128,11 @@ class HappensBefore:
             first = left.bit_length() - 1
             left ^= 1 << first
             past = self.pasts[first]
-            seconds, more = possible(first)
+            seconds, more = possible(1 << first | also)
             for second in seconds:
                 if not covered.get(second.outcome, 0) >> first & 1:
                     covered[second.outcome] = covered.get(second.outcome, 0) | past
-                    yield Race(first, second, until)
+                    yield Race(first, second, until, also)
             if not seconds:
                 left |= more & past & ~own & ~(1 << first)
             elif len(seconds) == seconds[0].shares:  # whatever it may come to

@@ -1,0 +1,16 @@
+"""How often the tests try what can only be tried often: as their authors say, or so many per cent of it.
+
+``.ci/run`` repeats all tests with other CPythons, and sets ``DMABUF_ASYNC_EFFORT`` there: what differs between
+interpreters shows in the first seeds, and the same seeds show the same everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+
+PERCENT = int(os.environ.get("DMABUF_ASYNC_EFFORT", "100"))
+
+
+def times(whole: int, least: int) -> int:
+    """``whole``, or the share of it that is asked for, but not fewer than ``least``."""
+    return max(least, whole * PERCENT // 100)
