@@ -77,6 +77,8 @@ class Proof(NamedTuple):
     """What is found, and the probability that a random execution shows it, where the graph tells it."""
     complete: bool
     states: int
+    seconds: float
+    """Of CPU time."""
 
     @property
     def told(self) -> str:
@@ -190,13 +192,14 @@ def prove(job: tuple[str, list[Variant], float]) -> list[Proof]:
         with quiet_collector():
             while (more := graph.advance()) and time.process_time() - began < seconds:
                 pass
+        took = time.process_time() - began
         graph.close()
         progress = graph.progress
         codes: dict[str, float | None] = {}
         for failure in [*progress.failures.values(), *(one for one, _ in progress.locks.failures(expected=False))]:
             code, chance = failure.finding.code, failure.chance
             codes[code] = max(chance or 0.0, codes.get(code) or 0.0) or None
-        proofs.append(Proof(variant, codes, not more and not progress.cut, len(graph.edges)))
+        proofs.append(Proof(variant, codes, not more and not progress.cut, len(graph.edges), took))
     return proofs
 
 
@@ -262,7 +265,10 @@ def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
             cells[7] = str(int(cells[7]) + len(ones) - len(found) - len(open_))
             cells[8] = f"{len(open_)} |"
             if open_:
-                places = [f"{one.variant.scenario} ({one.variant.site}, {one.states:,} states)" for one in open_]
+                places = [
+                    f"{one.variant.scenario} ({one.variant.site}, {one.states:,} states in {one.seconds:.1f} s)"
+                    for one in open_
+                ]
                 listed.append(f"- {ones[0].variant.driver} `{ones[0].variant.defect}`: {', '.join(places)}")
         if len(cells) > 1 and cells[7].isdigit():
             harmless += int(cells[7])
@@ -272,7 +278,7 @@ def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
     known += [proof.told for proof in proofs if proof.codes]
     summary = (
         f"Of {len(known) + harmless + left:,} variants in which executions differed and samples showed nothing, the "
-        f"state graph, within {seconds:g} CPU seconds each, found {len(known):,} to do harm after all and proved "
+        f"state graph, in at most {seconds:g} CPU seconds each, found {len(known):,} to do harm after all and proved "
         f"{harmless:,} harmless there: every execution is without a finding. {left:,} it did not decide."
     )
     graph = ["### Found by the state graph", "", summary, "", *known]

@@ -99,16 +99,16 @@ def test_what_the_graph_decides_moves_on_the_page_from_unproved_to_found_and_to_
 - swapping `zap-before-lock`: atomic/copy.toml (fb)"""
     large = FOUND._replace(scenario="large/eight-actors.toml", site="window")
     assert set(unproved(told)) == {FOUND, HARMLESS, large}
-    proofs = [Proof(FOUND, {"lost-write": 1 / 5}, True, 9), Proof(HARMLESS, {}, True, 9), Proof(large, {}, False, 9000)]
-    page = decided(told, proofs, 2)
+    found, harmless = Proof(FOUND, {"lost-write": 1 / 5}, True, 9, 0.1), Proof(HARMLESS, {}, True, 9, 0.1)
+    page = decided(told, [found, harmless, Proof(large, {}, False, 9000, 2.0)], 2)
     assert "| swapping | `short-copy` | P5 | `torn-copy`, `lost-write` | 2 | 97% | 12 | 1 | 1 |" in page
     assert "| swapping | `zap-before-lock` | P2 | - | 0 | - | 23 | 1 | 0 |" in page
     assert "- swapping `short-copy`: atomic/copy.toml (fb), `lost-write` in one execution of 5\n" in page
-    assert page.endswith("- swapping `short-copy`: large/eight-actors.toml (window, 9,000 states)")
+    assert page.endswith("- swapping `short-copy`: large/eight-actors.toml (window, 9,000 states in 2.0 s)")
     assert unproved(page) == [large]
-    page = decided(page, [Proof(large, {}, True, 90000)], 60)
+    page = decided(page, [Proof(large, {}, True, 90000, 31.0)], 60)
     assert "| swapping | `short-copy` | P5 | `torn-copy`, `lost-write` | 2 | 97% | 12 | 2 | 0 |" in page
-    assert "within 60 CPU seconds each, found 1 to do harm after all and proved 3 harmless" in page
+    assert "in at most 60 CPU seconds each, found 1 to do harm after all and proved 3 harmless" in page
     assert "one execution of 5\n" in page
     assert page.endswith("None.")
 
