@@ -55,7 +55,10 @@ class Watch:
         self.audited = audit is not None
         self._judged = machine.judged
         self._asking: list[Always] = []  # the properties that read what the step writes
-        self.deep = footprints or audit is not None or self._judged is not None
+        self._wide = footprints or audit is not None or self._judged is not None  # all that a step touches matters
+        self.deep = trace or self._wide
+        self._running: Actor | None = None  # who made the latest step of those that stand on CPUs
+        self._preempted: Actor | None = None
         if audit is not None:
             audit.adopt(machine)
         self._duties = duties = _duties(tuple(checkers))
@@ -68,12 +71,27 @@ class Watch:
     # Steps ---------------------------------------------------------------------
 
     def before(self, actor: Actor, op: Op) -> None:
-        """A step is about to be made, and somebody wants to know all that it touches."""
+        """A step is about to be made, and somebody wants to know whom it preempts, or all that it touches."""
+        if self.steps is not None:
+            self._preempted = self._preempts(actor)
+        if not self._wide:
+            return
         self._footprint = op.footprint(actor)
         if self._judged is not None:
             self._asking = self._judged.judges(op.reads(actor), op.writes(actor))
         if self._audit is not None:
             self._audit.open(actor, op, self._footprint)
+
+    def _preempts(self, actor: Actor) -> Actor | None:
+        """Whom ``actor`` is chosen instead of, though that could have gone on (Musuvathi and Qadeer, PLDI 2007).
+
+        What the environment does, time included, stands on no CPU and preempts nobody; the switch after it may.
+        """
+        last = self._running
+        if actor.cpu is None:
+            return None
+        self._running = actor
+        return last if last is not None and last is not actor and last.ready else None
 
     def after(self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]) -> None:
         """The step has been made, and the actor not yet resumed."""
@@ -91,9 +109,7 @@ class Watch:
             assert self._footprint is not None
             self._taint.spread(actor, self._footprint)
         if self.steps is not None:
-            last = None if self._latest is None else self._latest[0]
-            preempted = last if last is not actor and last is not None and last.ready else None
-            self.steps.append(Step(actor, op, outcome, result, preempted, actor.site, self._footprint))
+            self.steps.append(Step(actor, op, outcome, result, self._preempted, actor.site, self._footprint))
         self._latest = (actor, op, written)
         checks = self._performed.get(op.__class__)
         if checks is not None:
@@ -202,7 +218,7 @@ class Watch:
         self.findings.append(Finding(found.code, found.rule, found.message, at, actor.name, names, signature, primary))
         if self._taint is None:
             self._taint = Taint()
-            self.deep = True  # what an op reads may be another thing once it has been performed
+            self.deep = self._wide = True  # what an op reads may be another thing once it has been performed
         if found.code == "deadlock":  # who closed the circle is chance, and what others find does not follow from it
             for member in members:
                 self._taint.add(member, NOTHING)
@@ -227,11 +243,11 @@ class Watch:
     def remember(self) -> tuple[Any, ...]:
         """All that steps change here, for :meth:`recall`. Sites that were reached, and a trace, are not part of it."""
         taint = None if self._taint is None else self._taint.copy()
-        return (self.step, len(self.findings), taint, self.deep, self._latest, self._footprint)
+        return (self.step, len(self.findings), taint, self.deep, self._wide, self._latest, self._footprint)
 
     def recall(self, remembered: tuple[Any, ...]) -> None:
         """Back to when it was remembered; what has been remembered before stays good."""
-        self.step, findings, self._taint, self.deep, self._latest, self._footprint = remembered
+        self.step, findings, self._taint, self.deep, self._wide, self._latest, self._footprint = remembered
         del self.findings[findings:]
 
     def trace(self, core: Choosing) -> Trace:
