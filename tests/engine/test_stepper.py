@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from random import Random
 from typing import Any
 
 import pytest
 
-from dmabuf_async import Group, Machine, from_function, load
+from dmabuf_async import Group, Machine, from_function, load, settle
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.stepper import Stepper, Untabled
 from dmabuf_async.engine.watch import Watch
+from dmabuf_async.errors import AuditError
+from dmabuf_async.explore.graph import Graph
 from dmabuf_async.machine.mm import Vma
 from dmabuf_async.machine.paging import Pte
 from dmabuf_async.machine.tlb import TlbEntry
@@ -133,3 +136,26 @@ def test_no_coroutine_is_left_suspended() -> None:
     assert not ended
     walk.close()
     assert ended == ["unwound"]
+
+
+def complete(graph: Graph) -> None:
+    while graph.advance():
+        pass
+
+
+@pytest.mark.parametrize(("forgets", "names"), [(True, "worker settled twice with 'round'"), (False, "")])
+def test_whoever_settles_with_less_than_its_future_depends_on_is_named(forgets: bool, names: str) -> None:
+    def furnish(machine: Machine) -> None:
+        one, two = machine.counter("one"), machine.counter("two")
+
+        async def work() -> None:
+            for number in range(3):
+                await settle("round" if forgets else ("round", number), "round")
+                await (two if number == 2 else one).add(1)
+
+        machine.task("worker", work)
+
+    graph = Graph(from_function(furnish))
+    with pytest.raises(AuditError, match=names) if names else nullcontext():
+        complete(graph)
+    graph.close()

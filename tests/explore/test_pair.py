@@ -103,6 +103,12 @@ def test_both_go_to_their_ends_and_agree(race: Program) -> None:
     assert verdict.proved
 
 
+def test_of_both_one_alone_is_no_proof(race: Program) -> None:
+    verdict = checking(race, Pair(one(race), one(race, Giving), both=True))
+    assert verdict.bound == "only backtracking got to its end without leaving anything out"
+    assert not verdict.proved
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_finding_that_one_has_and_the_other_ruled_out_names_both(race: Program, both: bool, turned: bool) -> None:

@@ -11,13 +11,13 @@ A program whose tables don't reach (groups, and so their actors, are born anew i
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.engine.table import Entry, hashed, revived
-from dmabuf_async.errors import ForeignAwait, RunOver, Unwind
+from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
 from dmabuf_async.machine.memory_key import numbers_of
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES, Op, Settle
 from dmabuf_async.tasks import Deliver, Fail, Group
@@ -307,9 +307,35 @@ class Stepper(Choosing):
             raise Untabled
         if op is None:
             actor.coroutine = None
-        else:
+        elif learned.parent is entry:
             self._coroutines[actor] = learned
+        else:  # it has settled where it was before: does it go on as it did?
+            self._follow(actor, learned)
         return learned
+
+    def _follow(self, actor: Actor, entry: Entry) -> None:
+        """Follow an actor against its table, as far as that goes, from a value that it has settled with before."""
+        coroutine, settled = actor.coroutine, entry.passed[-1].value
+        assert coroutine is not None
+        seen = set[Entry]()
+        while entry not in seen and entry.after:
+            seen.add(entry)  # and once round is enough
+            result, (_, after) = next(iter(entry.after.items()))
+            passed: list[Settle] = []
+            try:
+                op = coroutine.send(result)
+                while op.__class__ is Settle:
+                    passed.append(op)
+                    op = coroutine.send(None)
+            except StopIteration:
+                op, actor.coroutine = None, None
+            known, now = _next(after.passed, after.op), _next(passed, op)
+            if known != now:
+                raise AuditError(
+                    f"{actor.name} settled twice with {settled!r}, and then went on in two ways: {_told(known)}, and "
+                    f"{_told(now)}: a settled value must tell all that the actor's future depends on"
+                )
+            entry = after
 
     def _hidden(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call it as if no event loop ran here."""
@@ -378,6 +404,16 @@ class Stepper(Choosing):
         watch, self.watch = self.watch, None  # it is told when all have been looked at
         super().leave(actor)
         self.watch = watch
+
+
+def _next(passed: Iterable[Settle], op: Op | None) -> tuple[Hashable, ...]:
+    """What an actor does next, in a way that can be compared."""
+    settled = tuple((settle.value, settle.site) for settle in passed)
+    return settled, *(() if op is None else (op.__class__, op.thing.name, op.describe()))
+
+
+def _told(following: tuple[Hashable, ...]) -> str:
+    return f"{following[-1]!r}" if len(following) > 1 else "it ended"
 
 
 def _remembers(taken: Taken) -> bool:

@@ -56,7 +56,9 @@ class Pair:
 
     @property
     def strength(self) -> str:
-        """That of the one that proved it, or why neither did."""
+        """That of the one that proved it, or why neither did; of both, if each was to prove the other."""
+        if self._won is not None and self._both and len(self._proved) == 1:
+            return f"only {self._won.name} got to its end without leaving anything out"
         if self._won is not None:
             return self._won.strength
         return "; ".join(f"{search.name}: {search.strength}" for search in self._searches)
