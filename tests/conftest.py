@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,6 +13,7 @@ import pytest
 
 from dmabuf_async.engine.audit import Audit
 from dmabuf_async.engine.watch import Watch
+from dmabuf_async.explore import fuzzing
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario.program import Program
 
@@ -20,6 +22,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; processes inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "unaudited: executions of this test are not audited (it measures time, or many)")
+
+
+@pytest.fixture
+def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection of garbage before each of hundreds of small campaigns would take longer than they do."""
+    monkeypatch.setattr(fuzzing, "quiet_collector", lambda: nullcontext(lambda: 0))
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from functools import cache
 from typing import NamedTuple
 
@@ -15,7 +14,6 @@ from msgspec.structs import replace
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.catalogue import CHECKERS, CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
-from dmabuf_async.explore import fuzzing
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.verdict import Verdict
@@ -28,8 +26,12 @@ from dmabuf_async.scenario.python import from_function
 from dmabuf_async.scenario.schema import Scenario
 from dmabuf_async.strategies.random_walk import RandomWalk
 from tests import cache_defects, device_defects, exporter_defects
+from tests.effort import times
 
-pytestmark = pytest.mark.unaudited  # many executions; test_scenarios audits the same drivers
+pytestmark = [
+    pytest.mark.unaudited,  # many executions; test_scenarios audits the same drivers
+    pytest.mark.usefixtures("no_collection"),
+]
 
 # Right code for each kind of trouble: whoever is given a defect here is the exporter of all buffers, or "importer".
 BASES = {
@@ -595,12 +597,6 @@ TABLE = (
 RULES = [*(f"V{number}" for number in (*range(13), 14, 15)), *(f"P{number}" for number in range(1, 13))]
 
 
-@pytest.fixture(autouse=True)
-def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A collection of garbage before each of hundreds of small campaigns would take longer than they do."""
-    monkeypatch.setattr(fuzzing, "quiet_collector", lambda: nullcontext(lambda: 0))
-
-
 def base(name: str, exporter: str) -> Scenario:
     """Right code, with an exporter of the given kind where the scenario leaves it open."""
     text = exporter_defects.filled_in(f'title = "{name}"\n{BASES[name]}', exporter)
@@ -669,7 +665,7 @@ def test_a_finding_names_the_rule(row: Row) -> None:
 
 @pytest.mark.parametrize(("name", "exporter"), sorted({(row.base, exporter_of(row)) for row in TABLE}))
 def test_the_right_code_is_never_accused(name: str, exporter: str) -> None:
-    verdict = sampled(build.program(base(name, exporter), name), 1000)
+    verdict = sampled(build.program(base(name, exporter), name), times(1000, 200))
     assert verdict.failures == ()
     assert verdict.cut == 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.catalogue import CHECKERS, CODES, PROGRESS
-from dmabuf_async.explore import fuzzing
 from dmabuf_async.explore.checking import check
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
@@ -24,6 +22,8 @@ from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.random_walk import RandomWalk
 from tests.effort import times
 
+pytestmark = pytest.mark.usefixtures("no_collection")
+
 ROOT = Path(__file__).parents[1] / "scenarios"
 NAMES = [str(Path(name).relative_to(ROOT)) for name in find([str(ROOT)])]
 TWIN = re.compile(r"[-_]repaired(?=\.toml$|$)")
@@ -31,12 +31,6 @@ EXECUTIONS = 200
 """Less than a campaign of the command line has, so that what is found here is found there."""
 SURVIVES = times(2_000, 200)
 """Executions of a scenario in which nothing may be found."""
-
-
-@pytest.fixture(autouse=True)
-def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A collection of garbage before each of hundreds of small campaigns would take longer than they do."""
-    monkeypatch.setattr(fuzzing, "quiet_collector", lambda: nullcontext(lambda: 0))
 
 
 @cache

@@ -21,6 +21,7 @@ from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import from_function
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.tasks import Group
+from tests.effort import times
 
 pytestmark = pytest.mark.unaudited  # who is audited is resumed, as frames are what is looked at
 
@@ -57,8 +58,8 @@ def sizes_of(machine: Machine) -> list[int]:
 @pytest.mark.parametrize("file", FILES, ids=[str(Path(file).relative_to(SCENARIOS)) for file in FILES])
 def test_a_scenario_shows_the_same_whether_its_tasks_are_resumed_or_known(file: str) -> None:
     loaded = catalogue.load(file)
-    known, machine = shown(loaded, 40)
-    assert known == shown(resumed(loaded), 40)[0]
+    known, machine = shown(loaded, times(20, 10))
+    assert known == shown(resumed(loaded), times(20, 10))[0]
     assert all(sizes_of(machine))
 
 
