@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 import pytest
 
-from dmabuf_async import Machine, from_function
+from dmabuf_async import Group, Machine, from_function, settle
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import inline
 from dmabuf_async.engine.core import Core
@@ -15,16 +16,17 @@ from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.bounded import Bounded
 from dmabuf_async.explore.replaying import strategy_for
+from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.ops import CALM
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.trace.events import Signature
-from tests.brute import End, end_of
+from tests.brute import End, end_of, program_of
 from tests.generated import program
 from tests.harness import Every
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
 
-SEEDS = range(int(os.environ.get("GENERATED", "200")))
+SEEDS = range(int(os.environ.get("GENERATED", "150")))
 
 
 class Execution(NamedTuple):
@@ -91,7 +93,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> set[End]:
     return seen
 
 
-def complete(made: Program, preemptions: int | None, faults: int | None = None, **options: int) -> Bounded:
+def complete(made: Program, preemptions: int | None, faults: int | None = None, **options: Any) -> Bounded:
     search = Bounded(made, preemptions=preemptions, faults=faults, **options)
     while search.advance():
         pass
@@ -102,7 +104,7 @@ def codes(search: Bounded) -> set[str]:
     return {failure.finding.code for failure in search.progress.failures.values()}
 
 
-BOUNDS = [(0, None), (1, None), (2, None), (0, 0), (1, 1), (2, 0), (None, 0), (None, 1)]
+BOUNDS = [(0, None), (1, None), (2, None), (1, 0), (1, 1), (None, 1)]
 
 
 def test_findings_and_ends_are_those_of_all_schedules_within_the_bounds(ends: set[End]) -> None:
@@ -130,10 +132,10 @@ def test_findings_and_ends_are_those_of_all_schedules_within_the_bounds(ends: se
             cut += search.strength != "exhaustive"
             if faults is None:
                 _fewest_first(made, search, reference)
-        live += search._live
+            live += search._live
         compared += 1
     assert compared > 0.5 * len(SEEDS)
-    assert live > 0.05 * len(SEEDS)
+    assert live > 0.1 * len(SEEDS)
     assert cut > compared
 
 
@@ -167,3 +169,136 @@ def test_who_made_the_last_step_is_part_of_where_it_is() -> None:
     """After one step of each, all is the same; but whoever made the first cannot go on without another preemption."""
     assert codes(complete(from_function(two_looks), 0)) == set()
     assert codes(complete(from_function(two_looks), 1)) == {"assertion"}
+
+
+def test_the_bounds_that_something_was_left_out_for_are_part_of_the_claim() -> None:
+    made = from_function(two_looks)
+    unfinished = Bounded(made, preemptions=2)
+    assert (unfinished.extent, unfinished.left) == ("0 states", "")
+    strengths = [complete(made, preemptions).strength for preemptions in (0, 1, 2, 3)]
+    assert strengths == [
+        "exhaustive up to 0 preemptions",
+        "exhaustive up to 1 preemption",
+        "exhaustive",  # one of them has but two steps, and the other three: nobody is preempted more often
+        "exhaustive",
+    ]
+
+
+def interruptible(machine: Machine) -> None:
+    """While one task is about to let two others go on, those can be interrupted."""
+    lets = machine.counter("lets")
+
+    async def waits() -> None:
+        await lets.wait("==", 2, interruptible=True)
+
+    async def adds() -> None:
+        await lets.add(1)
+        await lets.add(1)
+
+    machine.task("one", waits)
+    machine.task("two", waits)
+    machine.task("adds", adds)
+
+
+def test_faults_are_bounded_beside_preemptions() -> None:
+    made = program_of(interruptible, Sizes(eintr=2))
+    assert complete(made, 0, 1).strength == "exhaustive up to 0 preemptions, 1 fault"
+    assert complete(made, 9, 0).strength == complete(made, None, 0).strength == "exhaustive up to 0 faults"
+    assert complete(made, 9, 2).strength == complete(made, None, 3).strength == "exhaustive"
+    assert complete(made, 0).strength == "exhaustive up to 0 preemptions"
+    zero, one, two = (complete(made, None, faults).states for faults in (0, 1, 2))
+    assert zero < one < two == complete(made, 9).states
+
+
+def test_time_goes_on_though_no_fault_may_happen_and_nobody_is_preempted() -> None:
+    def furnish(machine: Machine) -> None:
+        async def sleeps() -> None:
+            await machine.clock.sleep(3)
+
+        machine.task("one", sleeps)
+        machine.task("two", sleeps)
+
+    search = complete(from_function(furnish), 0, 0)
+    assert not search.progress.failures
+    assert search.strength == "exhaustive up to 0 preemptions"
+
+
+def test_what_goes_round_is_walked_once_and_livelock_is_not_ruled_out_then() -> None:
+    def furnish(machine: Machine) -> None:
+        flag = machine.counter("flag")
+
+        async def spins() -> None:
+            while not await flag.load():
+                await settle("spins", "spins")
+
+        async def sets() -> None:
+            await flag.store(1)
+
+        machine.task("spins", spins)
+        machine.task("sets", sets)
+
+    made = from_function(furnish)
+    assert complete(made, 1).uncovered == ("livelock",)
+    assert complete(from_function(two_looks), 1).uncovered == ()
+
+
+def test_a_search_that_is_stopped_says_how_far_it_came() -> None:
+    def furnish(machine: Machine) -> None:
+        for name in "abcd":
+            counter = machine.counter(name)
+
+            async def adds(counter: Any = counter) -> None:
+                for _ in range(8):
+                    await counter.add(1)
+
+            machine.task(name, adds)
+
+    search = Bounded(from_function(furnish), preemptions=3)
+    extents, lefts = set[str](), set[str]()
+    while search.advance() and len(extents) < 20:
+        extents.add(re.sub(r"[\d,]+ (states|more)", r"N \1", search.extent))
+        lefts.add(re.sub(r"[\d,]+ transitions?", "N transitions", search.left))
+    search.close()
+    assert extents & {
+        "N states up to 0 preemptions, N more up to 1 preemption so far",
+        "N states up to 1 preemption, N more up to 2 preemptions so far",
+    }
+    assert lefts & {"at least N transitions up to 1 preemption", "at least N transitions up to 2 preemptions"}
+
+
+def test_what_is_cut_at_a_limit_is_told() -> None:
+    made = from_function(two_looks)
+    assert complete(made, 1, max_steps=2).progress.cut
+    assert complete(made, 1, max_places=4).progress.cut
+    assert not complete(made, 1).progress.cut
+
+
+def test_actors_that_are_born_in_groups_are_bounded_too() -> None:
+    def furnish(machine: Machine) -> None:
+        hint, value = machine.counter("hint"), machine.counter("value")
+
+        async def writes() -> None:
+            await hint.load()
+            await value.store(1)
+
+        async def looks_twice() -> None:
+            first = await value.load()
+            assert await value.load() == first
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(writes)
+                await group.spawn(looks_twice)
+
+        machine.task("parent", parent)
+
+    assert codes(complete(from_function(furnish), 0)) == set()
+    assert "assertion" in codes(complete(from_function(furnish), 1))
+
+
+def test_it_keeps_no_checkpoint() -> None:
+    search = Bounded(from_function(two_looks), preemptions=0)
+    assert search.checkpoint() == b""
+    search.resume(b"")
+    with pytest.raises(ValueError, match="no checkpoints"):
+        search.resume(b"x")

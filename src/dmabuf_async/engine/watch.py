@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.checkers.deadlock import Deadlock
 from dmabuf_async.checkers.properties import AlwaysViolated
+from dmabuf_async.engine.parking import NOBODY
 from dmabuf_async.engine.site import role, site
 from dmabuf_async.engine.table import hashed
 from dmabuf_async.ops import CALM, Errno, Footprint
@@ -57,7 +58,7 @@ class Watch:
         self._asking: list[Always] = []  # the properties that read what the step writes
         self._wide = footprints or audit is not None or self._judged is not None  # all that a step touches matters
         self.deep = trace or self._wide
-        self._running: Actor | None = None  # who made the latest step of those that stand on CPUs
+        self._running = NOBODY  # who made the latest step of those that stand on CPUs
         self._preempted: Actor | None = None
         if audit is not None:
             audit.adopt(machine)
@@ -73,7 +74,10 @@ class Watch:
     def before(self, actor: Actor, op: Op) -> None:
         """A step is about to be made, and somebody wants to know whom it preempts, or all that it touches."""
         if self.steps is not None:
-            self._preempted = self._preempts(actor)
+            last = self._running
+            preempts = actor.cpu is not None and last is not actor and last.ready  # the environment preempts nobody
+            self._preempted = last if preempts else None
+            self._running = last if actor.cpu is None else actor
         if not self._wide:
             return
         self._footprint = op.footprint(actor)
@@ -81,17 +85,6 @@ class Watch:
             self._asking = self._judged.judges(op.reads(actor), op.writes(actor))
         if self._audit is not None:
             self._audit.open(actor, op, self._footprint)
-
-    def _preempts(self, actor: Actor) -> Actor | None:
-        """Whom ``actor`` is chosen instead of, though that could have gone on (Musuvathi and Qadeer, PLDI 2007).
-
-        What the environment does, time included, stands on no CPU and preempts nobody; the switch after it may.
-        """
-        last = self._running
-        if actor.cpu is None:
-            return None
-        self._running = actor
-        return last if last is not None and last is not actor and last.ready else None
 
     def after(self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]) -> None:
         """The step has been made, and the actor not yet resumed."""

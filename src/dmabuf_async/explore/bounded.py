@@ -144,7 +144,7 @@ class Bounded:
     @property
     def extent(self) -> str:
         if self._done == self._round:
-            return _counted(self.states, "state") + (self._within(self._done) if self._refused else "")
+            return _counted(self.states, "state")
         more = self.states - self._states_done
         if self._done < 0:
             return f"{_counted(more, 'state')}{self._within(self._round)} so far"
