@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -110,7 +111,7 @@ BOUNDS = [(0, None), (1, None), (2, None), (1, 0), (1, 1), (None, 1)]
 def test_findings_and_ends_are_those_of_all_schedules_within_the_bounds(ends: set[End]) -> None:
     compared = live = cut = 0
     for seed in SEEDS:
-        made = program(seed, size=100)
+        made = replace(program(seed, size=100), reusable=seed % 2 == 0)
         reference = all_executions(made, 600)
         if reference is None:
             continue
@@ -302,3 +303,8 @@ def test_it_keeps_no_checkpoint() -> None:
     search.resume(b"")
     with pytest.raises(ValueError, match="no checkpoints"):
         search.resume(b"x")
+
+
+def test_a_state_is_the_same_in_every_round_though_the_program_furnishes_each_machine_anew() -> None:
+    made = from_function(two_looks)
+    assert complete(made, 2).states == complete(made, None).states

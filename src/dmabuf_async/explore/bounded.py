@@ -180,8 +180,9 @@ class Bounded:
             self._done = self._round
             self._states_done = self.states
             if not self._refused or self._round == self._preemptions:
+                self.close()
                 return False
-        stepper = self._fresh()
+        stepper = self._stepper or self._fresh()  # back at the beginning: states are those of its own tables
         self._round += 1
         self._refused = self._calmed = False
         self.progress.cut = 0
@@ -224,7 +225,8 @@ class Bounded:
         if frame.next == len(frame.moves):
             self._on_path.remove(path.pop().place)
             if not path:
-                self.close()
+                if self._live:
+                    self.close()
                 return False
             self._undo(frame.taken)
             return True
