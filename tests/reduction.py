@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterable
 
@@ -49,7 +48,7 @@ class Reduced(Dpor):
 def reduced(program: Program | Build, *, checkers: Iterable[Checker] = (), optimal: bool = True) -> Reduced:
     """Explore all of it."""
     search = Reduced(program, checkers=checkers, optimal=optimal)
-    while search.advance():
+    while search.advance() and search.progress.executions < 50_000:
         pass
     return search
 
@@ -77,12 +76,3 @@ def compared(every: Everything, found: Reduced, *, optimal: bool = True) -> list
 
 def _agrees(every: Everything, found: Reduced, one: Class) -> bool:
     return found.shown[one] in every.shown.get(one, {found.shown[one]})
-
-
-def loses(program: Build, optimal: bool = True) -> bool:
-    """Whether DPOR, with whatever has been done to it, misses a class of the program, or breaks down."""
-    every = brute(program)
-    assert every is not None
-    with contextlib.suppress(Exception):
-        return bool(set(every.classes) - set(reduced(program, optimal=optimal).seen))
-    return True

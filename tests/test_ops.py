@@ -135,6 +135,10 @@ def test_two_loads_do_not_conflict_and_a_store_conflicts_with_both() -> None:
     assert not ops.conflicts(store.footprint(a), other.store(1).footprint(b))
 
 
+ENVIRONMENT = {"Kill", "Evict", "Prefetch", "SpeculativeFill"}
+"""What the environment does by itself, and is not waited for."""
+
+
 def test_every_op_that_ships_has_a_kind_and_says_what_it_needs() -> None:
     known = [cls for cls in subclasses(Op) if cls.__module__.startswith("dmabuf_async")]
     shipped = [cls for cls in known if cls.apply is not Op.apply and not cls.__subclasses__()]
@@ -142,7 +146,7 @@ def test_every_op_that_ships_has_a_kind_and_says_what_it_needs() -> None:
     for cls in shipped:
         assert cls.kind != "op", cls
         assert not cls.conditional or cls.enabled is not Op.enabled, cls
-        assert cls.conditional or cls.enabled is Op.enabled or cls.__name__ in {"Kill", "Evict", "Prefetch"}, cls
+        assert cls.conditional or cls.enabled is Op.enabled or cls.__name__ in ENVIRONMENT, cls
         assert cls.sleeps <= cls.parks, cls  # else nobody would look
         assert bool(cls.needs & ops.CONDITIONAL) == cls.conditional
         assert bool(cls.needs & ops.STRUCTURAL) == cls.structural

@@ -216,7 +216,7 @@ def test_what_was_cut_can_be_checked_again_with_more_steps(cli: Any, scenario: A
 def test_several_files_share_the_time_and_end_with_a_summary(cli: Any, scenario: Any) -> None:
     scenario("a.toml")
     scenario("b.toml", rounds=10)
-    told = cli("check", "a.toml", "b.toml", "--search", "dpor", "--time", "0.4")
+    told = cli("check", "a.toml", "b.toml", "--search", "dpor", "--time", "3")
     assert told.code == 6
     assert "2 scenarios: 1 as expected, 1 unfinished" in told.out
     assert "not" not in told.out.splitlines()[-1]

@@ -188,6 +188,12 @@ def effort(verdict: Verdict) -> str:
 
 
 def _often(verdict: Verdict, failure: Failure) -> str:
+    """How often it was found; or, better, how often random executions show it."""
+    chance = failure.chance
+    if chance is not None:
+        if chance > 0.01:
+            return f"{100 * chance:.3g}% of random executions show it"
+        return f"1 in {1 / chance:,.0f} random executions shows it"
     count = verdict.counts.get(failure.finding.signature, 1)
     return f"found by {count:,} of {verdict.executions:,} executions, first by number {failure.execution:,}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.clock import Fire
 from dmabuf_async.machine.lock_order import Pair
-from dmabuf_async.ops import CONDITIONAL, FALLIBLE
+from dmabuf_async.ops import CONDITIONAL, FALLIBLE, STRUCTURAL
 from dmabuf_async.strategies.dpor import Dpor, Made
 from dmabuf_async.strategies.races import Race
 from dmabuf_async.strategies.wakeup_tree import Path, Transition
@@ -57,9 +57,9 @@ class Footsteps(Watch):
         self._tree = objects.tree
         self._tree.look = self
         self._latest_of: dict[Path, int] = {}  # the number of its latest step
-        self._before: list[list[tuple[Thing, Any, Any]]] = []  # of each step: the states of what it wrote
-        self._actors: list[Actor] = []
-        self._stood: list[tuple[Op, Any, Any]] = []  # of each step: its op, and what its actor's footprints depend on
+        self._stood: list[tuple[Actor, Op, Any, Any]] = []  # of each step: who, what, and what footprints depend on
+        self._before: list[list[tuple[Thing, Any]]] = []  # of each step: the states of what it wrote
+        self._states: dict[int, Any] = {}  # of what has been written, by identity
         self._unwound: dict[Actor, Op] = {}  # what it stood before when it was cancelled
         self._cancels: list[tuple[int, set[Actor | None]]] = []  # the steps that cancel, and whom
         self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
@@ -73,24 +73,40 @@ class Footsteps(Watch):
         tree = self._tree
         if self._standing:
             self._see_unwinds()
-        if isinstance(op, Cancel | Fail):
-            group = op.thing
-            self._cancels.append((len(self._before), {*group.children, group.owner} - {actor}))
-            self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
-        written = op.writes(actor)
-        path = actor.path
         if tree.blocked:
             return
+        number = len(self._before)
         if tree.depth < tree.replayed:
             tree.went_on()
-        elif not tree.made(self._made(actor, op, written)):
+        elif not tree.made(self._made(actor, op)):
             return
-        if op.__class__ is Spawn:
-            self._objects.born[(*path, actor.spawned)] = len(self._before)
-        self._latest_of[path] = len(self._before)
-        self._before.append([(thing, thing.state_of(thing), _remembered(thing)) for thing in written])
-        self._actors.append(actor)
-        self._stood.append((op, actor.context, actor.locks))
+        self._latest_of[actor.path] = number
+        self._stood.append((actor, op, actor.context, actor.locks))
+        if actor.needs & STRUCTURAL:
+            if isinstance(op, Spawn):
+                self._objects.born[(*actor.path, actor.spawned)] = number
+            elif isinstance(op, Cancel | Fail):
+                group = op.thing
+                self._cancels.append((number, {*group.children, group.owner} - {actor}))
+                self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
+
+    def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
+        """Remember what the step has changed, so that it can be imagined not to have been made."""
+        if self.steps is not None:  # else nobody asks for a fingerprint
+            super().keep(actor, result, written)
+        if self._tree.blocked:
+            return
+        states = self._states
+        before: list[tuple[Thing, Any]] = []
+        for thing in written:
+            known = id(thing)
+            if isinstance(thing, Pair):  # what it remembers is no state, and decides what locks touch
+                before.append((thing, states.get(known, ())))
+                states[known] = thing.edges
+            else:
+                before.append((thing, states.get(known, thing.initial)))
+                states[known] = thing.state_of(thing)
+        self._before.append(before)
 
     def _see_unwinds(self) -> None:
         """Whose pending op the latest step has replaced by an unwind."""
@@ -99,7 +115,7 @@ class Footsteps(Watch):
                 self._unwound[other] = op
         self._standing = []
 
-    def _made(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Made:
+    def _made(self, actor: Actor, op: Op) -> Made:
         outcomes: tuple[str, ...] = op.outcomes(actor) if actor.needs & FALLIBLE else ("",)
         if actor.ready:
             shares = len(outcomes)
@@ -108,7 +124,7 @@ class Footsteps(Watch):
         else:
             shares, alternatives = 0, []
             outcome = "" if actor.cpu is None else outcomes[-1]
-        step, reads, writes = self._touched(actor, op, written, outcome, shares)
+        step, reads, writes = self._touched(actor, op, outcome, shares)
         own = self._own(actor)
         order = self._tree.order
         conflicting = order.conflicting(reads, writes)
@@ -131,15 +147,13 @@ class Footsteps(Watch):
             past |= self._own(child)
         return past
 
-    def _touched(
-        self, actor: Actor, op: Op, written: Iterable[Thing], outcome: str, shares: int
-    ) -> tuple[Transition, list[int], list[int]]:
+    def _touched(self, actor: Actor, op: Op, outcome: str, shares: int) -> tuple[Transition, list[int], list[int]]:
         if actor.judged is None:
-            read_things: Iterable[Thing] = (*op.reads(actor), *actor.context)
+            writes = self._objects.of(op.writes(actor))
+            reads = self._objects.of((*op.reads(actor), *actor.context))
         else:
-            read_things, written = op.footprint(actor)
-        writes = self._objects.of(written)
-        reads = self._objects.of(read_things)
+            footprint = op.footprint(actor)
+            reads, writes = (self._objects.of(things) for things in footprint)
         read = wrote = 0
         for number in writes:
             wrote |= 1 << number
@@ -148,7 +162,7 @@ class Footsteps(Watch):
         return Transition(actor.path, outcome, read & ~wrote, wrote, shares), reads, writes
 
     def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
-        return self._touched(actor, op, op.writes(actor), outcome, shares)[0]
+        return self._touched(actor, op, outcome, shares)[0]
 
     # Races -----------------------------------------------------------------------
 
@@ -172,7 +186,7 @@ class Footsteps(Watch):
 
     def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
         """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
-        undo: list[tuple[Any, Any, Any]] = []
+        undo: list[tuple[Any, Any]] = []
         ended: list[Actor] = []
         unwound = self._unwound.get(actor) if op.__class__ is Deliver else None
         if unwound and all(excluded >> at & 1 for at, others in self._cancels if actor in others):
@@ -181,22 +195,22 @@ class Footsteps(Watch):
         while left:
             at = left.bit_length() - 1
             left ^= 1 << at
-            for thing, state, remembered in self._before[at]:
-                undo.append((thing, thing.state_of(thing), _remembered(thing)))
-                _restore(thing, state, remembered)
-            other = self._actors[at]
+            for thing, state in self._before[at]:
+                undo.append((thing, _state(thing)))
+                _restore(thing, state)
+            other = self._stood[at][0]
             if other.ended:
                 other.ended = False
                 ended.append(other)
         try:
             outcomes, shares = self._possible(actor, op, excluded)
-            step, reads, writes = self._touched(actor, op, op.writes(actor), "", shares)
+            step, reads, writes = self._touched(actor, op, "", shares)
             return [
                 step._replace(outcome=outcome) if outcome else step for outcome in outcomes
             ], self._tree.order.conflicting(reads, writes)
         finally:
-            for thing, state, remembered in reversed(undo):
-                _restore(thing, state, remembered)
+            for thing, state in reversed(undo):
+                _restore(thing, state)
             for other in ended:
                 other.ended = True
 
@@ -219,8 +233,7 @@ class Footsteps(Watch):
         return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
 
     def again(self, race: Race) -> Transition | None:
-        actor = self._actors[race.until]
-        op, *stood = self._stood[race.until]
+        actor, op, *stood = self._stood[race.until]
         stands = actor.context, actor.locks
         actor.context, actor.locks = stood
         try:
@@ -251,7 +264,7 @@ class Footsteps(Watch):
             op = actor.op
             if op is None or actor.ended:
                 continue
-            step, reads, writes = self._touched(actor, op, op.writes(actor), "", 0)
+            step, reads, writes = self._touched(actor, op, "", 0)
             conflicting, own = order.conflicting(reads, writes), self._own(actor)
             if late is not None and not actor.ready:
                 for outcome in self._possible(actor, op, 0)[0]:
@@ -267,13 +280,13 @@ class Footsteps(Watch):
         """
         order, born = self._tree.order, self._objects.born
         for actor in self._unwound:
-            steps = [at for at, other in enumerate(self._actors) if other is actor]
-            at = next((at for at in steps if self._stood[at][0].__class__ is Deliver), None)
+            steps = [at for at, (other, *_) in enumerate(self._stood) if other is actor]
+            at = next((at for at in steps if isinstance(self._stood[at][1], Deliver)), None)
             if at is None:
                 continue  # it still stands before it
             before = max((other for other in steps if other < at), default=born.get(actor.path))
             own = 0 if before is None else order.pasts[before]
-            op, *stood = self._stood[at]
+            _, op, *stood = self._stood[at]
             stands = actor.context, actor.locks
             actor.context, actor.locks = stood
             try:
@@ -292,13 +305,12 @@ class Footsteps(Watch):
         self._tree.end(self._pending, late)
 
 
-def _remembered(thing: Thing) -> Any:
-    """What is no state, and decides what locks touch."""
-    return thing.edges if isinstance(thing, Pair) else None
+def _state(thing: Thing) -> Any:
+    return thing.edges if isinstance(thing, Pair) else thing.state_of(thing)
 
 
-def _restore(thing: Any, state: Any, remembered: Any) -> None:
-    if remembered is not None:
-        thing.edges = remembered
+def _restore(thing: Thing, state: Any) -> None:
+    if isinstance(thing, Pair):
+        thing.edges = state
     else:
         thing.restore(state)

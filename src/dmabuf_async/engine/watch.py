@@ -90,14 +90,7 @@ class Watch:
         """The step has been made, and the actor not yet resumed."""
         self.step = actor.last = self.step + 1
         machine = self.machine
-        for thing in written:  # as machine.rehash, which tells why
-            state = thing.state_of(thing)
-            new = 0 if state == thing.initial else hash((thing.key, state))
-            if new != thing.fingerprint:
-                machine.fingerprint ^= thing.fingerprint ^ new
-                thing.fingerprint = new
-        if actor.entry is None:  # else its table knows
-            actor.local = hashed(actor.local, result)
+        self.keep(actor, result, written)
         if self._taint is not None:
             assert self._footprint is not None
             self._taint.spread(actor, self._footprint)
@@ -116,6 +109,18 @@ class Watch:
             self._audit.close(actor, result)
         if self.on_step is not None:
             self.on_step()
+
+    def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
+        """Bring the fingerprint and the local state of ``actor`` up to date."""
+        machine = self.machine
+        for thing in written:  # as machine.rehash, which tells why
+            state = thing.state_of(thing)
+            new = 0 if state == thing.initial else hash((thing.key, state))
+            if new != thing.fingerprint:
+                machine.fingerprint ^= thing.fingerprint ^ new
+                thing.fingerprint = new
+        if actor.entry is None:  # else its table knows
+            actor.local = hashed(actor.local, result)
 
     def _ask(self, actor: Actor) -> None:
         """What the machine noted, and what the scenario asks of every state."""

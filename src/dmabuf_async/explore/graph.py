@@ -308,7 +308,10 @@ class Graph:
             choices, found = follow(self.program, labels, self._checkers)
             finding = next(one for one in found if one.signature == signature)
             failures[signature] = replace(
-                failures[signature], finding=finding, schedule=encode(self.program.digest, choices)
+                failures[signature],
+                finding=finding,
+                schedule=encode(self.program.digest, choices),
+                chance=None if self.progress.cut else self.chance(signature),
             )
         if self.progress.cut:
             return

@@ -33,6 +33,8 @@ class Failure:
     until: int = 0
     """The steps that show it, if no single one does: a run that ends too early, or the way in and one round of a run
     that goes round for ever; else 0."""
+    chance: float | None = None
+    """The probability that a random execution shows it, if that is known: exact, from the graph of all states."""
     edges: tuple[ShownEdge, ...] = ()
     """Of a lock order that goes in a circle only over several executions: what each of them shows; else empty."""
 

@@ -239,6 +239,9 @@ class Dpor:
             node.branch = branch or Branch(made.step, [])
             self.nodes.append(node)
         node = self.nodes[depth]
+        assert node.branch is not None
+        if not same(node.branch.step, made.step):  # nobody was asked, as nothing else was possible
+            raise ReplayDiverged(_DIVERGED.format(node.branch.step.actor, node.branch.step.outcome))
         node.step, node.races, node.alternatives = made.step, made.races, made.alternatives
         self.order.append(made.step, made.past, made.reads, made.writes)
         self.went_on()

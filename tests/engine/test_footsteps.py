@@ -1,0 +1,246 @@
+"""What is easily forgotten in DPOR: each of it, left out, loses a class of a small program."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dmabuf_async.engine.footsteps import Footsteps
+from dmabuf_async.errors import KernelError, ReplayDiverged
+from dmabuf_async.machine.machine import Machine
+from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.scenario.program import Program
+from dmabuf_async.strategies.dpor import Dpor, Made
+from dmabuf_async.strategies.races import HappensBefore, Race
+from dmabuf_async.tasks import Group, UserMode
+from tests.brute import Class, brute, program_of
+from tests.reduction import compared, reduced
+
+pytestmark = pytest.mark.unaudited  # they are many
+
+Planted = Callable[[pytest.MonkeyPatch], None]
+
+
+def never_unlocked(machine: Machine) -> None:
+    lock = machine.mutex("m")
+
+    async def take() -> None:
+        await lock.lock()
+
+    machine.task("one", take)
+    machine.task("two", take)
+
+
+def in_turn(machine: Machine) -> None:
+    lock, cell = machine.mutex("m"), machine.cell("x")
+
+    async def write(value: int) -> None:
+        await lock.lock()
+        await cell.store(value)
+        await lock.unlock()
+
+    machine.task("one", write, 1)
+    machine.task("two", write, 2)
+
+
+def comes_and_goes(machine: Machine) -> None:
+    cell = machine.cell("x")
+
+    async def signal() -> None:
+        for value in (1, 2, 1):
+            await cell.store(value)
+
+    async def wait() -> None:
+        await cell.wait("==", 1)
+
+    machine.task("signal", signal)
+    machine.task("wait", wait)
+
+
+def born_late(machine: Machine) -> None:
+    cell = machine.cell("x")
+
+    async def child() -> None:
+        await cell.store(2)
+
+    async def parent() -> None:
+        await cell.store(1)
+        async with Group() as group:
+            await group.spawn(child)
+        await cell.store(3)
+
+    machine.task("parent", parent)
+
+
+def may_fail(machine: Machine) -> None:
+    cell = machine.cell("x")
+
+    async def wait() -> None:
+        try:
+            await cell.wait("==", 0, interruptible=True)
+            await cell.store(1)
+        except KernelError:
+            await cell.store(2)
+
+    async def other() -> None:
+        await cell.load()
+
+    machine.task("wait", wait)
+    machine.task("other", other)
+
+
+def cancelled(machine: Machine) -> None:
+    cell = machine.cell("x")
+
+    async def child() -> None:
+        await cell.load()
+        raise ValueError
+
+    async def parent() -> None:
+        async with Group() as group:
+            await group.spawn(child)
+            await cell.wait("==", 1)
+
+    async def other() -> None:
+        await cell.store(1)
+
+    machine.task("parent", parent)
+    machine.task("other", other)
+
+
+def two_reasons(machine: Machine) -> None:
+    spin, sem = machine.spinlock("s"), machine.rwsem("r")
+
+    async def atomic() -> None:
+        await spin.lock()
+
+    async def write() -> None:
+        await sem.down_write()
+
+    async def read() -> None:
+        await sem.down_read()
+
+    machine.task("atomic", atomic, cpu=0)
+    machine.task("write", write, cpu=1)
+    machine.task("read", read, cpu=0)
+
+
+def killed(machine: Machine) -> None:
+    cell = machine.cell("x")
+
+    async def process() -> None:
+        await cell.store(1)
+        await cell.wait("==", 2, interruptible=True)
+
+    async def other() -> None:
+        await UserMode()
+
+    machine.task("other", other, cpu=1)
+    machine.task("process", process, user=True)
+
+
+SIZES: dict[Callable[[Machine], None], Sizes] = {may_fail: Sizes(eintr=1), killed: Sizes(kills=1)}
+
+
+def small(build: Callable[[Machine], None]) -> Program:
+    return program_of(build, SIZES.get(build))
+
+
+def what_waits(planted: pytest.MonkeyPatch) -> None:
+    """1: what is blocked at the end takes part in races."""
+    planted.setattr(Footsteps, "_waiting", lambda *_: iter(()))
+
+
+def acquisitions(planted: pytest.MonkeyPatch) -> None:
+    """2, 3: the partner is what came before while the op was enabled, not what enabled it."""
+
+    def racing(
+        self: HappensBefore, conflicting: int, own: int, until: int, possible: Any, also: int = 0
+    ) -> Iterator[Race]:
+        left = conflicting & ~own
+        while left:
+            first = left.bit_length() - 1
+            left &= ~self.pasts[first]
+            yield from (Race(first, second, until) for second in possible(1 << first)[0])
+
+    planted.setattr(HappensBefore, "racing", racing)
+
+
+def births(planted: pytest.MonkeyPatch) -> None:
+    """4: what a child does comes after its spawn."""
+    own: Any = Footsteps._own
+    planted.setattr(
+        Footsteps, "_own", lambda self, actor: own(self, actor) if actor.path in self._latest_of else 0
+    )  # fmt: skip
+
+
+def joins(planted: pytest.MonkeyPatch) -> None:
+    """4: and before the join."""
+    planted.setattr(Footsteps, "_children", lambda *_: 0)
+
+
+def outcomes(planted: pytest.MonkeyPatch) -> None:
+    """5: outcomes are branches."""
+    made: Any = Dpor.made
+
+    def calm(self: Dpor, step: Made) -> bool:
+        return bool(made(self, step._replace(alternatives=[])))
+
+    planted.setattr(Dpor, "made", calm)
+
+
+def unwinds(planted: pytest.MonkeyPatch) -> None:
+    """6: whoever is cancelled would have done something else."""
+    planted.setattr(Footsteps, "_see_unwinds", lambda *_: None)
+
+
+def both_reasons(planted: pytest.MonkeyPatch) -> None:
+    """An op that is disabled for two reasons must come before both."""
+    planted.setattr(HappensBefore, "writing", lambda *_: 0)
+
+
+def late_faults(planted: pytest.MonkeyPatch) -> None:
+    """A fault that is possible when all is over comes before something that could have waited."""
+    planted.setattr(Dpor, "_postpone", lambda *_: None)
+
+
+PITFALLS: list[tuple[Callable[[Machine], None], Planted]] = [
+    (never_unlocked, what_waits), (in_turn, acquisitions), (comes_and_goes, acquisitions), (born_late, births),
+    (born_late, joins), (may_fail, outcomes), (cancelled, unwinds), (two_reasons, both_reasons), (killed, late_faults),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("build", "forget"), PITFALLS)
+def test_what_is_forgotten_loses_a_class(
+    build: Callable[[Machine], None], forget: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = brute(small(build))
+    assert every is not None
+    assert not compared(every, reduced(small(build)))
+    forget(monkeypatch)
+    found: set[Class] = set()
+    with contextlib.suppress(ReplayDiverged):  # it wants what can't be
+        found |= set(reduced(small(build)).seen)
+    assert found < set(every.classes)
+
+
+def test_one_write_wakes_all_who_wait_and_their_order_is_no_matter() -> None:
+    """7: nobody stands in a queue, so that no order of enqueuing can be seen."""
+
+    def build(machine: Machine) -> None:
+        cell = machine.cell("x")
+
+        async def wait() -> None:
+            await cell.wait("==", 1)
+
+        async def wake() -> None:
+            await cell.store(1)
+
+        for number in range(4):
+            machine.task(f"waiter {number}", wait)
+        machine.task("waker", wake)
+
+    assert reduced(build).classes == 1

@@ -1,0 +1,94 @@
+"""The strategy itself, where whoever watches needs no say: see tests/explore/test_dpor.py for what it is worth."""
+
+from __future__ import annotations
+
+import pytest
+
+from dmabuf_async.errors import ReplayDiverged
+from dmabuf_async.machine.machine import Machine
+from dmabuf_async.strategies.base import ChoicePoint
+from dmabuf_async.strategies.dpor import Dpor, asleep
+from dmabuf_async.strategies.wakeup_tree import Branch, Transition
+from tests.reduction import Reduced, reduced
+
+pytestmark = pytest.mark.unaudited  # they are many
+
+
+def writers(machine: Machine) -> None:
+    cell = machine.cell("x")
+
+    async def write(value: int) -> None:
+        await cell.store(value)
+
+    for number in range(3):
+        machine.task(f"writer {number}", write, number)
+
+
+def test_only_the_path_is_remembered() -> None:
+    search = Reduced(writers)
+    lengths = []
+    while search._execute():
+        lengths.append(len(search._tree.nodes))
+    assert lengths == [2, 1, 2, 1, 2, 0]
+    assert search._tree.nodes == []
+    assert search._tree.finished
+    assert search._tree.done == 1
+
+
+def test_a_part_of_the_tree_is_done_in_the_middle() -> None:
+    search = Reduced(writers)
+    done = []
+    while search._execute():
+        done.append(search._tree.done)
+    assert done == sorted(done)
+    assert 0 < done[0] < done[-1] == 1
+
+
+@pytest.mark.parametrize("optimal", [True, False])
+def test_an_execution_that_was_interrupted_is_made_again(optimal: bool) -> None:
+    class Interrupted(Dpor):
+        asked = 0
+
+        def choose(self, point: ChoicePoint) -> int:
+            self.asked += 1
+            if self.asked % 5 == 0:
+                raise KeyboardInterrupt
+            return super().choose(point)
+
+    search = Reduced(writers, optimal=optimal)
+    search._tree.__class__ = Interrupted
+    interrupts = 0
+    while True:
+        try:
+            if not search._execute():
+                break
+        except KeyboardInterrupt:
+            interrupts += 1
+    assert interrupts
+    assert search.seen == reduced(writers).seen
+
+
+def test_a_program_that_goes_another_way_is_named() -> None:
+    times = 0
+
+    def build(machine: Machine) -> None:
+        nonlocal times
+        times += 1
+        cells = [machine.cell(name) for name in "xy"]
+
+        async def write(number: int) -> None:
+            await cells[number if times > 1 else 0].store(1)
+            await cells[0].load()
+
+        for number in range(2 if times == 1 else 1):
+            machine.task(f"writer {number}", write, number)
+
+    with pytest.raises(ReplayDiverged, match="does not do again"):
+        reduced(build)
+
+
+def test_sleep_is_by_actor_and_outcome() -> None:
+    sleeper = Transition((1,), "ENOMEM", 0, 0, 2)
+    assert asleep([sleeper], (1,), "ENOMEM")
+    assert not asleep([sleeper], (1,), "")
+    assert repr(Branch(sleeper, [])) == "<(1,) ENOMEM []>"
