@@ -12,6 +12,7 @@ A program whose tables don't reach (groups, and so their actors, are born anew i
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from dmabuf_async.engine.choosing import Choosing
@@ -49,9 +50,15 @@ class Taken(NamedTuple):
     place: tuple[Any, ...]
     things: list[tuple[Thing, Any, int]]
     memory: list[tuple[Thing, Any]]
-    actors: list[tuple[Actor, int, int, Any, bool, bool]]
+    """What is remembered otherwise now, and how it was."""
+    minds: list[Any]
+    ready: list[Actor]
     machine: tuple[Any, ...]
     watch: tuple[Any, ...]
+
+
+MIND: Final = attrgetter("past", "epoch", "locks", "stuck")
+"""What checkers remember of an actor, whoever's step changes it."""
 
 
 class Stepper(Choosing):
@@ -75,6 +82,7 @@ class Stepper(Choosing):
         except BaseException:
             self.close()
             raise
+        self._minds = [MIND(actor) for actor in self.actors]
         self._refresh()
         for actor in self.actors:
             if actor.needs > WAKES and actor.op is not None:
@@ -151,21 +159,22 @@ class Stepper(Choosing):
             self._forward(actor, result)
             while self.started:
                 self._forward(self.started.pop(), None)
-        if taken is None or _remembers(taken):
-            self._memory = None
         self._refresh()
-        if actor.cpu is None:
-            return taken
-        if actor.ended:
-            watch.left(self.actors)
-        elif actor.needs > WAKES:
-            assert actor.op is not None
-            watch.parked(actor, actor.op)
+        if actor.cpu is not None:
+            if actor.ended:
+                watch.left(self.actors)
+            elif actor.needs > WAKES:
+                assert actor.op is not None
+                watch.parked(actor, actor.op)
+        if taken is None:
+            self._memory = None
+        else:
+            self._compare(taken)
         return taken
 
     def undo(self, taken: Taken) -> None:
         """Back to where :meth:`make` was called; only the latest step that is not undone yet."""
-        actor, place, things, memory, actors, (fingerprint, now, events, mappings, known, live), seen = taken
+        actor, place, things, memory, minds, ready, (fingerprint, now, events, mappings, known, live), seen = taken
         if actor.cpu is not None:
             op = actor.op
             if op is None:
@@ -185,26 +194,23 @@ class Stepper(Choosing):
         if actor.cpu is not None and actor.needs & CONDITIONAL:
             assert actor.op is not None
             actor.op.thing.pending.append(actor)
-        ready = self.ready
-        ready.clear()
-        for other, past, epoch, locks, can, stuck in actors:
-            other.past, other.epoch, other.locks, other.ready, other.stuck = past, epoch, locks, can, stuck
-            if can:
-                ready.append(other)
+        if minds is not self._minds:
+            for other, mind in zip(self.actors, minds, strict=True):
+                other.past, other.epoch, other.locks, other.stuck = mind
+            self._minds = minds
         machine = self.machine
         self.live = live
-        if self._clock is not None:
-            self._clock.ready = bool(live and machine.clock.timers)
-            if self._clock.ready:
-                ready.append(self._clock)
         machine.fingerprint, machine.clock.now, machine.events.count = fingerprint, now, events
         machine.kmaps.mappings = mappings
+        if ready is not self.ready:
+            self._let(ready)
         self._memory = known
         self.seen.recall(seen)
 
     def judge(self) -> None:
         """At an end: let the checkers judge the whole; it is undone with the step that led here."""
         self.seen.over(self)
+        self._minds = [MIND(actor) for actor in self.actors]
 
     def close(self) -> None:
         """Leave no coroutine suspended."""
@@ -217,9 +223,9 @@ class Stepper(Choosing):
 
     def _save(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Taken:
         machine = self.machine
-        touched = {*written, *op.reads(actor)}
+        touched = written + op.reads(actor)
         if actor.cpu is not None:
-            touched.add(actor.cpu)  # which is told when the actor ends
+            touched += (actor.cpu,)  # which is told when the actor ends
         return Taken(
             actor,
             (
@@ -228,13 +234,24 @@ class Stepper(Choosing):
             ),
             [(thing, thing.state_of(thing), thing.fingerprint) for thing in written],
             [(thing, thing.memory_of(thing)) for thing in touched],
-            [(other, other.past, other.epoch, other.locks, other.ready, other.stuck) for other in self.actors],
+            self._minds,
+            self.ready,
             (
-                machine.fingerprint, machine.clock.now, machine.events.count, dict(machine.kmaps.mappings),
+                machine.fingerprint, machine.clock.now, machine.events.count, machine.kmaps.mappings.copy(),
                 self._memory, self.live,
             ),
             self.seen.remember(),
         )  # fmt: skip
+
+    def _compare(self, taken: Taken) -> None:
+        """Find out what checkers remember otherwise than before the step: nothing else has to be put back."""
+        taken.memory[:] = [known for known in taken.memory if known[0].memory_of(known[0]) != known[1]]
+        minds = [MIND(actor) for actor in self.actors]
+        if minds != taken.minds:
+            self._minds = minds
+            self._memory = None
+        elif taken.memory:
+            self._memory = None
 
     def _forward(self, actor: Actor, result: Any) -> None:
         """Bring an actor to its next op."""
@@ -367,23 +384,33 @@ class Stepper(Choosing):
             op.thing.pending.append(actor)
 
     def _refresh(self) -> None:
-        """Look anew who can go on."""
-        ready = self.ready
-        ready.clear()
-        self.live = live = sum(not actor.ended and not actor.daemon for actor in self.actors)
+        """Look anew who can go on. The list stays the same one for as long as it says the same."""
+        ready: list[Actor] = []
         for actor in self.actors:
-            op, cpu = actor.op, actor.cpu
-            can = op is not None and (not actor.needs & CONDITIONAL or op.enabled(actor))
-            if can and cpu is not None and cpu.atomic:
+            op = actor.op
+            if op is None:
+                continue
+            can = not actor.needs & CONDITIONAL or op.enabled(actor)
+            if can and (cpu := actor.cpu) is not None and cpu.atomic:
                 can = not cpu.closed_to(actor)
             actor.ready = can
             if can:
                 ready.append(actor)
         clock = self._clock
         if clock is not None:
-            clock.ready = bool(live and self.machine.clock.timers)
+            clock.ready = bool(self.live and self.machine.clock.timers)
             if clock.ready:
                 ready.append(clock)
+        if ready != self.ready:
+            self.ready = ready
+
+    def _let(self, ready: list[Actor]) -> None:
+        """These can go on, as they could before."""
+        for actor in self.ready:
+            actor.ready = False
+        for actor in ready:
+            actor.ready = True
+        self.ready = ready
 
     # What ops and the parking ask for -----------------------------------------------
 
@@ -398,9 +425,7 @@ class Stepper(Choosing):
 
     def leave(self, actor: Actor) -> None:
         """The actor has ended."""
-        if actor.ready:
-            actor.ready = False
-            self.ready.remove(actor)
+        actor.ready = False  # and the list of who is ready is not changed, but made anew
         watch, self.watch = self.watch, None  # it is told when all have been looked at
         super().leave(actor)
         self.watch = watch
@@ -414,14 +439,6 @@ def _next(passed: Iterable[Settle], op: Op | None) -> tuple[Hashable, ...]:
 
 def _told(following: tuple[Hashable, ...]) -> str:
     return f"{following[-1]!r}" if len(following) > 1 else "it ended"
-
-
-def _remembers(taken: Taken) -> bool:
-    """Whether checkers remember something else now."""
-    for actor, past, _, locks, _, _ in taken.actors:
-        if actor.past != past or actor.locks is not locks:
-            return True
-    return any(thing.memory_of(thing) != before for thing, before in taken.memory)
 
 
 def _place(actor: Actor) -> Hashable:

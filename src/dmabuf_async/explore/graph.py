@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dmabuf_async.scenario.program import Program
 
 LIMIT: Final = 2_000_000
-"""States of one graph; each takes about 400 bytes, with its transitions."""
+"""States of one graph; each takes 400 to 1,100 bytes, with its transitions and what checkers remember."""
 
 LOOK_EVERY: Final = 64
 """Transitions between two looks at the clock."""
@@ -82,8 +82,10 @@ class Graph:
         """What is found at a transition (state, its number there), or at an end (state, -1)."""
         self._alive = bytearray()  # of each state: whether somebody lives whose end the run waits for
         self._names: dict[tuple[int, ...], str] = {}
+        self._labelled: dict[Label, Label] = {}  # one object for each, however many transitions have it
         self._come: list[bytearray] = [bytearray() for _ in program.eventually]
         """Of each property that runs must come to: whether it holds in a state."""
+        self._orders: set[frozenset[tuple[str, str]]] = set()  # in which locks were taken
         self._on_path: set[int] = set()
         self._cyclic = False
         self._checkers = tuple(checkers)
@@ -205,7 +207,7 @@ class Graph:
         move = frame.moves[frame.next] if not self._live else stepper.moves()[frame.next]
         frame.next += 1
         actor, outcome = move
-        label = (actor.path, outcome)
+        label = self._labelled.setdefault(fresh := (actor.path, outcome), fresh)
         if actor.path not in self._names:
             self._names[actor.path] = actor.name
         watch = stepper.seen
@@ -263,9 +265,12 @@ class Graph:
         elif len(self._path) > self._max_steps or state >= self._max_states:
             self.progress.cut += 1
             self._path[-1].moves = []
-        edges = watch.lock_edges()
-        if edges:
-            self.progress.locks.note(edges, self.progress.executions, lambda: self._schedule(self._labels(None)))
+        order, locks = stepper.machine.lock_order.taken(), self.progress.locks
+        if order in self._orders:
+            locks.counts.update(order)
+        elif order:
+            self._orders.add(order)
+            locks.note(watch.lock_edges(), self.progress.executions, lambda: self._schedule(self._labels(None)))
 
     # What is found -------------------------------------------------------------------
 

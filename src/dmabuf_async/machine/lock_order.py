@@ -63,6 +63,7 @@ class LockOrder:
 
     def __init__(self) -> None:
         self._pairs: dict[tuple[str, str], Pair] = {}
+        self._taken: tuple[list[tuple[Edge, ...]], frozenset[tuple[str, str]]] = ([], NONE)
 
     def edges(self) -> Iterator[Edge]:
         """All of them."""
@@ -71,7 +72,14 @@ class LockOrder:
 
     def taken(self) -> frozenset[tuple[str, str]]:
         """The ends of all of them."""
-        return frozenset([(edge.before, edge.after) for edge in self.edges()]) if self._pairs else NONE
+        if not self._pairs:
+            return NONE
+        now = [pair.edges for pair in self._pairs.values()]
+        before, taken = self._taken
+        if now != before:
+            taken = frozenset([(edge.before, edge.after) for edges in now for edge in edges])
+            self._taken = (now, taken)
+        return taken
 
     def clear(self) -> None:
         """An execution begins."""

@@ -9,12 +9,13 @@ cells that may yet race. The order in which locks were taken has no events: it i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dmabuf_async.machine.word import INITIAL
 
 if TYPE_CHECKING:
+    from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.cells import Cell
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.storage import Page
@@ -133,11 +134,19 @@ def _written(page: Page) -> bool:
 
 
 def _cell(cell: Cell, machine: Machine, knowing: Knowing) -> Hashable:
-    latest = machine.events.latest
+    by = machine.events.latest
     return cell.key, tuple(
-        tuple(sorted([(latest(bit).key, knowing.get(bit, NOBODY)) for bit in _bits(events)]))
-        for events in (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
+        [
+            _accesses(events, by, knowing) if events else ()
+            for events in (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
+        ]
     )
+
+
+def _accesses(events: int, by: Callable[[int], Actor], knowing: Knowing) -> Hashable:
+    if not events & events - 1:  # one alone, as most are
+        return ((by(events).key, knowing.get(events, NOBODY)),)
+    return tuple(sorted([(by(bit).key, knowing.get(bit, NOBODY)) for bit in _bits(events)]))
 
 
 def _bits(events: int) -> Iterable[int]:
