@@ -12,10 +12,12 @@ import pytest
 from benchmarks.textbook import COUNTS
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.explore.dpor import Dpor
+from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario.catalogue import load
 from tests.brute import brute, program_of
-from tests.generated import program
-from tests.reduction import compared, reduced
+from tests.generated import Steps, program
+from tests.programs import BufferSpec, Spec, TaskSpec
+from tests.reduction import compared, reduced, wrong
 
 pytestmark = pytest.mark.unaudited  # they are many
 
@@ -47,6 +49,26 @@ def test_a_textbook_program_has_the_published_number_of_classes(name: str, optim
     assert set(search.seen.values()) == {1}
     if optimal:
         assert search.progress.executions == classes
+
+
+MAPPED = (("kmap_atomic", 0, 0, "p"), ("mstore", "p", 0), ("kunmap", "p"))
+LOADS = (("load", "x"),)
+WAITS = (("wait", "x", "==", 1, True),)
+
+
+@pytest.mark.parametrize("tasks", [(MAPPED,), (MAPPED, LOADS), (WAITS, LOADS), (WAITS, WAITS, LOADS)])
+@pytest.mark.parametrize("faults", [(1, 0, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (2, 0, 0)])
+def test_what_the_cache_and_interrupts_do_is_explored_once_a_class(
+    tasks: tuple[Steps, ...], faults: tuple[int, int, int]
+) -> None:
+    evictions, prefetches, eintr = faults
+    sizes = Sizes(
+        ram=1, swap=1, words=1, coherent=False, evictions=evictions, prefetches=prefetches, eintr=eintr
+    )  # fmt: skip
+    specs = tuple(TaskSpec(steps, cpu=number % 2) for number, steps in enumerate(tasks))
+    spec = Spec(specs, (BufferSpec("static"),), sizes)
+    made = replace(program_of(spec.furnish, sizes), reusable=True)
+    assert wrong(made, checkers=CHECKERS, limit=1_200) == []
 
 
 def test_source_sets_lead_to_where_all_is_asleep_and_wakeup_trees_do_not() -> None:

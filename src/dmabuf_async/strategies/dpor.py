@@ -325,7 +325,9 @@ class Dpor:
         for at in range(end - 1, -1, -1):
             if not past >> at & 1 and steps[at].shares and steps[at].actor != fault.actor:
                 sequence = [*self.order.independent(1 << at, at + 1, end), fault]
-                force(self.nodes[at].todo, sequence).wakes = steps[at]
+                branch = force(self.nodes[at].todo, sequence)
+                branch.wakes = steps[at]
+                insert(branch.below, [steps[at]])
                 return
 
     def _backtrack(self) -> None:
