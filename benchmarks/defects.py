@@ -278,7 +278,7 @@ def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
     known += [proof.told for proof in proofs if proof.codes]
     summary = (
         f"Of {len(known) + harmless + left:,} variants in which executions differed and samples showed nothing, the "
-        f"state graph, in at most {seconds:g} CPU seconds each, found {len(known):,} to do harm after all and proved "
+        f"state graph, given at most {seconds:g} CPU seconds each, found {len(known):,} harmful after all and proved "
         f"{harmless:,} harmless there: every execution is without a finding. {left:,} it did not decide."
     )
     graph = ["### Found by the state graph", "", summary, "", *known]

@@ -118,7 +118,7 @@ def test_what_the_graph_decides_moves_on_the_page_from_unproved_to_found_and_to_
     assert unproved(page) == [large]
     page = decided(page, [Proof(large, {}, True, 90000, 31.0)], 60)
     assert "| swapping | `short-copy` | P5 | `torn-copy`, `lost-write` | 2 | 97% | 12 | 2 | 0 |" in page
-    assert "in at most 60 CPU seconds each, found 1 to do harm after all and proved 3 harmless" in page
+    assert "given at most 60 CPU seconds each, found 1 harmful after all and proved 3 harmless" in page
     assert "one execution of 5\n" in page
     assert page.endswith("None.")
 
