@@ -3,7 +3,8 @@
 A right scenario is one in which nothing may be found. Each gets each defect of each of its drivers, one at a time, and
 a random walk. What came of it is kept in docs/defects.md (``--write``): in how many a defect is found, how often; in
 how many every execution was, step for step, the same as without it, so that it has no effect there as far as was seen;
-and those in which executions differed and nothing was found, which only an exhaustive search can settle.
+and those in which executions differed and nothing was found, which only an exhaustive search can settle: ``--prove``
+lets the state graph decide those that the page lists.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import multiprocessing
 import re
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +26,7 @@ from dmabuf_async.drivers.catalogue import DEFECTS
 from dmabuf_async.engine import inline
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.fuzzing import quiet_collector
+from dmabuf_async.explore.graph import Graph
 from dmabuf_async.scenario import build
 from dmabuf_async.scenario.catalogue import find
 from dmabuf_async.scenario.load import load_scenario
@@ -37,6 +40,8 @@ BEGIN, END = "<!-- measured: python -m benchmarks.defects --write -->", "<!-- en
 FURTHER = 10
 """So many times as many executions are made where the first ones differ and show nothing."""
 RULE = re.compile(r"\b[VPM][0-9]+\b")
+LISTED = re.compile(r"^- (\S+) `(\S+)`: (.*)$", re.MULTILINE)
+PLACE = re.compile(r"(\S+\.toml) \(([^,)]+)")
 
 
 class Tried(NamedTuple):
@@ -53,6 +58,37 @@ class Tried(NamedTuple):
     codes: tuple[str, ...]
     differs: bool
     """Whether some execution was another one than without the defect."""
+
+
+class Variant(NamedTuple):
+    """One defect in one scenario, of which it is not known whether it does harm there."""
+
+    driver: str
+    defect: str
+    scenario: str
+    site: str
+
+
+class Proof(NamedTuple):
+    """What the state graph made of a variant."""
+
+    variant: Variant
+    codes: dict[str, float | None]
+    """What is found, and the probability that a random execution shows it, where the graph tells it."""
+    complete: bool
+    states: int
+    seconds: float
+    """Of CPU time."""
+
+    @property
+    def told(self) -> str:
+        """A line of the list of what is found."""
+        found = [
+            f"`{code}`" if chance is None else f"`{code}` in one execution of {1 / chance:,.0f}"
+            for code, chance in self.codes.items()
+        ]
+        one = self.variant
+        return f"- {one.driver} `{one.defect}`: {one.scenario} ({one.site}), {', '.join(found)}"
 
 
 class Walked(NamedTuple):
@@ -144,6 +180,29 @@ def tries(job: tuple[str, int]) -> list[Tried]:
     return tried
 
 
+def prove(job: tuple[str, list[Variant], float]) -> list[Proof]:
+    """These variants of one scenario, each until its state graph is whole, or for so many CPU seconds."""
+    name, wanted, seconds = job
+    scenario = scenario_in(str(ROOT / "scenarios" / name))
+    planted = {Variant(driver, defect, name, site): one for driver, defect, site, one in variants(scenario)}
+    proofs = []
+    for variant in wanted:
+        graph = Graph(build.program(planted[variant], "variant"))
+        began = time.process_time()
+        with quiet_collector():
+            while (more := graph.advance()) and time.process_time() - began < seconds:
+                pass
+        took = time.process_time() - began
+        graph.close()
+        progress = graph.progress
+        codes: dict[str, float | None] = {}
+        for failure in [*progress.failures.values(), *(one for one, _ in progress.locks.failures(expected=False))]:
+            code, chance = failure.finding.code, failure.chance
+            codes[code] = max(chance or 0.0, codes.get(code) or 0.0) or None
+        proofs.append(Proof(variant, codes, not more and not progress.cut, len(graph.edges), took))
+    return proofs
+
+
 def percent(share: float) -> str:
     """In words; a share below one in a hundred is not nothing."""
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
@@ -155,8 +214,8 @@ def table(tried: Sequence[Tried]) -> str:
     for one in tried:
         rows[one.driver, one.defect].append(one)
     lines = [
-        "| driver | defect | rules | found as | found in | at best | without effect in | unproved |",
-        "|---|---|---|---|---|---|---|---|",
+        "| driver | defect | rules | found as | found in | at best | without effect in | harmless in | unproved |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     unproved: list[str] = []
     for driver, defects in DEFECTS.items():
@@ -169,12 +228,78 @@ def table(tried: Sequence[Tried]) -> str:
             rules = ", ".join(RULE.findall(said.rpartition("(")[2]))
             silent = len(ones) - len(found) - len(undecided)
             lines.append(
-                f"| {driver} | `{defect}` | {rules} | {codes} | {len(found)} | {best} | {silent} | {len(undecided)} |"
+                f"| {driver} | `{defect}` | {rules} | {codes} | {len(found)} | {best} | {silent} | 0 "
+                f"| {len(undecided)} |"
             )
             places = ", ".join(f"{one.scenario} ({one.site})" for one in undecided)
             if places:
                 unproved.append(f"- {driver} `{defect}`: {places}")
     return "\n".join([*lines, "", "### Unproved", "", *(unproved or ["None."])])
+
+
+def unproved(told: str) -> list[Variant]:
+    """Those that the measured part of the page lists."""
+    return [
+        Variant(driver, defect, scenario, site)
+        for driver, defect, places in LISTED.findall(told.partition("### Unproved")[2])
+        for scenario, site in PLACE.findall(places)
+    ]
+
+
+def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
+    """The measured part of the page, with what the state graph made of every variant that it lists as unproved."""
+    by = defaultdict[tuple[str, str], list[Proof]](list)
+    for proof in proofs:
+        by[proof.variant.driver, proof.variant.defect].append(proof)
+    top, *sections = told.split("\n### ")
+    lines, listed, harmless, left = [], [], 0, 0
+    for line in top.rstrip().splitlines():
+        cells = line.split(" | ")
+        ones = by.get((cells[0].removeprefix("| "), cells[1].strip("`")), ()) if len(cells) > 1 else ()
+        if ones:
+            found = [one for one in ones if one.codes]
+            open_ = [one for one in ones if not one.codes and not one.complete]
+            codes = re.findall(r"`\S+?`", cells[3]) + [f"`{code}`" for one in found for code in one.codes]
+            cells[3] = ", ".join(dict.fromkeys(codes)) or "-"
+            cells[4] = str(int(cells[4]) + len(found))
+            cells[7] = str(int(cells[7]) + len(ones) - len(found) - len(open_))
+            cells[8] = f"{len(open_)} |"
+            if open_:
+                places = [
+                    f"{one.variant.scenario} ({one.variant.site}, {one.states:,} states in {one.seconds:.1f} s)"
+                    for one in open_
+                ]
+                listed.append(f"- {ones[0].variant.driver} `{ones[0].variant.defect}`: {', '.join(places)}")
+        if len(cells) > 1 and cells[7].isdigit():
+            harmless += int(cells[7])
+            left += int(cells[8].removesuffix(" |"))
+        lines.append(" | ".join(cells))
+    known = [line for section in sections[:-1] for line in section.splitlines() if line.startswith("- ")]
+    known += [proof.told for proof in proofs if proof.codes]
+    summary = (
+        f"Of {len(known) + harmless + left:,} variants in which executions differed and samples showed nothing, the "
+        f"state graph, given at most {seconds:g} CPU seconds each, found {len(known):,} harmful after all and proved "
+        f"{harmless:,} harmless there: every execution is without a finding. {left:,} it did not decide."
+    )
+    graph = ["### Found by the state graph", "", summary, "", *known]
+    return "\n".join([*lines, "", *graph, "", "### Unproved", "", *(listed or ["None."])])
+
+
+def prove_page(seconds: float, jobs: int) -> None:
+    """Decide what the page lists as unproved, and write there what came of it."""
+    told = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].strip()
+    wanted = defaultdict[str, list[Variant]](list)
+    for variant in unproved(told):
+        wanted[variant.scenario].append(variant)
+    proofs: list[Proof] = []
+    with multiprocessing.Pool(jobs) as pool:
+        each = [(name, ones, seconds) for name, ones in wanted.items()]
+        for done, ones in enumerate(pool.imap_unordered(prove, each), 1):
+            proofs += ones
+            print(f"\r{done} of {len(each)} scenarios", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    proofs.sort(key=lambda one: one.variant)
+    write(BEGIN, END, decided(told, proofs, seconds))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,7 +308,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--executions", type=int, default=100, help="of each variant (default 100)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--prove", type=float, metavar="SECONDS", help="decide what the page lists as unproved")
     options = parser.parse_args(arguments)
+    if options.prove is not None:
+        prove_page(options.prove, options.jobs)
+        return 0
     jobs = [(name, options.executions) for name in right_scenarios()]
     tried: list[Tried] = []
     with multiprocessing.Pool(options.jobs) as pool:

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from benchmarks.defects import Proof, Variant, decided, prove, unproved
 from dmabuf_async.checkers.catalogue import CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
 
@@ -40,6 +43,16 @@ def test_the_start_is_measured() -> None:
     assert [line.split("  ")[0] for line in printed.splitlines()] == ["--version", "--help", "fuzz --help"]
 
 
+def test_the_searches_are_measured_beside_the_bare_loop() -> None:
+    options = ["--executions", "50", "--rounds", "1", "--seconds", "0"]
+    rows = [line.strip("| ").split(" | ") for line in run("benchmarks.exhaustive", *options, "C2", "D(2)").splitlines()]
+    assert [row[:3] for row in rows[2:4]] == [["C2", "90", "90"], ["D(2)", "4", "4"]], "an execution for each class"
+    assert [row[4:6] for row in rows[2:4]] == [["271", "270"], ["13", "14"]]
+    assert [row[0] for row in rows[7:]] == ["C2", "D(2)"]
+    assert {len(row) for row in rows[2:4]} == {len(rows[0])}
+    assert {len(row) for row in rows[7:]} == {len(rows[5])}
+
+
 def test_importing_the_package_loads_no_event_loop_and_no_terminal() -> None:
     code = (
         "import sys, dmabuf_async; dmabuf_async.Machine, dmabuf_async.fuzz;"
@@ -60,3 +73,64 @@ def test_the_page_of_defects_has_every_rule_every_defect_and_every_code() -> Non
     codes = {code for *_, found, _ in rows for code in re.findall(r"`([a-z-]+)`", found)}
     # The last two are mistakes of Python code, which no file can make; test_defects provokes them.
     assert codes == set(CODES) - {"assertion", "unhandled-exception", "livelock"}
+
+
+IN_COPY = "atomic/copy.toml"
+FOUND = Variant("swapping", "short-copy", IN_COPY, "fb")
+HARMLESS = Variant("swapping", "zap-before-lock", IN_COPY, "fb")
+
+
+def test_the_state_graph_finds_a_defect_that_one_random_execution_of_many_thousands_shows() -> None:
+    found, harmless = prove((IN_COPY, [FOUND, HARMLESS], 30.0))
+    assert found.complete
+    assert found.codes == {"lost-write": pytest.approx(1 / 87388, rel=1e-3)}
+    assert harmless.complete
+    assert harmless.codes == {}
+
+
+def test_a_graph_that_is_not_whole_in_its_time_decides_nothing() -> None:
+    large = Variant("swapping", "short-copy", "device/second-device-forgotten-repaired.toml", "fb")
+    (proof,) = prove((large.scenario, [large], 0.0))
+    assert not proof.complete
+    assert proof.codes == {}
+
+
+def test_what_the_graph_decides_moves_on_the_page_from_unproved_to_found_and_to_harmless() -> None:
+    told = """3 variants.
+
+| driver | defect | rules | found as | found in | at best | without effect in | harmless in | unproved |
+|---|---|---|---|---|---|---|---|---|
+| swapping | `short-copy` | P5 | `torn-copy` | 1 | 97% | 12 | 1 | 2 |
+| swapping | `zap-before-lock` | P2 | - | 0 | - | 23 | 0 | 1 |
+
+### Unproved
+
+- swapping `short-copy`: atomic/copy.toml (fb), large/eight-actors.toml (window)
+- swapping `zap-before-lock`: atomic/copy.toml (fb)"""
+    large = FOUND._replace(scenario="large/eight-actors.toml", site="window")
+    assert set(unproved(told)) == {FOUND, HARMLESS, large}
+    found, harmless = Proof(FOUND, {"lost-write": 1 / 5}, True, 9, 0.1), Proof(HARMLESS, {}, True, 9, 0.1)
+    page = decided(told, [found, harmless, Proof(large, {}, False, 9000, 2.0)], 2)
+    assert "| swapping | `short-copy` | P5 | `torn-copy`, `lost-write` | 2 | 97% | 12 | 1 | 1 |" in page
+    assert "| swapping | `zap-before-lock` | P2 | - | 0 | - | 23 | 1 | 0 |" in page
+    assert "- swapping `short-copy`: atomic/copy.toml (fb), `lost-write` in one execution of 5\n" in page
+    assert page.endswith("- swapping `short-copy`: large/eight-actors.toml (window, 9,000 states in 2.0 s)")
+    assert unproved(page) == [large]
+    page = decided(page, [Proof(large, {}, True, 90000, 31.0)], 60)
+    assert "| swapping | `short-copy` | P5 | `torn-copy`, `lost-write` | 2 | 97% | 12 | 2 | 0 |" in page
+    assert "given at most 60 CPU seconds each, found 1 harmful after all and proved 3 harmless" in page
+    assert "one execution of 5\n" in page
+    assert page.endswith("None.")
+
+
+def test_the_page_of_defects_adds_up_and_names_scenarios_that_exist() -> None:
+    page = (ROOT / "docs" / "defects.md").read_text(encoding="utf-8")
+    for name in re.findall(r"[\w-]+/[\w-]+\.toml", page):
+        assert (ROOT / "scenarios" / name).is_file(), name
+    table, *_, listed = page.partition("<!-- end of what is measured -->")[0].split("\n### ")
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    number = re.search(r"^([\d,]+) variants", table, re.MULTILINE)
+    assert number is not None
+    of_rows = [[int(cells[index].removesuffix(" |")) for index in (4, 6, 7, 8)] for cells in rows]
+    assert sum(map(sum, of_rows)) == int(number[1].replace(",", ""))
+    assert sum(counts[-1] for counts in of_rows) == len(re.findall(r"\.toml \(", listed))

@@ -228,6 +228,8 @@ def test_several_files_share_the_time_and_end_with_a_summary(cli: Any, scenario:
         ("--search", "bfs"),
         ("--time", "0"),
         ("--time", "x"),
+        ("--preemptions", "-1"),
+        ("--faults", "x"),
         ("--max-steps", "0"),
         ("--executions", "3"),
         ("--junit", "no/such/folder/x.xml"),
@@ -244,6 +246,31 @@ def test_options_that_make_no_sense_are_usage_errors(cli: Any, scenario: Any, wo
 
 def test_without_a_path_it_says_what_is_missing(cli: Any) -> None:
     assert cli("check").code == 2
+
+
+def test_bounds_are_part_of_what_is_proved(cli: Any, scenario: Any) -> None:
+    scenario("a.toml", rounds=3)
+    told = cli("check", "a.toml", "--preemptions", "1")
+    assert told.code == 0
+    assert "nothing found; exhaustive up to 1 preemption, " in told.out
+    told = cli("check", "a.toml", "--preemptions", "9", "--faults", "0")
+    assert told.code == 0
+    assert "nothing found in any order; exhaustive, " in told.out
+
+
+def test_what_was_cut_within_bounds_can_be_checked_again_with_more_steps(cli: Any, scenario: Any) -> None:
+    scenario("a.toml")
+    told = cli("check", "a.toml", "--preemptions", "1", "--faults", "0", "--max-steps", "1")
+    assert told.code == 6
+    assert "go on    dmabuf-async check --preemptions 1 --faults 0 --max-steps 10 a.toml" in told.out
+
+
+@pytest.mark.parametrize("option", ["--search", "--resume", "--checkpoint"])
+def test_bounds_go_with_no_other_search_and_no_checkpoint(cli: Any, scenario: Any, option: str) -> None:
+    scenario("a.toml")
+    told = cli("check", "a.toml", "--preemptions", "1", option, "dpor")
+    assert told.code == 2
+    assert f"--preemptions and --faults bound a search of their own: leave out {option}" in told.err
 
 
 # In processes of their own -------------------------------------------------------

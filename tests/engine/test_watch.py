@@ -140,6 +140,51 @@ def test_an_event_says_who_could_have_gone_on() -> None:
     assert [(event.actor, event.preempts) for event in events] == [("a", None), ("b", "a"), ("a", "b"), ("b", None)]
 
 
+def test_who_closes_the_cpu_to_another_by_its_first_step_has_preempted_it() -> None:
+    def build(machine: Machine) -> None:
+        cell, lock = machine.cell("x"), machine.spinlock("lock")
+
+        async def loads() -> None:
+            await cell.load()
+            await cell.load()
+
+        async def locks() -> None:
+            await lock.lock()
+            await lock.unlock()
+
+        machine.task("a", loads, cpu=0)
+        machine.task("b", locks, cpu=0)
+
+    ran = execute(build, [0, 1], trace=True)
+    events = ran.watch.trace(ran.core).events
+    assert [(event.actor, event.preempts) for event in events][:2] == [("a", None), ("b", "a")]
+
+
+def test_the_environment_preempts_nobody_and_the_switch_after_it_does() -> None:
+    def build(machine: Machine) -> None:
+        cell = machine.cell("x")
+
+        async def sleeps() -> None:
+            await machine.clock.sleep(1)
+
+        async def loads() -> None:
+            await cell.load()
+            await cell.load()
+
+        machine.task("a", sleeps)
+        machine.task("b", loads)
+
+    ran = execute(build, [0, 0, 1, 1], trace=True)
+    events = ran.watch.trace(ran.core).events
+    assert [(event.actor, event.preempts) for event in events] == [
+        ("a", None),
+        ("b", None),
+        ("clock", None),
+        ("a", "b"),
+        ("b", None),
+    ]
+
+
 def test_without_footprints_nobody_keeps_them_and_without_a_trace_nobody_keeps_steps() -> None:
     for trace, footprints in ((False, False), (True, False), (False, True)):
         machine = Machine()

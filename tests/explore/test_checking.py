@@ -37,6 +37,15 @@ def checked(program: Program, *, max_steps: int = 10_000, **options: Any) -> Ver
     return checking(program, Backtracking(program, max_steps=max_steps, slice_of=1), **options)
 
 
+def test_bounds_choose_the_search_that_keeps_to_them() -> None:
+    assert (
+        dmabuf_async.check(program(findings=("data-race",)), preemptions=0).strength == "exhaustive up to 0 preemptions"
+    )
+    assert dmabuf_async.check(program(findings=("data-race",)), faults=0).strength == "exhaustive"
+    with pytest.raises(ValueError, match="the search dpor keeps to no bounds"):
+        dmabuf_async.check(program(), "dpor", preemptions=1)
+
+
 def test_it_goes_on_past_findings_until_nothing_is_left() -> None:
     for expected, (strength, code) in {(): ("refuted", 1), ("data-race",): ("exhaustive", 0)}.items():
         verdict = checked(program(findings=expected))

@@ -20,6 +20,13 @@ from dmabuf_async.cli.verbs import Verb
     help="Orders of steps that conflict (dpor), or states (graph). auto races them, both has each prove the other.",
 )
 @click.option(
+    "--preemptions",
+    type=click.IntRange(0),
+    metavar="K",
+    help="Only executions with at most K preemptions, those with the fewest first.",
+)
+@click.option("--faults", type=click.IntRange(0), metavar="F", help="Only executions with at most F faults.")
+@click.option(
     "--time",
     "seconds",
     type=click.FloatRange(0, min_open=True),
@@ -49,6 +56,8 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     *,
     paths: tuple[str, ...],
     search: str,
+    preemptions: int | None,
+    faults: int | None,
     seconds: float | None,
     first: bool,
     max_steps: int,
@@ -59,12 +68,23 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
 ) -> int:
     """Explore all executions of every scenario in the files and folders PATH, and judge each by what it expects.
 
-    A verdict says exhaustive if nothing was left out. It goes on past findings, to prove that there is no other.
-    Stopped at a limit before that, it ends with exit code 6, and says what is left and how to go on.
+    A verdict says exhaustive if nothing was left out, and up to which bounds if something was. It goes on past
+    findings, to prove that there is no other. Stopped at a limit before that, it ends with exit code 6, and says what
+    is left and how to go on.
     """
     from dmabuf_async.cli.checkpoint import Refused, read
     from dmabuf_async.cli.proving import Proving
 
+    if preemptions is not None or faults is not None:
+        for name, given in (
+            ("--search", search != commands.SEARCH),
+            ("--checkpoint", checkpoint),
+            ("--resume", resume),
+        ):
+            if given:
+                raise click.UsageError(
+                    f"--preemptions and --faults bound a search of their own: leave out {name}", context
+                )
     body = b""
     if checkpoint is not None or resume is not None:
         name = _single(paths, "--resume" if checkpoint is None else "--checkpoint")
@@ -77,6 +97,8 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     campaign = Proving(
         console,
         search,
+        preemptions=preemptions,
+        faults=faults,
         first=first,
         kept=checkpoint or resume,
         resume=body,

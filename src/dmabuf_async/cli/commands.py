@@ -18,10 +18,20 @@ def replay(scenario: str, schedule: str, *, max_steps: int = MAX_STEPS) -> str:
     return f"dmabuf-async replay{limit} {quoted(scenario)} {schedule}"
 
 
-def check(scenario: str, search: str, *, max_steps: int = MAX_STEPS, resume: str = "") -> str:
+def check(
+    scenario: str,
+    search: str,
+    *,
+    preemptions: int | None = None,
+    faults: int | None = None,
+    max_steps: int = MAX_STEPS,
+    resume: str = "",
+) -> str:
     """The command line that goes on with a check, or makes it again."""
     options = [
         "" if search == SEARCH else f"--search {search}",
+        "" if preemptions is None else f"--preemptions {preemptions}",
+        "" if faults is None else f"--faults {faults}",
         "" if max_steps == MAX_STEPS else f"--max-steps {max_steps}",
         f"--resume {quoted(resume)}" if resume else "",
     ]

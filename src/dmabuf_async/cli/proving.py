@@ -32,19 +32,25 @@ class Proving(Campaign):
         kind: str,
         *,
         first: bool,
+        preemptions: int | None = None,
+        faults: int | None = None,
         kept: Path | None = None,
         resume: bytes = b"",
         **options: Any,
     ) -> None:
         super().__init__(console, **options)
         self._kind = kind
+        self._preemptions = preemptions
+        self._faults = faults
         self._first = first
         self._kept = kept
         self._resume = resume
         self._keeper: checkpoint.Keeper | None = None
 
     def explored(self, program: Program, seconds: float, progress: Progress) -> Verdict:
-        search = searching(program, self._kind, max_steps=self.max_steps)
+        search = searching(
+            program, self._kind, preemptions=self._preemptions, faults=self._faults, max_steps=self.max_steps
+        )
         path = self._kept or checkpoint.place(program)
         identity = checkpoint.identity(program, self._kind, self.max_steps)
         self._keeper = keeper = checkpoint.Keeper(self.console, path, program, identity, clear=progress.clear)
@@ -66,7 +72,13 @@ class Proving(Campaign):
 
     def go_on(self, verdict: Verdict) -> str:
         if verdict.bound and verdict.cut:
-            return commands.check(verdict.scenario, self._kind, max_steps=10 * self.max_steps)
+            return commands.check(
+                verdict.scenario,
+                self._kind,
+                preemptions=self._preemptions,
+                faults=self._faults,
+                max_steps=10 * self.max_steps,
+            )
         if verdict.bound and self._keeper is not None and self._keeper.kept is not None:
             return commands.check(verdict.scenario, self._kind, max_steps=self.max_steps, resume=str(self._keeper.kept))
         return ""

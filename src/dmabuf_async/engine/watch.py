@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.checkers.deadlock import Deadlock
 from dmabuf_async.checkers.properties import AlwaysViolated
+from dmabuf_async.engine.parking import NOBODY
 from dmabuf_async.engine.site import role, site
 from dmabuf_async.engine.table import hashed
 from dmabuf_async.ops import CALM, Errno, Footprint
@@ -55,7 +56,10 @@ class Watch:
         self.audited = audit is not None
         self._judged = machine.judged
         self._asking: list[Always] = []  # the properties that read what the step writes
-        self.deep = footprints or audit is not None or self._judged is not None
+        self._wide = footprints or audit is not None or self._judged is not None  # all that a step touches matters
+        self.deep = trace or self._wide
+        self._running = NOBODY  # who made the latest step of those that stand on CPUs
+        self._preempted: Actor | None = None
         if audit is not None:
             audit.adopt(machine)
         self._duties = duties = _duties(tuple(checkers))
@@ -68,7 +72,14 @@ class Watch:
     # Steps ---------------------------------------------------------------------
 
     def before(self, actor: Actor, op: Op) -> None:
-        """A step is about to be made, and somebody wants to know all that it touches."""
+        """A step is about to be made, and somebody wants to know whom it preempts, or all that it touches."""
+        if self.steps is not None:
+            last = self._running
+            preempts = actor.cpu is not None and last is not actor and last.ready  # the environment preempts nobody
+            self._preempted = last if preempts else None
+            self._running = last if actor.cpu is None else actor
+        if not self._wide:
+            return
         self._footprint = op.footprint(actor)
         if self._judged is not None:
             self._asking = self._judged.judges(op.reads(actor), op.writes(actor))
@@ -84,9 +95,7 @@ class Watch:
             assert self._footprint is not None
             self._taint.spread(actor, self._footprint)
         if self.steps is not None:
-            last = None if self._latest is None else self._latest[0]
-            preempted = last if last is not actor and last is not None and last.ready else None
-            self.steps.append(Step(actor, op, outcome, result, preempted, actor.site, self._footprint))
+            self.steps.append(Step(actor, op, outcome, result, self._preempted, actor.site, self._footprint))
         self._latest = (actor, op, written)
         checks = self._performed.get(op.__class__)
         if checks is not None:
@@ -207,7 +216,7 @@ class Watch:
         self.findings.append(Finding(found.code, found.rule, found.message, at, actor.name, names, signature, primary))
         if self._taint is None:
             self._taint = Taint()
-            self.deep = True  # what an op reads may be another thing once it has been performed
+            self.deep = self._wide = True  # what an op reads may be another thing once it has been performed
         if found.code == "deadlock":  # who closed the circle is chance, and what others find does not follow from it
             for member in members:
                 self._taint.add(member, NOTHING)
@@ -232,11 +241,11 @@ class Watch:
     def remember(self) -> tuple[Any, ...]:
         """All that steps change here, for :meth:`recall`. Sites that were reached, and a trace, are not part of it."""
         taint = None if self._taint is None else self._taint.copy()
-        return (self.step, len(self.findings), taint, self.deep, self._latest, self._footprint)
+        return (self.step, len(self.findings), taint, self.deep, self._wide, self._latest, self._footprint)
 
     def recall(self, remembered: tuple[Any, ...]) -> None:
         """Back to when it was remembered; what has been remembered before stays good."""
-        self.step, findings, self._taint, self.deep, self._latest, self._footprint = remembered
+        self.step, findings, self._taint, self.deep, self._wide, self._latest, self._footprint = remembered
         del self.findings[findings:]
 
     def trace(self, core: Choosing) -> Trace:

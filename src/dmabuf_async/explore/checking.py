@@ -30,18 +30,22 @@ def check(
     subject: Program | Callable[[Machine], object],
     search: str = "auto",
     *,
+    preemptions: int | None = None,
+    faults: int | None = None,
     seconds: float = float("inf"),
     first: bool = False,
     max_steps: int = MAX_STEPS,
     checkers: Iterable[Checker] = CHECKERS,
 ) -> Verdict:
-    """Explore every execution of a program, and say what is proved.
+    """Explore every execution of a program, or all within bounds, and say what is proved.
 
     ``subject`` is a function that furnishes a machine (cells, locks, tasks), or a Program. ``search`` is one of
-    :data:`~dmabuf_async.explore.searches.KINDS`. It ends after so many ``seconds``, or at the ``first`` finding.
+    :data:`~dmabuf_async.explore.searches.KINDS`. ``preemptions`` and ``faults`` bound what an execution may have of
+    them: see :class:`~dmabuf_async.explore.bounded.Bounded`. It ends after so many ``seconds``, or at the ``first``
+    finding.
     """
     program = subject if isinstance(subject, Program) else from_function(subject)
-    made = searching(program, search, max_steps=max_steps, checkers=checkers)
+    made = searching(program, search, preemptions=preemptions, faults=faults, max_steps=max_steps, checkers=checkers)
     return checking(program, made, seconds=seconds, first=first)
 
 

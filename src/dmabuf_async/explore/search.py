@@ -19,7 +19,7 @@ class Search(Protocol):
 
     @property
     def name(self) -> str:
-        """``dpor``, ``graph``."""
+        """``dpor``, ``graph``, ``bounded``."""
         ...
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.explore.bounded import Bounded
 from dmabuf_async.explore.dpor import Dpor
 from dmabuf_async.explore.graph import Graph
 from dmabuf_async.explore.pair import Pair
@@ -24,12 +25,25 @@ What a program must come to eventually only the graph decides: it has no race th
 
 
 def searching(
-    program: Program, kind: str, *, max_steps: int = MAX_STEPS, checkers: Iterable[Checker] = CHECKERS
+    program: Program,
+    kind: str,
+    *,
+    preemptions: int | None = None,
+    faults: int | None = None,
+    max_steps: int = MAX_STEPS,
+    checkers: Iterable[Checker] = CHECKERS,
 ) -> Search:
-    """The search of that kind, at its beginning. Raises ValueError if there is no such kind."""
+    """The search of that kind, at its beginning; with a bound, the one search that keeps to bounds.
+
+    Raises ValueError if there is no such kind, or if a search is named that keeps to none.
+    """
     if kind not in KINDS:
         raise ValueError(f"there is no search {kind!r}: take one of {', '.join(KINDS)}")
     checkers = tuple(checkers)
+    if preemptions is not None or faults is not None:
+        if kind != "auto":
+            raise ValueError(f"the search {kind} keeps to no bounds: name none")
+        return Bounded(program, preemptions=preemptions, faults=faults, max_steps=max_steps, checkers=checkers)
     if kind == "dpor":
         return _dpor(program, max_steps, checkers)
     if kind == "graph" or (kind == "auto" and program.eventually):
