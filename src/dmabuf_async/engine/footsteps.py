@@ -186,22 +186,29 @@ class Footsteps(Watch):
 
     def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
         """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
-        undo: list[tuple[Any, Any]] = []
         ended: list[Actor] = []
         unwound = self._unwound.get(actor) if op.__class__ is Deliver else None
         if unwound and all(excluded >> at & 1 for at, others in self._cancels if actor in others):
             op = unwound
-        left = excluded
-        while left:
-            at = left.bit_length() - 1
-            left ^= 1 << at
-            for thing, state in self._before[at]:
-                undo.append((thing, _state(thing)))
-                _restore(thing, state)
-            other = self._stood[at][0]
-            if other.ended:
+        for other in self._core().actors:
+            if other.ended and excluded >> self._latest_of.get(other.path, 0) & 1:
                 other.ended = False
                 ended.append(other)
+        # What an op asks lies in its footprint, and what decides about that lies in it too, which the audit sees to: so
+        # nothing else has to be put back, but what is put back may show that there is more of it.
+        now: list[tuple[Thing, Any]] = []
+        asked = set[int]()
+        more = True
+        while more:
+            more = False
+            for thing in (op.thing, *op.writes(actor), *op.reads(actor), *actor.context):
+                if id(thing) in asked:
+                    continue
+                asked.add(id(thing))
+                for state in self._first(thing, excluded):
+                    now.append((thing, _state(thing)))
+                    _restore(thing, state)
+                    more = True
         try:
             outcomes, shares = self._possible(actor, op, excluded)
             step, reads, writes = self._touched(actor, op, "", shares)
@@ -209,10 +216,21 @@ class Footsteps(Watch):
                 step._replace(outcome=outcome) if outcome else step for outcome in outcomes
             ], self._tree.order.conflicting(reads, writes)
         finally:
-            for thing, state in reversed(undo):
+            for thing, state in now:
                 _restore(thing, state)
             for other in ended:
                 other.ended = True
+
+    def _first(self, thing: Thing, steps: int) -> list[Any]:
+        """The state of a thing before the first of these steps that wrote it; empty if none did."""
+        writing = self._tree.order.writing(*self._objects.of((thing,))) & steps
+        while writing:
+            bit = writing & -writing
+            writing ^= bit
+            found = [state for other, state in self._before[bit.bit_length() - 1] if other is thing]
+            if found:
+                return found[:1]
+        return []
 
     def _possible(self, actor: Actor, op: Op, excluded: int) -> tuple[list[str], int]:
         """Which outcomes the op could have in the present state, and how many there are to choose from."""

@@ -98,7 +98,7 @@ def load(actor: Actor, place: Place, index: int, *, cached: bool = True) -> bool
     if at in word.newest:
         return True
     if word.stale(actor, at):
-        what = f"reads word {word.index} of {word.copying.name} from {at.name}"
+        what = f"reads word {word.index} of {word.copying.page} from {at.name}"
         place.zone.marks.add("stale-read", actor, word, f"{what}, though a newer version was written before")
     return False
 

@@ -28,13 +28,14 @@ class Copying(Thing):
     torn depends on which came first.
     """
 
-    __slots__ = ("full", "gone", "progress")
+    __slots__ = ("full", "gone", "page", "progress")
     STATE = ()
     MEMORY = ("past", "gone", "progress")
     KIND = "copying"
 
     def __init__(self, page: str, words: int) -> None:
-        super().__init__(page)
+        super().__init__(f"copies of {page}")  # names tell objects apart in the causal past of a trace
+        self.page = page
         self.full = (1 << words) - 1
         self.progress: Mapping[Place, tuple[Place, int]] = {}
         """Target to source, and the bit set of the words that have been copied."""

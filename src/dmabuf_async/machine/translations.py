@@ -57,6 +57,6 @@ class Rmap(Thing):
     KIND = "rmap"
 
     def __init__(self, place: str) -> None:
-        super().__init__(place)
+        super().__init__(f"mappings of {place}")
         self.entries: frozenset[tuple[Translation, bool]] = frozenset()
         self.moving: Place | None = None

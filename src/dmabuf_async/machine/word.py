@@ -59,7 +59,7 @@ class Word(Thing):
     KIND = "word"
 
     def __init__(self, copying: Copying, index: int, events: Events) -> None:
-        super().__init__(f"{copying.name}.{index}")
+        super().__init__(f"{copying.page}.{index}")
         self.copying = copying
         self.index = index
         self.events = events
