@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
-from dmabuf_async.engine.stepper import Stepper, Untabled
+from dmabuf_async.engine.advancing import Untabled
+from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.following import follow
 from dmabuf_async.explore.progress import Progress

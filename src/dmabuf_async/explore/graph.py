@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.engine.advancing import Untabled
 from dmabuf_async.engine.site import role
-from dmabuf_async.engine.stepper import Stepper, Untabled
+from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.chance import chance
 from dmabuf_async.explore.following import follow
