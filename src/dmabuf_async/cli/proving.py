@@ -44,6 +44,7 @@ class Proving(Campaign):
         self._preemptions = preemptions
         self._faults = faults
         self._max_states = max_states
+        self._full = False
         self._first = first
         self._kept = kept
         self._resume = resume
@@ -73,6 +74,7 @@ class Proving(Campaign):
             self.look()
 
         verdict = checking(program, search, seconds=seconds, first=self._first, show=show, keep=keeper.keep)
+        self._full = getattr(search, "full", False)  # searches that keep states run out of room
         if not verdict.bound:
             keeper.drop()
         return verdict
@@ -84,8 +86,8 @@ class Proving(Campaign):
                 self._kind,
                 preemptions=self._preemptions,
                 faults=self._faults,
-                max_steps=10 * self.max_steps,
-                max_states=10 * self._max_states,
+                max_steps=(1 if self._full else 10) * self.max_steps,
+                max_states=(10 if self._full else 1) * self._max_states,
             )
         if verdict.bound and self._keeper is not None and self._keeper.kept is not None:
             return commands.check(verdict.scenario, self._kind, max_steps=self.max_steps, resume=str(self._keeper.kept))

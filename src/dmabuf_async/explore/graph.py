@@ -99,6 +99,7 @@ class Graph:
         self._live = False
         self._stepper: Stepper | None = None
         self._begun = False
+        self.full = False
 
     # As a search -----------------------------------------------------------------
 
@@ -223,6 +224,7 @@ class Graph:
         if state is None and len(self.edges) >= self._max_states:  # there is no room for it
             edges.append((label, frame.state))
             self.progress.cut += 1
+            self.full = True
             self._undo(taken)
         elif state is None:
             edges.append((label, len(self.edges)))

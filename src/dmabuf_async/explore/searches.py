@@ -54,7 +54,7 @@ def searching(
         )
     if kind == "dpor":
         return _dpor(program, max_steps, checkers)
-    graph = Graph(program, max_steps=max_steps, max_states=max_states, checkers=checkers)
+    graph = _graph(program, max_steps, checkers, max_states)
     if kind == "graph" or (kind == "auto" and program.eventually):
         return graph
     return Pair(graph, _dpor(program, max_steps, checkers), both=kind == "both")
@@ -62,3 +62,7 @@ def searching(
 
 def _dpor(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
     return Dpor(program, max_steps=max_steps, checkers=checkers)
+
+
+def _graph(program: Program, max_steps: int, checkers: tuple[Checker, ...], max_states: int) -> Search:
+    return Graph(program, max_steps=max_steps, max_states=max_states, checkers=checkers)
