@@ -62,7 +62,7 @@ def scenario(tmp_path: Path) -> Any:
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both searches are plain backtracking, an execution a slice."""
 
-    def make(program: Any, max_steps: int, checkers: Any) -> Backtracking:
+    def make(program: Any, max_steps: int, checkers: Any, *_room: int) -> Backtracking:
         return Backtracking(program, max_steps=max_steps, checkers=checkers, slice_of=1)
 
     monkeypatch.setattr(searches, "_dpor", make)
@@ -334,3 +334,12 @@ def test_killed_its_last_checkpoint_is_whole(tmp_path: Path) -> None:
         search.resume(read(kept, program, "dpor", MAX_STEPS))
         seen.add(search.progress.executions)
     assert len(seen) == 3
+
+
+def test_the_graph_has_so_much_room_and_says_when_that_is_not_enough(cli: Any, scenario: Any) -> None:
+    scenario("a.toml", rounds=3)
+    told = cli("check", "a.toml", "--search", "graph", "--max-states", "12")
+    assert told.code == 6
+    assert "12 states" in " ".join(told.out.split())
+    assert "--search graph --max-states 120 a.toml" in told.out
+    assert cli("check", "a.toml", "--search", "graph").code == 0

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from random import Random
 from typing import Any
 
 import pytest
 
-from dmabuf_async import Group, Machine, from_function, load, settle
+from dmabuf_async import load
 from dmabuf_async.checkers.catalogue import CHECKERS
-from dmabuf_async.engine.stepper import Stepper, Untabled
+from dmabuf_async.engine.advancing import Untabled
+from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.engine.watch import Watch
-from dmabuf_async.errors import AuditError
-from dmabuf_async.explore.graph import Graph
 from dmabuf_async.machine.mm import Vma
 from dmabuf_async.machine.paging import Pte
 from dmabuf_async.machine.tlb import TlbEntry
@@ -99,63 +97,3 @@ def test_no_trace_is_left_in_scenarios_either(name: str) -> None:
         before.append(dump(walk))
         taken.append(walk.make(dice.choice(moves)))
     walk.close()
-
-
-def test_groups_are_more_than_tables_hold() -> None:
-    def furnish(machine: Machine) -> None:
-        async def child() -> None:
-            await machine.counter("never").load()
-
-        async def parent() -> None:
-            async with Group() as group:
-                await group.spawn(child)
-
-        machine.task("parent", parent)
-
-    with pytest.raises(Untabled):
-        stepper(from_function(furnish))
-
-
-def test_no_coroutine_is_left_suspended() -> None:
-    ended = []
-
-    def furnish(machine: Machine) -> None:
-        cell = machine.counter("c")
-
-        async def work() -> None:
-            try:
-                await cell.add(1)
-                await cell.add(1)
-            finally:
-                ended.append("unwound")
-
-        machine.task("work", work)
-
-    walk = stepper(from_function(furnish))
-    walk.make(walk.moves()[0])
-    assert not ended
-    walk.close()
-    assert ended == ["unwound"]
-
-
-def complete(graph: Graph) -> None:
-    while graph.advance():
-        pass
-
-
-@pytest.mark.parametrize(("forgets", "names"), [(True, "worker settled twice with 'round'"), (False, "")])
-def test_whoever_settles_with_less_than_its_future_depends_on_is_named(forgets: bool, names: str) -> None:
-    def furnish(machine: Machine) -> None:
-        one, two = machine.counter("one"), machine.counter("two")
-
-        async def work() -> None:
-            for number in range(3):
-                await settle("round" if forgets else ("round", number), "round")
-                await (two if number == 2 else one).add(1)
-
-        machine.task("worker", work)
-
-    graph = Graph(from_function(furnish))
-    with pytest.raises(AuditError, match=names) if names else nullcontext():
-        complete(graph)
-    graph.close()

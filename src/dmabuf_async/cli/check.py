@@ -36,6 +36,14 @@ from dmabuf_async.cli.verbs import Verb
 @click.option("--first", is_flag=True, help="Stop at the first finding, expected or not.")
 @options.max_steps
 @click.option(
+    "--max-states",
+    type=click.IntRange(1),
+    default=commands.MAX_STATES,
+    show_default=True,
+    metavar="N",
+    help="Room for so many states of the graph, 400 to 1,100 bytes each.",
+)
+@click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -61,6 +69,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     seconds: float | None,
     first: bool,
     max_steps: int,
+    max_states: int,
     checkpoint: Path | None,
     resume: Path | None,
     lanes: bool,
@@ -104,6 +113,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         resume=body,
         seconds=seconds,
         max_steps=max_steps,
+        max_states=max_states,
         lanes=lanes,
     )
     return options.explored(context, campaign, paths, junit)

@@ -8,6 +8,9 @@ from typing import Final
 
 from dmabuf_async.engine import MAX_STEPS
 
+MAX_STATES: Final = 2_000_000
+"""The room of the graph, if a check names none."""
+
 SEARCH: Final = "auto"
 """The search of a check that doesn't name one."""
 
@@ -25,6 +28,7 @@ def check(
     preemptions: int | None = None,
     faults: int | None = None,
     max_steps: int = MAX_STEPS,
+    max_states: int = MAX_STATES,
     resume: str = "",
 ) -> str:
     """The command line that goes on with a check, or makes it again."""
@@ -33,6 +37,7 @@ def check(
         "" if preemptions is None else f"--preemptions {preemptions}",
         "" if faults is None else f"--faults {faults}",
         "" if max_steps == MAX_STEPS else f"--max-steps {max_steps}",
+        "" if max_states == MAX_STATES else f"--max-states {max_states}",
         f"--resume {quoted(resume)}" if resume else "",
     ]
     return " ".join(filter(None, ("dmabuf-async check", *options, quoted(scenario))))

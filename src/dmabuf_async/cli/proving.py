@@ -34,6 +34,7 @@ class Proving(Campaign):
         first: bool,
         preemptions: int | None = None,
         faults: int | None = None,
+        max_states: int,
         kept: Path | None = None,
         resume: bytes = b"",
         **options: Any,
@@ -42,6 +43,8 @@ class Proving(Campaign):
         self._kind = kind
         self._preemptions = preemptions
         self._faults = faults
+        self._max_states = max_states
+        self._full = False
         self._first = first
         self._kept = kept
         self._resume = resume
@@ -49,7 +52,12 @@ class Proving(Campaign):
 
     def explored(self, program: Program, seconds: float, progress: Progress) -> Verdict:
         search = searching(
-            program, self._kind, preemptions=self._preemptions, faults=self._faults, max_steps=self.max_steps
+            program,
+            self._kind,
+            preemptions=self._preemptions,
+            faults=self._faults,
+            max_steps=self.max_steps,
+            max_states=self._max_states,
         )
         path = self._kept or checkpoint.place(program)
         identity = checkpoint.identity(program, self._kind, self.max_steps)
@@ -66,6 +74,7 @@ class Proving(Campaign):
             self.look()
 
         verdict = checking(program, search, seconds=seconds, first=self._first, show=show, keep=keeper.keep)
+        self._full = getattr(search, "full", False)  # searches that keep states run out of room
         if not verdict.bound:
             keeper.drop()
         return verdict
@@ -77,7 +86,8 @@ class Proving(Campaign):
                 self._kind,
                 preemptions=self._preemptions,
                 faults=self._faults,
-                max_steps=10 * self.max_steps,
+                max_steps=(1 if self._full else 10) * self.max_steps,
+                max_states=(10 if self._full else 1) * self._max_states,
             )
         if verdict.bound and self._keeper is not None and self._keeper.kept is not None:
             return commands.check(verdict.scenario, self._kind, max_steps=self.max_steps, resume=str(self._keeper.kept))

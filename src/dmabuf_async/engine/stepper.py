@@ -11,21 +11,16 @@ A program whose tables don't reach (groups, and so their actors, are born anew i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from dmabuf_async.engine.choosing import Choosing
-from dmabuf_async.engine.running import RunningLoop
-from dmabuf_async.engine.table import Entry, hashed, revived
-from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
+from dmabuf_async.engine.advancing import Advancing
 from dmabuf_async.machine.memory_key import numbers_of
-from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES, Op, Settle
+from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES, Op
 from dmabuf_async.tasks import Deliver, Fail, Group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
@@ -37,10 +32,6 @@ Move: TypeAlias = "tuple[Actor, int]"
 
 NUMBERS: Final = 200_000
 """Memories of checkers that are known as they stand; all others are worked out each time."""
-
-
-class Untabled(Exception):
-    """A task does what its table cannot hold."""
 
 
 class Taken(NamedTuple):
@@ -61,24 +52,18 @@ MIND: Final = attrgetter("past", "epoch", "locks", "stuck")
 """What checkers remember of an actor, whoever's step changes it."""
 
 
-class Stepper(Choosing):
+class Stepper(Advancing):
     """One machine, at one state of one program. ``live``: coroutines are resumed, and nothing can be undone."""
 
     def __init__(self, machine: Machine, watch: Watch, memories: dict[Hashable, int], *, live: bool = False) -> None:
-        super().__init__(machine, watch)
+        super().__init__(machine, watch, live=live)
         self._memories = memories  # each is numbered once
         self._numbers: dict[Hashable, int] = {}  # the same, by what is cheap to tell
         self._memory: int | None = None  # the number of what checkers remember now, if it has been asked for
-        self.seen = watch
-        self.tabled = not live
-        self._coroutines: dict[Actor, Entry] = {}  # where the coroutine of an actor stands that was made to learn
-        self._raised: dict[tuple[Entry, type, Any], tuple[Entry, BaseException]] = {}
-        loop = RunningLoop()
-        self._call_hidden = loop.call if loop.found else None
         self.populate()
         try:
             while self.started:
-                self._forward(self.started.pop(), None)
+                self.forward(self.started.pop(), None)
         except BaseException:
             self.close()
             raise
@@ -156,9 +141,9 @@ class Stepper(Choosing):
                 self.leave(actor)
         self.current = actor
         if actor.cpu is not None and not actor.ended:
-            self._forward(actor, result)
+            self.forward(actor, result)
             while self.started:
-                self._forward(self.started.pop(), None)
+                self.forward(self.started.pop(), None)
         self._refresh()
         if actor.cpu is not None:
             if actor.ended:
@@ -212,13 +197,6 @@ class Stepper(Choosing):
         self.seen.over(self)
         self._minds = [MIND(actor) for actor in self.actors]
 
-    def close(self) -> None:
-        """Leave no coroutine suspended."""
-        for actor in reversed(self.actors):
-            if actor.coroutine is not None:  # an actor that has ended here may not have where it was made to learn
-                self._hidden(self.throw, actor, RunOver())
-                actor.coroutine = None
-
     # The parts of a step ----------------------------------------------------------
 
     def _save(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Taken:
@@ -252,136 +230,6 @@ class Stepper(Choosing):
             self._memory = None
         elif taken.memory:
             self._memory = None
-
-    def _forward(self, actor: Actor, result: Any) -> None:
-        """Bring an actor to its next op."""
-        if actor.entry is None:
-            self._resume(actor, result)
-            return
-        entry = actor.entry
-        known = entry.after.get(result)
-        if known is not None and known[0] is result.__class__:
-            after = known[1]
-        else:
-            raised = self._raised.get((entry, result.__class__, result))
-            after = self._learn(actor, entry, result) if raised is None else raised[0]
-        actor.entry = after
-        actor.local = after.local
-        if after.passed:
-            self.arrive(actor, after.passed)
-        actor.op = op = after.op
-        actor.needs = after.needs
-        if op is None:
-            raised = self._raised.get((entry, result.__class__, result))
-            self.leave(actor)
-            if raised is not None and not isinstance(raised[1], Unwind):
-                actor.failure = raised[1]
-                self.seen.failed(actor, raised[1])
-        elif actor.needs & CONDITIONAL:
-            after.pending.append(actor)
-
-    def _learn(self, actor: Actor, entry: Entry, result: Any) -> Entry:
-        """What the actor does next, found out by resuming a coroutine that stands where it is."""
-        table = actor.table
-        assert table is not None
-        if self._coroutines.pop(actor, None) is not entry or actor.coroutine is None:
-            if actor.coroutine is not None:
-                self._hidden(self.throw, actor, RunOver())
-            actor.coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
-        coroutine = actor.coroutine
-        passed: list[Settle] = []
-        box: list[Any] = []
-
-        def go() -> None:
-            op = coroutine.send(None if entry.parent is None else result)
-            while op.__class__ is Settle:
-                passed.append(op)
-                op = coroutine.send(None)
-            box.append(op)
-
-        op: Any = None
-        try:
-            self._hidden(go)
-            op = box[0]
-            if not isinstance(op, Op):
-                foreign = ForeignAwait(actor.name, op)
-                self._hidden(self.throw, actor, foreign)
-                raise foreign  # noqa: TRY301 - as if the coroutine had raised it
-        except StopIteration:
-            pass
-        except BaseException as error:
-            actor.coroutine = None
-            if not isinstance(error, Unwind | Exception):
-                raise
-            after = Entry(entry, result, tuple(passed), None)
-            after.local = hashed(entry.local, result)
-            self._raised[entry, result.__class__, result] = (after, error)
-            return after
-        actor.entry = None  # the place in the program is read off the coroutine
-        learned = table.learn(actor, entry, result, tuple(passed), op)
-        actor.entry = entry
-        if learned is None:
-            raise Untabled
-        if op is None:
-            actor.coroutine = None
-        elif learned.parent is entry:
-            self._coroutines[actor] = learned
-        else:  # it has settled where it was before: does it go on as it did?
-            self._follow(actor, learned)
-        return learned
-
-    def _follow(self, actor: Actor, entry: Entry) -> None:
-        """Follow an actor against its table, as far as that goes, from a value that it has settled with before."""
-        coroutine, settled = actor.coroutine, entry.passed[-1].value
-        assert coroutine is not None
-        seen = set[Entry]()
-        while entry not in seen and entry.after:
-            seen.add(entry)  # and once round is enough
-            result, (_, after) = next(iter(entry.after.items()))
-            passed: list[Settle] = []
-            try:
-                op = coroutine.send(result)
-                while op.__class__ is Settle:
-                    passed.append(op)
-                    op = coroutine.send(None)
-            except StopIteration:
-                op, actor.coroutine = None, None
-            known, now = _next(after.passed, after.op), _next(passed, op)
-            if known != now:
-                raise AuditError(
-                    f"{actor.name} settled twice with {settled!r}, and then went on in two ways: {_told(known)}, and "
-                    f"{_told(now)}: a settled value must tell all that the actor's future depends on"
-                )
-            entry = after
-
-    def _hidden(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call it as if no event loop ran here."""
-        if self._call_hidden is None:
-            function(*arguments)
-        else:
-            self._call_hidden(function, *arguments)
-
-    def _resume(self, actor: Actor, result: Any) -> None:
-        """The same for a live actor."""
-        box: list[Any] = []
-
-        def go() -> None:
-            assert actor.resume is not None
-            box.append(actor.resume(result))
-
-        try:
-            self._hidden(go)
-            actor.op = op = box[0]
-            actor.needs = op.needs
-        except BaseException as error:  # noqa: BLE001 - an actor's exception never leaves its host
-            self.raised(actor, error)
-            return
-        if isinstance(op, Settle):
-            actor.local = hash((actor.key, op.value))
-            self.arrive(actor, (op,))
-            self._resume(actor, None)
-        elif actor.needs & CONDITIONAL:
-            op.thing.pending.append(actor)
 
     def _refresh(self) -> None:
         """Look anew who can go on. The list stays the same one for as long as it says the same."""
@@ -429,16 +277,6 @@ class Stepper(Choosing):
         watch, self.watch = self.watch, None  # it is told when all have been looked at
         super().leave(actor)
         self.watch = watch
-
-
-def _next(passed: Iterable[Settle], op: Op | None) -> tuple[Hashable, ...]:
-    """What an actor does next, in a way that can be compared."""
-    settled = tuple((settle.value, settle.site) for settle in passed)
-    return settled, *(() if op is None else (op.__class__, op.thing.name, op.describe()))
-
-
-def _told(following: tuple[Hashable, ...]) -> str:
-    return f"{following[-1]!r}" if len(following) > 1 else "it ended"
 
 
 def _place(actor: Actor) -> Hashable:

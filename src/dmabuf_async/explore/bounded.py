@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
-from dmabuf_async.engine.stepper import Stepper, Untabled
+from dmabuf_async.engine.advancing import Untabled
+from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.following import follow
 from dmabuf_async.explore.progress import Progress
@@ -92,6 +93,7 @@ class Bounded:
         self._faults = faults
         self._max_steps = max_steps
         self._max_places = max_places
+        self.full = False
         self._checkers = tuple(checkers)
         self._machines = program.machines()
         self._live = False
@@ -284,6 +286,7 @@ class Bounded:
             if len(watch.findings) > before:
                 self._note(None, watch.findings[before:], first=first)
         elif len(self._path) > self._max_steps or len(self._costs) > self._max_places:
+            self.full = self.full or len(self._costs) > self._max_places
             self.progress.cut += 1
         else:
             frame.moves = self._affordable(frame, moves, last)

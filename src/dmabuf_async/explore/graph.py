@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.engine.advancing import Untabled
 from dmabuf_async.engine.site import role
-from dmabuf_async.engine.stepper import Stepper, Untabled
+from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.chance import chance
 from dmabuf_async.explore.following import follow
@@ -98,6 +99,7 @@ class Graph:
         self._live = False
         self._stepper: Stepper | None = None
         self._begun = False
+        self.full = False
 
     # As a search -----------------------------------------------------------------
 
@@ -219,7 +221,12 @@ class Graph:
         key = stepper.key()
         state = self._states.get(key)
         self.progress.steps += 1
-        if state is None:
+        if state is None and len(self.edges) >= self._max_states:  # there is no room for it
+            edges.append((label, frame.state))
+            self.progress.cut += 1
+            self.full = True
+            self._undo(taken)
+        elif state is None:
             edges.append((label, len(self.edges)))
             self._enter(stepper, key, label, taken)
         else:
@@ -262,7 +269,7 @@ class Graph:
             stepper.judge()
             if len(watch.findings) > before:
                 self._note(state, -1, None, watch.findings[before:])
-        elif len(self._path) > self._max_steps or state >= self._max_states:
+        elif len(self._path) > self._max_steps:
             self.progress.cut += 1
             self._path[-1].moves = []
         order, locks = stepper.machine.lock_order.taken(), self.progress.locks
@@ -328,7 +335,7 @@ class Graph:
             self._never(goal.text, come)
 
     def _livelock(self, part: set[int], came: dict[int, tuple[int, Label]], order: dict[int, int]) -> None:
-        """A fair run can stay among these states, though somebody lives whose end it waits for."""
+        """A fair run can stay here, though somebody lives whose end it waits for."""
         start = min(part, key=order.__getitem__)
         labels = self._way(came, start)
         trip = [label for label, _ in round_trip(self.edges, part, start)]

@@ -55,6 +55,11 @@ class Pair:
         return _united(*(search.progress for search in self._searches)) if self._won is None else self._won.progress
 
     @property
+    def full(self) -> bool:
+        """Whether one of them left something out for want of room."""
+        return any(getattr(search, "full", False) for search in self._searches)
+
+    @property
     def strength(self) -> str:
         """That of the one that proved it, or why neither did; of both, if each was to prove the other."""
         if self._won is not None and self._both and len(self._proved) == 1:

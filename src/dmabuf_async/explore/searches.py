@@ -9,7 +9,7 @@ from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.bounded import Bounded
 from dmabuf_async.explore.dpor import Dpor
-from dmabuf_async.explore.graph import Graph
+from dmabuf_async.explore.graph import LIMIT, Graph
 from dmabuf_async.explore.pair import Pair
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def searching(
     preemptions: int | None = None,
     faults: int | None = None,
     max_steps: int = MAX_STEPS,
+    max_states: int = LIMIT,
     checkers: Iterable[Checker] = CHECKERS,
 ) -> Search:
     """The search of that kind, at its beginning; with a bound, the one search that keeps to bounds.
@@ -43,17 +44,25 @@ def searching(
     if preemptions is not None or faults is not None:
         if kind != "auto":
             raise ValueError(f"the search {kind} keeps to no bounds: name none")
-        return Bounded(program, preemptions=preemptions, faults=faults, max_steps=max_steps, checkers=checkers)
+        return Bounded(
+            program,
+            preemptions=preemptions,
+            faults=faults,
+            max_steps=max_steps,
+            max_places=max_states,
+            checkers=checkers,
+        )
     if kind == "dpor":
         return _dpor(program, max_steps, checkers)
+    graph = _graph(program, max_steps, checkers, max_states)
     if kind == "graph" or (kind == "auto" and program.eventually):
-        return _graph(program, max_steps, checkers)
-    return Pair(_graph(program, max_steps, checkers), _dpor(program, max_steps, checkers), both=kind == "both")
+        return graph
+    return Pair(graph, _dpor(program, max_steps, checkers), both=kind == "both")
 
 
 def _dpor(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
     return Dpor(program, max_steps=max_steps, checkers=checkers)
 
 
-def _graph(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:
-    return Graph(program, max_steps=max_steps, checkers=checkers)
+def _graph(program: Program, max_steps: int, checkers: tuple[Checker, ...], max_states: int) -> Search:
+    return Graph(program, max_steps=max_steps, max_states=max_states, checkers=checkers)

@@ -1,0 +1,181 @@
+"""Bringing an actor to its next op, by its table where that knows, and by resuming a coroutine where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from dmabuf_async.engine.choosing import Choosing
+from dmabuf_async.engine.running import RunningLoop
+from dmabuf_async.engine.table import Entry, hashed, revived
+from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
+from dmabuf_async.ops import CONDITIONAL, Op, Settle
+
+if TYPE_CHECKING:
+    from dmabuf_async.engine.watch import Watch
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.machine import Machine
+
+
+class Untabled(Exception):
+    """A task does what its table cannot hold."""
+
+
+class Advancing(Choosing):
+    """Actors that go by their tables, which are learned where they end; live ones have coroutines of their own."""
+
+    def __init__(self, machine: Machine, watch: Watch, *, live: bool) -> None:
+        super().__init__(machine, watch)
+        self.seen = watch
+        self.tabled = not live
+        self._coroutines: dict[Actor, Entry] = {}  # where the coroutine of an actor stands that was made to learn
+        self._raised: dict[tuple[Entry, type, Any], tuple[Entry, BaseException]] = {}
+        loop = RunningLoop()
+        self._call_hidden = loop.call if loop.found else None
+
+    def close(self) -> None:
+        """Leave no coroutine suspended."""
+        for actor in reversed(self.actors):
+            if actor.coroutine is not None:  # an actor that has ended here may not have where it was made to learn
+                self._hidden(self.throw, actor, RunOver())
+                actor.coroutine = None
+
+    def forward(self, actor: Actor, result: Any) -> None:
+        """Bring an actor to its next op."""
+        if actor.entry is None:
+            self._resume(actor, result)
+            return
+        entry = actor.entry
+        known = entry.after.get(result)
+        if known is not None and known[0] is result.__class__:
+            after = known[1]
+        else:
+            raised = self._raised.get((entry, result.__class__, result))
+            after = self._learn(actor, entry, result) if raised is None else raised[0]
+        actor.entry = after
+        actor.local = after.local
+        if after.passed:
+            self.arrive(actor, after.passed)
+        actor.op = op = after.op
+        actor.needs = after.needs
+        if op is None:
+            raised = self._raised.get((entry, result.__class__, result))
+            self.leave(actor)
+            if raised is not None and not isinstance(raised[1], Unwind):
+                actor.failure = raised[1]
+                self.seen.failed(actor, raised[1])
+        elif actor.needs & CONDITIONAL:
+            after.pending.append(actor)
+
+    def _learn(self, actor: Actor, entry: Entry, result: Any) -> Entry:
+        """What the actor does next, found out by resuming a coroutine that stands where it is."""
+        table = actor.table
+        assert table is not None
+        if self._coroutines.pop(actor, None) is not entry or actor.coroutine is None:
+            if actor.coroutine is not None:
+                self._hidden(self.throw, actor, RunOver())
+            actor.coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
+        coroutine = actor.coroutine
+        passed: list[Settle] = []
+        box: list[Any] = []
+
+        def go() -> None:
+            op = coroutine.send(None if entry.parent is None else result)
+            while op.__class__ is Settle:
+                passed.append(op)
+                op = coroutine.send(None)
+            box.append(op)
+
+        op: Any = None
+        try:
+            self._hidden(go)
+            op = box[0]
+            if not isinstance(op, Op):
+                foreign = ForeignAwait(actor.name, op)
+                self._hidden(self.throw, actor, foreign)
+                raise foreign  # noqa: TRY301 - as if the coroutine had raised it
+        except StopIteration:
+            pass
+        except BaseException as error:
+            actor.coroutine = None
+            if not isinstance(error, Unwind | Exception):
+                raise
+            after = Entry(entry, result, tuple(passed), None)
+            after.local = hashed(entry.local, result)
+            self._raised[entry, result.__class__, result] = (after, error)
+            return after
+        actor.entry = None  # the place in the program is read off the coroutine
+        learned = table.learn(actor, entry, result, tuple(passed), op)
+        actor.entry = entry
+        if learned is None:
+            raise Untabled
+        if op is None:
+            actor.coroutine = None
+        elif learned.parent is entry:
+            self._coroutines[actor] = learned
+        else:  # it has settled where it was before: does it go on as it did?
+            self._follow(actor, learned)
+        return learned
+
+    def _follow(self, actor: Actor, entry: Entry) -> None:
+        """Follow an actor against its table, as far as that goes, from a value that it has settled with before."""
+        coroutine, settled = actor.coroutine, entry.passed[-1].value
+        assert coroutine is not None
+        seen = set[Entry]()
+        while entry not in seen and entry.after:
+            seen.add(entry)  # and once round is enough
+            result, (_, after) = next(iter(entry.after.items()))
+            passed: list[Settle] = []
+            try:
+                op = coroutine.send(result)
+                while op.__class__ is Settle:
+                    passed.append(op)
+                    op = coroutine.send(None)
+            except StopIteration:
+                op, actor.coroutine = None, None
+            known, now = _next(after.passed, after.op), _next(passed, op)
+            if known != now:
+                raise AuditError(
+                    f"{actor.name} settled twice with {settled!r}, and then went on in two ways: {_told(known)}, and "
+                    f"{_told(now)}: a settled value must tell all that the actor's future depends on"
+                )
+            entry = after
+
+    def _hidden(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call it as if no event loop ran here."""
+        if self._call_hidden is None:
+            function(*arguments)
+        else:
+            self._call_hidden(function, *arguments)
+
+    def _resume(self, actor: Actor, result: Any) -> None:
+        """The same for a live actor."""
+        box: list[Any] = []
+
+        def go() -> None:
+            assert actor.resume is not None
+            box.append(actor.resume(result))
+
+        try:
+            self._hidden(go)
+            actor.op = op = box[0]
+            actor.needs = op.needs
+        except BaseException as error:  # noqa: BLE001 - an actor's exception never leaves its host
+            self.raised(actor, error)
+            return
+        if isinstance(op, Settle):
+            actor.local = hash((actor.key, op.value))
+            self.arrive(actor, (op,))
+            self._resume(actor, None)
+        elif actor.needs & CONDITIONAL:
+            op.thing.pending.append(actor)
+
+
+def _next(passed: Iterable[Settle], op: Op | None) -> tuple[Hashable, ...]:
+    """What an actor does next, in a way that can be compared."""
+    settled = tuple((settle.value, settle.site) for settle in passed)
+    return settled, *(() if op is None else (op.__class__, op.thing.name, op.describe()))
+
+
+def _told(following: tuple[Hashable, ...]) -> str:
+    return f"{following[-1]!r}" if len(following) > 1 else "it ended"
