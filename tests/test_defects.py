@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from msgspec.structs import replace
 
+from dmabuf_async import load
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.checkers.catalogue import CHECKERS, CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
@@ -27,6 +29,8 @@ from dmabuf_async.scenario.schema import Scenario
 from dmabuf_async.strategies.random_walk import RandomWalk
 from tests import cache_defects, device_defects, exporter_defects
 from tests.effort import times
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
 pytestmark = [
     pytest.mark.unaudited,  # many executions; test_scenarios audits the same drivers
@@ -717,6 +721,8 @@ def provocations(checker: Checker) -> Sequence[tuple[Program, str]]:
         return [(from_function(raises), code) for code in checker.codes]
     if checker.codes == ("lock-order",):
         return [(from_function(both_orders), "lock-order")]
+    if checker.codes == ("always-violated",):  # no driver's mistake: the scenario says what must hold
+        return [(load(str(SCENARIOS / "properties" / "busy-after-job.toml")), "always-violated")]
     return [(broken(row), row.code) for code in checker.codes for row in rows(code)[:1]]
 
 

@@ -246,8 +246,8 @@ def test_what_is_rarely_walked_is_forgotten_whether_or_not_it_was_all_learned(
 
 def test_a_limit_in_seconds_ends_a_campaign_that_executes_nothing_any_more() -> None:
     began = time.monotonic()
-    verdict, made = campaign(catalogue.load(SWAP_OUT), RandomWalk(0), 1 << 40, seconds=0.3)
-    assert 0.3 <= time.monotonic() - began < 3
+    verdict, made = campaign(catalogue.load(SWAP_OUT), RandomWalk(0), 1 << 40, seconds=2)
+    assert 2 <= time.monotonic() - began < 20
     assert made < 1_000 < verdict.executions
 
 

@@ -33,12 +33,21 @@ def frozen(value: Any) -> bytes:
 
 
 def _deep(value: Any) -> bytes:
-    """As pickle calls itself for each level, it is given a stack that holds them."""
+    """As pickle calls itself for each level, it is given a stack that holds them.
+
+    The one in Python does: from CPython 3.12 on, the levels of the one in C have a limit that cannot be raised.
+    """
     done: list[bytes] = []
+
+    def write() -> None:
+        file = io.BytesIO()
+        pickle._Pickler(file, protocol=5).dump(value)
+        done.append(file.getvalue())
+
     limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK)
     try:
         sys.setrecursionlimit(_LEVELS)
-        thread = threading.Thread(target=lambda: done.append(pickle.dumps(value, protocol=5)))
+        thread = threading.Thread(target=write)
         thread.start()
         thread.join()
     finally:
