@@ -28,14 +28,28 @@ TRACEBACK: Final = "DMABUF_ASYNC_TRACEBACK"
 
 def main(args: Sequence[str] | None = None) -> int:
     """Do what the arguments say, those of the process by default. Returns the exit code (DESIGN 10)."""
+    code = exits.INTERRUPTED
     try:
-        with termination():
-            return _guarded(list(sys.argv[1:] if args is None else args))
-    except KeyboardInterrupt:  # a second one, while the first was told
-        return exits.INTERRUPTED
-    finally:
-        if args is None:  # the process ends: a late one could only hit the interpreter's own work
+        try:
+            with termination():
+                code = _guarded(list(sys.argv[1:] if args is None else args))
+        finally:
+            if args is None:
+                _deafen()
+    except KeyboardInterrupt:  # a second one, while the first was told, or a third
+        if args is None:
+            _deafen()
+    return code
+
+
+def _deafen() -> None:
+    """The process ends: an interrupt that comes now could only hit the interpreter's own work."""
+    while True:
+        try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+        except KeyboardInterrupt:
+            continue
+        return
 
 
 def _guarded(args: list[str]) -> int:
