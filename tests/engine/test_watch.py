@@ -41,7 +41,7 @@ class Noting(Watch):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.noted: list[tuple[int, bool, list[int]]] = []
+        self.noted: list[tuple[int, bool, dict[str, int]]] = []
         self.ending = False
 
     def over(self, core: Any) -> None:
@@ -49,7 +49,8 @@ class Noting(Watch):
         super().over(core)
 
     def state(self, found: Found, step: int | None = None) -> None:
-        self.noted.append((self.step, self.ending, [actor.last for actor in (found.actor, *found.others)]))
+        members = {actor.name: actor.last for actor in (found.actor, *found.others)}
+        self.noted.append((self.step, self.ending, members))
         super().state(found, step)
 
 
@@ -69,10 +70,20 @@ def test_a_finding_is_primary_if_and_only_if_no_earlier_one_is_in_its_causal_pas
     watch, core = watched(spec, answers, footprints=True)
     trace = watch.trace(core)
     earlier: list[int] = []
-    for finding, (step, ending, lasts) in zip(watch.findings, watch.noted, strict=True):
-        past = frozenset[int]().union(*(trace.causal_past(last) for last in lasts if last))
-        assert finding.primary == (not any(other in past and (other < step or ending) for other in earlier)), finding
-        if not ending:
+    stuck: dict[str, int] = {}  # in a deadlock, and since when: what they do after it follows from it, and nothing else
+    for finding, (step, ending, members) in zip(watch.findings, watch.noted, strict=True):
+        pasts = {last: trace.causal_past(last) for last in members.values() if last}
+        past = frozenset[int]().union(*pasts.values())
+        told = not stuck.keys().isdisjoint(members)
+        freed = any(stuck.get(event.actor, event.step) < event.step for event in trace.events if event.step in past)
+        if finding.code == "deadlock":  # what is found at the latest step of a member is found together with that
+            follows = any(other in of and other != last for last, of in pasts.items() for other in earlier) or freed
+        else:
+            follows = any(other in past and (other < step or ending) for other in earlier) or freed or told
+        assert finding.primary == (not follows), finding
+        if finding.code == "deadlock":
+            stuck |= dict.fromkeys(members, step)
+        elif not ending:
             earlier.append(step)
     without, _ = watched(spec, answers, footprints=False)
     assert without.findings == watch.findings, "what is kept does not change what is found"

@@ -36,17 +36,6 @@ def test_what_a_search_has_found_comes_back_as_it_was() -> None:
     )  # fmt: skip
 
 
-def test_depth_is_no_limit() -> None:
-    nested: list[Any] = []
-    for _ in range(20_000):
-        nested = [nested]
-    again = thawed(frozen(nested))
-    depth = 0
-    while again:
-        [again], depth = again, depth + 1
-    assert depth == 20_000
-
-
 class Evil:
     def __reduce__(self) -> Any:
         return os.system, ("true",)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dmabuf_async.errors import ReplayDiverged
+from dmabuf_async.explore.frozen import frozen, thawed
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.strategies.base import ChoicePoint
-from dmabuf_async.strategies.dpor import Dpor, asleep
+from dmabuf_async.strategies.dpor import Dpor, Node, asleep
 from dmabuf_async.strategies.wakeup_tree import Branch, Transition
 from tests.reduction import Reduced, reduced
 
@@ -92,3 +93,24 @@ def test_sleep_is_by_actor_and_outcome() -> None:
     assert asleep([sleeper], (1,), "ENOMEM")
     assert not asleep([sleeper], (1,), "")
     assert repr(Branch(sleeper, [])) == "<(1,) ENOMEM []>"
+
+
+def test_depth_is_no_limit_to_what_can_be_kept() -> None:
+    """Nodes share what lies below a branch; a chain of branches is as long as an execution."""
+    tree = Dpor()
+    branches: list[Branch] = []
+    for number in range(20_000):
+        branches = [Branch(Transition((number,), "", 0, 1, 1), branches)]
+    for _ in range(3):
+        node = Node([], branches)
+        (node.branch,) = branches
+        tree.nodes.append(node)
+        branches = node.branch.below
+    again = thawed(frozen(tree))
+    left, depth = again.nodes[0].todo, 0
+    while left:
+        [branch], depth = left, depth + 1
+        left = branch.below
+    assert depth == 20_000
+    assert again.nodes[2].todo is again.nodes[1].branch.below
+    assert again.nodes[1].branch is again.nodes[0].todo[0].below[0]

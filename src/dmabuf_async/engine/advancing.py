@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.engine.running import RunningLoop
-from dmabuf_async.engine.table import Entry, hashed, revived
+from dmabuf_async.engine.table import Entry, advanced, hashed, revived
 from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
 from dmabuf_async.ops import CONDITIONAL, Op, Settle
 
@@ -77,19 +77,9 @@ class Advancing(Choosing):
             actor.coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
         coroutine = actor.coroutine
         passed: list[Settle] = []
-        box: list[Any] = []
-
-        def go() -> None:
-            op = coroutine.send(None if entry.parent is None else result)
-            while op.__class__ is Settle:
-                passed.append(op)
-                op = coroutine.send(None)
-            box.append(op)
-
         op: Any = None
         try:
-            self._hidden(go)
-            op = box[0]
+            op = self._hidden(advanced, coroutine, None if entry.parent is None else result, passed)
             if not isinstance(op, Op):
                 foreign = ForeignAwait(actor.name, op)
                 self._hidden(self.throw, actor, foreign)
@@ -127,10 +117,7 @@ class Advancing(Choosing):
             result, (_, after) = next(iter(entry.after.items()))
             passed: list[Settle] = []
             try:
-                op = coroutine.send(result)
-                while op.__class__ is Settle:
-                    passed.append(op)
-                    op = coroutine.send(None)
+                op = self._hidden(advanced, coroutine, result, passed)
             except StopIteration:
                 op, actor.coroutine = None, None
             known, now = _next(after.passed, after.op), _next(passed, op)
@@ -141,24 +128,15 @@ class Advancing(Choosing):
                 )
             entry = after
 
-    def _hidden(self, function: Callable[..., Any], *arguments: Any) -> None:
+    def _hidden(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call it as if no event loop ran here."""
-        if self._call_hidden is None:
-            function(*arguments)
-        else:
-            self._call_hidden(function, *arguments)
+        return function(*arguments) if self._call_hidden is None else self._call_hidden(function, *arguments)
 
     def _resume(self, actor: Actor, result: Any) -> None:
         """The same for a live actor."""
-        box: list[Any] = []
-
-        def go() -> None:
-            assert actor.resume is not None
-            box.append(actor.resume(result))
-
+        assert actor.resume is not None
         try:
-            self._hidden(go)
-            actor.op = op = box[0]
+            actor.op = op = self._hidden(actor.resume, result)
             actor.needs = op.needs
         except BaseException as error:  # noqa: BLE001 - an actor's exception never leaves its host
             self.raised(actor, error)

@@ -42,11 +42,11 @@ class RunningLoop:
         """Whether it is trio's, maybe as a guest of another."""
         return "task" in self._context
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call ``function``, to which no loop seems to run."""
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call ``function``, to which no loop seems to run; what it returns."""
         try:
             self._hide()
-            function(*arguments)
+            return function(*arguments)
         finally:
             self._show()
 

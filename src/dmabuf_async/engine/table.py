@@ -117,6 +117,15 @@ class Trail:
         self.passed.clear()
 
 
+def advanced(coroutine: Coroutine[Any, Any, Any], result: Any, passed: list[Settle]) -> Any:
+    """Resume a coroutine up to its next op, which is returned; where it settles on the way is added to ``passed``."""
+    op = coroutine.send(result)
+    while op.__class__ is Settle:
+        passed.append(op)
+        op = coroutine.send(None)
+    return op
+
+
 def revived(actor: Actor, at: Entry) -> Coroutine[Any, Any, Any]:
     """A coroutine of ``actor`` that stands where ``at`` says."""
     results: list[Any] = []
@@ -128,9 +137,7 @@ def revived(actor: Actor, at: Entry) -> Coroutine[Any, Any, Any]:
     op: Any = None
     try:
         for result in reversed(results):
-            op = coroutine.send(result)
-            while op.__class__ is Settle:
-                op = coroutine.send(None)
+            op = advanced(coroutine, result, [])
     except StopIteration:
         op = None
     if op.__class__ is not at.op.__class__:

@@ -13,21 +13,14 @@ left of the bounds. So a place is a state with that actor and the faults so far,
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
-from dmabuf_async.engine.advancing import Untabled
 from dmabuf_async.engine.stepper import Stepper
-from dmabuf_async.engine.watch import Watch
-from dmabuf_async.explore.following import follow
-from dmabuf_async.explore.progress import Progress
-from dmabuf_async.explore.search import SLICE
-from dmabuf_async.explore.verdict import Failure
+from dmabuf_async.explore.walk import Frame, Walk, labelled
 from dmabuf_async.ops import CALM
-from dmabuf_async.trace.schedule import encode
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
@@ -40,29 +33,24 @@ if TYPE_CHECKING:
 LIMIT: Final = 2_000_000
 """Places of one search; each takes about 400 bytes."""
 
-LOOK_EVERY: Final = 64
-"""Transitions between two looks at the clock."""
-
 Place: TypeAlias = "tuple[int, int, tuple[int, ...] | None]"
 """The number of a state, the faults that it took (they are bounded, so that the state tells how many are left), and
 the path of who made the last step on a CPU, unless it has ended."""
 
 
-class Frame:
-    """One place of the path that is being walked."""
+class Stop(Frame):
+    """A frame at a place."""
 
-    __slots__ = ("label", "moves", "next", "place", "preemptions", "taken")
+    __slots__ = ("moves", "place", "preemptions")
 
     def __init__(self, place: Place, preemptions: int, label: Label | None, taken: Taken | None) -> None:
+        super().__init__(label, taken)
         self.place = place
         self.preemptions = preemptions  # made so far
         self.moves: list[tuple[int, int, Move]] = []  # with what has been spent after each
-        self.next = 0  # which of them comes next
-        self.label = label  # of the transition that led here
-        self.taken = taken  # what undoes it
 
 
-class Bounded:
+class Bounded(Walk[Stop]):
     """All schedules of ``program`` within the bounds; a :class:`~dmabuf_async.explore.search.Search`.
 
     It goes round once for each number of preemptions, from none to ``preemptions``, so that what is found is shown
@@ -74,6 +62,7 @@ class Bounded:
     """
 
     name = "bounded"
+    called = "bounded search"
 
     def __init__(
         self,
@@ -85,24 +74,15 @@ class Bounded:
         checkers: Iterable[Checker] = CHECKERS,
         max_places: int = LIMIT,
     ) -> None:
-        self.program = program
-        self.progress = Progress()
+        super().__init__(program, max_steps, checkers)
         self.states = 0
         """How many have been reached so far."""
         self._preemptions = preemptions
         self._faults = faults
-        self._max_steps = max_steps
         self._max_places = max_places
-        self.full = False
-        self._checkers = tuple(checkers)
-        self._machines = program.machines()
-        self._live = False
-        self._stepper: Stepper | None = None
-        self._memories: dict[Hashable, int] = {}
         self._numbers: dict[Hashable, int] = {}
         self._costs: dict[Place, int] = {}  # the fewest preemptions that lead there
         self._entered: set[Place] = set()  # in this round
-        self._path: list[Frame] = []
         self._on_path: set[Place] = set()
         self._cyclic = False
         self._round = -1  # before the first
@@ -111,20 +91,6 @@ class Bounded:
         self._refused = self._calmed = False  # whether preemptions, and faults, were left out in this round
 
     # As a search -----------------------------------------------------------------
-
-    def advance(self) -> bool:
-        due = time.monotonic() + SLICE
-        try:
-            while self._path or self._begin():
-                for _ in range(LOOK_EVERY):
-                    if not self._step():
-                        break
-                if time.monotonic() >= due:
-                    return True
-        except Untabled:
-            self._anew()
-            return True
-        return False
 
     @property
     def strength(self) -> str:
@@ -161,19 +127,6 @@ class Bounded:
         frontier = sum(len(frame.moves) - frame.next for frame in self._path)
         return f"at least {_counted(frontier, 'transition')}{self._within(self._round)}" if frontier else ""
 
-    def checkpoint(self) -> bytes:
-        """Nothing: states are known within one process only, so it begins anew."""
-        return b""
-
-    def resume(self, checkpoint: bytes) -> None:
-        if checkpoint:
-            raise ValueError("the bounded search keeps no checkpoints")
-
-    def close(self) -> None:
-        if self._stepper is not None:
-            self._stepper.close()
-            self._stepper = None
-
     # Rounds ----------------------------------------------------------------------
 
     def _begin(self) -> bool:
@@ -191,32 +144,16 @@ class Bounded:
         place = (self._number(stepper.key()), 0, None)
         self._entered.clear()
         self._is_to_be_entered(place, 0)
-        self._enter(stepper, Frame(place, 0, None, None), None)
+        self._enter(stepper, Stop(place, 0, None, None), None)
         return True
 
     def _anew(self) -> None:
-        """Begin again with actors that are resumed: the tables don't hold them."""
-        self.close()
-        self._live = True
-        progress = self.progress
-        progress.executions = progress.steps = progress.cut = self.states = self._states_done = 0
+        super()._anew()
+        self.states = self._states_done = 0
         self._round = self._done = -1
         self._cyclic = False
-        for known in (
-            self._numbers, self._costs, self._path, self._on_path, progress.failures, progress.counts,
-            progress.reached,
-        ):  # fmt: skip
+        for known in (self._numbers, self._costs, self._on_path):
             known.clear()
-
-    def _fresh(self) -> Stepper:
-        self.close()
-        machine = self._machines()
-        watch = Watch(machine, self._checkers)
-        self._live = self._live or watch.audited  # which looks at coroutines
-        machine.tabled = not self._live
-        self._stepper = stepper = Stepper(machine, watch, self._memories, live=self._live)
-        stepper.seen.reached = self.progress.reached
-        return stepper
 
     # The walk --------------------------------------------------------------------
 
@@ -238,7 +175,7 @@ class Bounded:
         actor, outcome = move
         label = (actor.path, outcome)
         if self._live:  # the actor may be one of an earlier execution
-            actor, outcome = move = _labelled(stepper, label)
+            actor, outcome = move = labelled(stepper, label)
         watch = stepper.seen
         before = len(watch.findings)
         taken = stepper.make(move)
@@ -249,14 +186,14 @@ class Bounded:
         known = None if last is None or last.ended or self._preemptions is None else last.path
         place = (self._number(stepper.key()), faults, known)
         if self._is_to_be_entered(place, preemptions):
-            self._enter(stepper, Frame(place, preemptions, label, taken), last)
+            self._enter(stepper, Stop(place, preemptions, label, taken), last)
         else:
             self.progress.executions += 1
             self._cyclic = self._cyclic or (stepper.live > 0 and place in self._on_path)
             self._undo(taken)
         return True
 
-    def _last(self, stepper: Stepper, frame: Frame) -> Actor | None:
+    def _last(self, stepper: Stepper, frame: Stop) -> Actor | None:
         """Who made the last step on a CPU before ``frame``, unless it has ended."""
         path = frame.place[2]
         return None if path is None else next(actor for actor in stepper.actors if actor.path == path)
@@ -273,7 +210,7 @@ class Bounded:
         self._entered.add(place)
         return True
 
-    def _enter(self, stepper: Stepper, frame: Frame, last: Actor | None) -> None:
+    def _enter(self, stepper: Stepper, frame: Stop, last: Actor | None) -> None:
         self._path.append(frame)
         self._on_path.add(frame.place)
         moves = stepper.moves()
@@ -293,9 +230,9 @@ class Bounded:
         if first:
             edges = watch.lock_edges()
             if edges:
-                self.progress.locks.note(edges, self.progress.executions, lambda: self._schedule(None))
+                self.progress.locks.note(edges, self.progress.executions, lambda: self._schedule(self._labels(None)))
 
-    def _affordable(self, frame: Frame, moves: list[Move], last: Actor | None) -> list[tuple[int, int, Move]]:
+    def _affordable(self, frame: Stop, moves: list[Move], last: Actor | None) -> list[tuple[int, int, Move]]:
         """The moves within the bounds, and what has been spent after each; the calmest come first."""
         found = []
         could = self._preemptions is not None and last is not None and last.ready
@@ -314,43 +251,13 @@ class Bounded:
         found.sort(key=lambda one: one[0])
         return [affordable for _, affordable in found]
 
-    def _undo(self, taken: Taken | None) -> None:
-        if taken is None:
-            self.close()  # a live one cannot go back
-        else:
-            assert self._stepper is not None
-            self._stepper.undo(taken)
-
-    def _return(self) -> Stepper:
-        """A live stepper that stands where the path ends."""
-        stepper = self._fresh()
-        for label in self._labels(None):
-            stepper.make(_labelled(stepper, label))
-        return stepper
-
     # What is found -----------------------------------------------------------------
-
-    def _labels(self, last: Label | None) -> list[Label]:
-        """The transitions of the path, and one more."""
-        labels = [frame.label for frame in self._path if frame.label is not None]
-        return labels if last is None else [*labels, last]
-
-    def _schedule(self, last: Label | None) -> str:
-        return encode(self.program.digest, follow(self.program, self._labels(last), self._checkers)[0])
 
     def _note(self, label: Label | None, findings: list[Finding], *, first: bool) -> None:
         """Something is found at a transition, or at an end; ``first``: earlier rounds did not come here."""
-        progress = self.progress
         for signature, finding in {one.signature: one for one in findings if one.primary}.items():
-            progress.counts[signature] += first
-            if signature not in progress.failures:
-                expected = finding.code in self.program.findings
-                schedule = self._schedule(label)
-                progress.failures[signature] = Failure(finding, schedule, progress.executions + 1, expected)
-
-
-def _labelled(stepper: Stepper, label: Label) -> Move:
-    return next(move for move in stepper.moves() if (move[0].path, move[1]) == label)
+            self.progress.counts[signature] += first
+            self._keep(finding, self._labels(label), self.progress.executions + 1)
 
 
 def _counted(number: int, noun: str) -> str:

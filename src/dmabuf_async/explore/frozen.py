@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
-import sys
-import threading
 from typing import Any, Final
-
-_STACK: Final = 1 << 29
-"""Bytes of address space, of which only what is used becomes memory."""
-_LEVELS: Final = 500_000
 
 _PLAIN: Final = {
     ("builtins", "set"),
@@ -25,35 +19,11 @@ _PLAIN: Final = {
 
 
 def frozen(value: Any) -> bytes:
-    """``value``, which is made of plain data and of this package's own classes, however deeply nested."""
-    try:
-        return pickle.dumps(value, protocol=5)
-    except RecursionError:
-        return _deep(value)
+    """``value``, which is made of plain data and of this package's own classes.
 
-
-def _deep(value: Any) -> bytes:
-    """As pickle calls itself for each level, it is given a stack that holds them.
-
-    The one in Python does: from CPython 3.12 on, the levels of the one in C have a limit that cannot be raised.
+    Whoever is nested deeply gives what lies deepest first: pickle calls itself for each level that it has not met.
     """
-    done: list[bytes] = []
-
-    def write() -> None:
-        file = io.BytesIO()
-        pickle._Pickler(file, protocol=5).dump(value)
-        done.append(file.getvalue())
-
-    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK)
-    try:
-        sys.setrecursionlimit(_LEVELS)
-        thread = threading.Thread(target=write)
-        thread.start()
-        thread.join()
-    finally:
-        threading.stack_size(size)
-        sys.setrecursionlimit(limit)
-    return done[0]
+    return pickle.dumps(value, protocol=5)
 
 
 def thawed(data: bytes) -> Any:

@@ -9,23 +9,18 @@ wherever the search turns back.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
-from dmabuf_async.engine.advancing import Untabled
 from dmabuf_async.engine.site import role
 from dmabuf_async.engine.stepper import Stepper
-from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.chance import chance
 from dmabuf_async.explore.following import follow
 from dmabuf_async.explore.liveness import fair_parts, round_trip
-from dmabuf_async.explore.progress import Progress
-from dmabuf_async.explore.search import SLICE
-from dmabuf_async.explore.verdict import Failure
+from dmabuf_async.explore.walk import Frame, Walk
 from dmabuf_async.trace.events import Finding, Signature
 from dmabuf_async.trace.schedule import encode
 
@@ -38,33 +33,29 @@ if TYPE_CHECKING:
 LIMIT: Final = 2_000_000
 """States of one graph; each takes 400 to 1,100 bytes, with its transitions and what checkers remember."""
 
-LOOK_EVERY: Final = 64
-"""Transitions between two looks at the clock."""
-
 Edge: TypeAlias = "tuple[Label, int]"
 """A transition: who with which outcome, and the number of the state that it leads to."""
 
 
-class Frame:
-    """One state of the path that is being walked."""
+class Stop(Frame):
+    """A frame at a state."""
 
-    __slots__ = ("label", "moves", "next", "state", "taken")
+    __slots__ = ("moves", "state")
 
     def __init__(self, state: int, moves: list[Move], label: Label | None, taken: Taken | None) -> None:
+        super().__init__(label, taken)
         self.state = state
         self.moves = moves
-        self.next = 0  # which of the moves comes next
-        self.label = label  # of the transition that led here
-        self.taken = taken  # what undoes it
 
 
-class Graph:
+class Graph(Walk[Stop]):
     """The states of one program; a :class:`~dmabuf_async.explore.search.Search`.
 
     ``edges[n]`` are the transitions of state ``n``, in canonical order; state 0 is where the program begins.
     """
 
     name = "graph"
+    called = "state graph"
 
     def __init__(
         self,
@@ -74,8 +65,7 @@ class Graph:
         checkers: Iterable[Checker] = CHECKERS,
         max_states: int = LIMIT,
     ) -> None:
-        self.program = program
-        self.progress = Progress()
+        super().__init__(program, max_steps, checkers)
         self.edges: list[list[Edge]] = []
         self.ends: dict[int, str] = {}
         """The states in which nothing is left to do, and why: ``ended`` or ``deadlock``."""
@@ -89,39 +79,11 @@ class Graph:
         self._orders: set[frozenset[tuple[str, str]]] = set()  # in which locks were taken
         self._on_path: set[int] = set()
         self._cyclic = False
-        self._checkers = tuple(checkers)
-        self._max_steps = max_steps
         self._max_states = max_states
         self._states: dict[Hashable, int] = {}
-        self._memories: dict[Hashable, int] = {}
-        self._path: list[Frame] = []
-        self._machines = program.machines()
-        self._live = False
-        self._stepper: Stepper | None = None
-        self._begun = False
-        self.full = False
+        self._goals: list[Callable[[], bool]] = []
 
     # As a search -----------------------------------------------------------------
-
-    def advance(self) -> bool:
-        """Go on for about a slice; False once every transition is known, or there is no room."""
-        due = time.monotonic() + SLICE
-        try:
-            if not self._begun:
-                self._begin()
-            while self._path:
-                for _ in range(LOOK_EVERY):
-                    if not self._step():
-                        break
-                if time.monotonic() >= due:
-                    break
-        except Untabled:
-            self._again(live=True)
-            return True
-        if self._path:
-            return True
-        self._tell()
-        return False
 
     @property
     def strength(self) -> str:
@@ -146,62 +108,39 @@ class Graph:
         """The probability that a random execution shows this finding: exact, once all is known."""
         return chance(self.edges, {place for place, shown in self.shows.items() if signature in shown})
 
-    def checkpoint(self) -> bytes:
-        """Nothing: states are known within one process only, so it begins anew."""
-        return b""
-
-    def resume(self, checkpoint: bytes) -> None:
-        if checkpoint:
-            raise ValueError("the state graph keeps no checkpoints")
-
-    def close(self) -> None:
-        """Leave no coroutine suspended. It cannot go on after that; what is known stays."""
-        self._close()
-
     # The walk ----------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        self._stepper = stepper = self._fresh()
-        self._begun = True
+    def _begin(self) -> bool:
+        if self.edges:
+            self._tell()
+            return False
+        stepper = self._fresh()
         self._enter(stepper, stepper.key(), None, None)
+        return True
 
     def _fresh(self) -> Stepper:
-        machine = self._machines()
-        watch = Watch(machine, self._checkers)
-        watch.reached = self.progress.reached
-        self._live = self._live or watch.audited  # which looks at coroutines
-        machine.tabled = not self._live
-        self._goals = [one.bind(machine).holds for one in self.program.eventually]
-        return Stepper(machine, watch, self._memories, live=self._live)
+        stepper = super()._fresh()
+        self._goals = [one.bind(stepper.machine).holds for one in self.program.eventually]
+        return stepper
 
-    def _again(self, *, live: bool) -> None:
-        """Begin anew, with actors that are resumed: the tables don't hold them."""
-        self._close()
-        self._live = live
-        self._begun = False
-        progress = self.progress
-        progress.executions = progress.steps = progress.cut = 0
-        for known in (
-            self.edges, self.ends, self.shows, self._states, self._path, progress.failures, progress.counts,
-            progress.reached, self._alive, self._names, self._on_path,
-        ):  # fmt: skip
-            known.clear()
-        for come in self._come:
-            come.clear()
-
-    def _close(self) -> None:
-        if self._stepper is not None:
-            self._stepper.close()
-            self._stepper = None
+    def _anew(self) -> None:
+        super()._anew()
+        self.edges.clear()
+        self.ends.clear()
+        self.shows.clear()
+        self._states.clear()
+        self._names.clear()
+        self._on_path.clear()
+        for told in (self._alive, *self._come):
+            told.clear()
 
     def _step(self) -> bool:
-        """Make one transition, or go back by one; False when all is known."""
         path = self._path
         frame = path[-1]
         if frame.next == len(frame.moves):
             self._on_path.remove(path.pop().state)
             if not path:
-                self._close()
+                self.close()
                 return False
             self._undo(frame.taken)
             return True
@@ -236,20 +175,6 @@ class Graph:
             self._undo(taken)
         return True
 
-    def _undo(self, taken: Taken | None) -> None:
-        if taken is None:
-            self._close()  # a live one cannot go back
-        else:
-            assert self._stepper is not None
-            self._stepper.undo(taken)
-
-    def _return(self) -> Stepper:
-        """A live stepper that stands where the path ends."""
-        self._stepper = stepper = self._fresh()
-        for frame in self._path[1:]:
-            stepper.make(next(move for move in stepper.moves() if (move[0].path, move[1]) == frame.label))
-        return stepper
-
     def _enter(self, stepper: Stepper, key: Hashable, label: Label | None, taken: Taken | None) -> None:
         """A state that is new."""
         state = len(self.edges)
@@ -260,7 +185,7 @@ class Graph:
             come.append(holds())
         self._on_path.add(state)
         moves = stepper.moves()
-        self._path.append(Frame(state, moves, label, taken))
+        self._path.append(Stop(state, moves, label, taken))
         watch = stepper.seen
         if not moves:
             self.ends[state] = stepper.stopped
@@ -281,27 +206,15 @@ class Graph:
 
     # What is found -------------------------------------------------------------------
 
-    def _labels(self, last: Label | None) -> list[Label]:
-        """The transitions of the path, and one more."""
-        labels = [frame.label for frame in self._path if frame.label is not None]
-        return labels if last is None else [*labels, last]
-
-    def _schedule(self, labels: list[Label]) -> str:
-        return encode(self.program.digest, follow(self.program, labels, self._checkers)[0])
-
     def _note(self, state: int, number: int, label: Label | None, findings: list[Finding]) -> None:
         """Something is found at a transition, or at an end."""
         seen = {finding.signature: finding for finding in findings if finding.primary}
         if not seen:
             return
         self.shows[state, number] = tuple(seen)
-        progress = self.progress
         for signature, finding in seen.items():
-            progress.counts[signature] += 1
-            if signature not in progress.failures:
-                schedule = self._schedule(self._labels(label))
-                expected = finding.code in self.program.findings
-                progress.failures[signature] = Failure(finding, schedule, progress.executions + 1, expected)
+            self.progress.counts[signature] += 1
+            self._keep(finding, self._labels(label), self.progress.executions + 1)
 
     def _tell(self) -> None:
         """All is known: say where a run may go round for ever, and show each finding in as few steps as possible."""
@@ -355,33 +268,26 @@ class Graph:
 
     def _add(self, finding: Finding, labels: list[Label]) -> None:
         """Count a finding that is read off the graph, and keep the first of its kind."""
-        progress, signature = self.progress, finding.signature
-        progress.counts[signature] += 1
-        if signature not in progress.failures:
-            expected = finding.code in self.program.findings
-            schedule = self._schedule(labels)
-            progress.failures[signature] = Failure(finding, schedule, progress.executions, expected, until=len(labels))
+        self.progress.counts[finding.signature] += 1
+        self._keep(finding, labels, self.progress.executions, until=len(labels))
 
     def _never(self, text: str, come: bytearray) -> None:
         """Whether a fair run can do without ever coming to where the property holds: one that ends, or goes round."""
-        without: dict[int, list[Label]] = {} if come[0] else {0: []}
-        for state in (queue := list(without)):
-            for label, target in self.edges[state]:
-                if not come[target] and target not in without:
-                    without[target] = [*without[state], label]
-                    queue.append(target)
+        if come[0]:
+            return
+        came, order = self._breadth(come)
         code = "eventually-violated"
-        ends = [state for state in without if state in self.ends]
+        ends = [state for state in order if state in self.ends]
         if ends:
-            labels = min((without[state] for state in ends), key=len)
+            labels = self._way(came, ends[0])
             last = self._names[labels[-1][0]] if labels else self._names.get((0,), "")
             message = f"the run ends, and {text} has never held"
             signature = Signature(code, "", role(last), "the end", f"property {text}")
             self._add(Finding(code, "", message, len(labels), last, (text,), signature), labels)
-        for part in fair_parts(self.edges, without):
-            start = min(part, key=lambda state: len(without[state]))
+        for part in fair_parts(self.edges, order):
+            start = min(part, key=order.__getitem__)
             trip = [label for label, _ in round_trip(self.edges, part, start)]
-            self._round(code, "", f"property {text}", without[start], trip, f"and {text} has never held")
+            self._round(code, "", f"property {text}", self._way(came, start), trip, f"and {text} has never held")
 
     def _way(self, came: dict[int, tuple[int, Label]], state: int) -> list[Label]:
         """The shortest way to a state."""
@@ -391,14 +297,17 @@ class Graph:
             labels.append(label)
         return labels[::-1]
 
-    def _breadth(self) -> tuple[dict[int, tuple[int, Label]], dict[int, int]]:
-        """From where each state is first reached by breadth, and in how many steps."""
+    def _breadth(self, without: Sequence[int] | None = None) -> tuple[dict[int, tuple[int, Label]], dict[int, int]]:
+        """From where each state is first reached by breadth, and in how many steps; in order of these.
+
+        ``without``: not through states for which this is true.
+        """
         came: dict[int, tuple[int, Label]] = {}
         order = {0: 0}
         queue = [0]
         for state in queue:
             for label, target in self.edges[state]:
-                if target not in order:
+                if target not in order and not (without and without[target]):
                     order[target] = order[state] + 1
                     came[target] = (state, label)
                     queue.append(target)

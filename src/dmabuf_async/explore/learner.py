@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
-from dmabuf_async.machine.cells import Cell
-
 if TYPE_CHECKING:
     from dmabuf_async.engine.core import Core
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.explore.known import Edge, Known
-    from dmabuf_async.machine.machine import Machine
     from dmabuf_async.strategies.base import ChoicePoint, RunInfo
 
 
@@ -30,8 +27,6 @@ class Learner:
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._machine: Machine | None = None
-        self._cells: list[Cell] = []
 
     def begin(
         self, watch: Watch, roll: Callable[[], float], ahead: int, edges: list[Edge], answer: int, steps: int
@@ -44,9 +39,6 @@ class Learner:
         self._roll = roll
         self._ahead = ahead
         self._edges, self._answer, self._steps = edges, answer, steps
-        if watch.machine is not self._machine:
-            self._machine = watch.machine
-            self._cells = [thing for thing in watch.machine.everything() if isinstance(thing, Cell)]
 
     def start(self, run: RunInfo) -> bool:
         return True
@@ -105,6 +97,6 @@ class Learner:
             who,
             machine.memory(),
             watch.memory(),
-            *[cell.value for cell in self._cells],
+            *[cell.value for cell in machine.cells],
             *places,
         )

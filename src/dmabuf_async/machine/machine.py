@@ -351,7 +351,7 @@ class Machine:
         written = op.writes(actor)
         saved = [(thing, thing.state(), thing.fingerprint) for thing in written]
         touched = {*written, *op.reads(actor), actor}  # what is only read may be remembered to have been
-        remembered = [(thing, field, getattr(thing, field)) for thing in touched for field in thing.MEMORY]
+        remembered = [(thing, thing.memory_of(thing)) for thing in touched]
         fingerprint, marks = self.fingerprint, len(self.marks)
         now, events = self.clock.now, self.events.count
         mappings = dict(self.kmaps.mappings)
@@ -360,8 +360,8 @@ class Machine:
         for thing, state, old in saved:
             thing.restore(state)
             thing.fingerprint = old
-        for thing, field, value in remembered:
-            setattr(thing, field, value)
+        for thing, memory_before in remembered:
+            thing.recall(memory_before)
         self.fingerprint, self.clock.now, self.events.count = fingerprint, now, events
         self.kmaps.mappings = mappings
         del self.marks[marks:]

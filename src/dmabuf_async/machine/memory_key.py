@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.cells import Cell
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.storage import Page
-    from dmabuf_async.machine.word import Word
+    from dmabuf_async.machine.word import Held, Word
     from dmabuf_async.thing import Thing
 
 
@@ -35,10 +35,7 @@ def memory_of(machine: Machine, grown: Iterable[Thing]) -> Hashable:
     for page in pages:
         for word in page.words:
             held = word.held
-            for version in held.at.values():
-                relevant |= version
-            for version, later in held.later.items():
-                relevant |= version | later
+            relevant |= _events(held)
     for cell in cells:
         relevant |= cell.seen
     knowing = _knowing(machine, grown, relevant)
@@ -70,13 +67,10 @@ def numbers_of(machine: Machine) -> Hashable:
         for word in page.words:
             held = word.held
             if held.later[INITIAL] or copying.progress or copying.gone:
-                at, later, pasts = held.at, held.later, held.pasts
-                for version in at.values():
-                    relevant |= version
-                for version, after in later.items():
-                    relevant |= version | after
+                relevant |= _events(held)
                 parts += (
-                    word.key, frozenset(at.items()), frozenset(later.items()), frozenset(pasts.items()), held.torn,
+                    word.key, frozenset(held.at.items()), frozenset(held.later.items()), frozenset(held.pasts.items()),
+                    held.torn,
                 )  # fmt: skip
     if relevant:
         parts += [thing.past & relevant for thing in machine.synchronising]
@@ -97,15 +91,8 @@ def _knowing(machine: Machine, grown: Iterable[Thing], relevant: int) -> Knowing
     if not relevant:
         return {}
     bit = 1
-    for thing in machine.synchronising:
-        known = thing.past & relevant
-        while known:
-            event = known & -known
-            numbered[event] = numbered.get(event, 0) | bit
-            known ^= event
-        bit <<= 1
-    for cell in machine.cells:
-        known = cell.signal & relevant
+    for past in [*[thing.past for thing in machine.synchronising], *[cell.signal for cell in machine.cells]]:
+        known = past & relevant
         while known:
             event = known & -known
             numbered[event] = numbered.get(event, 0) | bit
@@ -127,6 +114,16 @@ def _attached(machine: Machine) -> Iterator[Thing]:
         for attachment in device.attachments():
             yield attachment
             yield from attachment.begun()
+
+
+def _events(held: Held) -> int:
+    """All events that are remembered of one word."""
+    events = 0
+    for version in held.at.values():
+        events |= version
+    for version, later in held.later.items():
+        events |= version | later
+    return events
 
 
 def _written(page: Page) -> bool:

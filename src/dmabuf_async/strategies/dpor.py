@@ -17,6 +17,7 @@ from dmabuf_async.strategies.wakeup_tree import (
     Branch,
     Path,
     Transition,
+    deepest_first,
     extract,
     force,
     grafted,
@@ -131,9 +132,17 @@ class Dpor:
         if self._ending is not None:
             self._end(*self._ending)
 
-    def __getstate__(self) -> dict[str, object]:
-        """All but the execution that it looks at."""
-        return {name: value for name, value in vars(self).items() if name != "look"}
+    def __getstate__(self) -> tuple[object, dict[str, object]]:
+        """All but the execution that it looks at; before it what is nested, so that pickle never has to go deep."""
+        nested = deepest_first(
+            branches
+            for node in self.nodes
+            for branches in (node.todo, *(() if node.branch is None else (node.branch.below,)))
+        )
+        return nested, {name: value for name, value in vars(self).items() if name != "look"}
+
+    def __setstate__(self, state: tuple[object, dict[str, object]]) -> None:
+        vars(self).update(state[1])
 
     def choose(self, point: ChoicePoint) -> int:
         if self.blocked:

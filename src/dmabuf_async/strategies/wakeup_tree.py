@@ -104,6 +104,20 @@ def chain(sequence: Iterable[Transition]) -> list[Branch]:
     return below
 
 
+def deepest_first(roots: Iterable[list[Branch]]) -> list[list[Branch]]:
+    """All lists of branches in these trees, each after those below it; a root that lies in another one comes later."""
+    found: list[list[Branch]] = []
+    seen = set[int]()
+    left = list(roots)[::-1]
+    while left:
+        branches = left.pop()
+        if id(branches) not in seen:
+            seen.add(id(branches))
+            found.append(branches)
+            left += [branch.below for branch in branches]
+    return found[::-1]
+
+
 def grafted(branches: Iterable[Branch], step: Transition) -> list[Branch]:
     """A copy of the tree for when ``step`` has been made first: as far as nothing in it depends on that."""
     return [Branch(branch.step, grafted(branch.below, step)) for branch in branches if not branch.step.depends(step)]
