@@ -109,7 +109,7 @@ def crowd(actors: int) -> Trace:
     ],
 )
 def test_the_report_looks_as_agreed(name: str, width: int, every: bool) -> None:
-    shown = "".join(f"{line.text}\n" for line in report(width=width, steps="all" if every else "some"))
+    shown = "".join(f"{line.text}\n" for line in report(width=width, every=every))
     golden = GOLDEN / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(shown, encoding="utf-8")
@@ -306,11 +306,11 @@ def test_where_the_nearest_passing_execution_parts_is_told_with_the_command_that
     why = explained(4, 13, passing="dba1:x", parts=13, instead=RUN.events[13])
     told = [line.text for line in text(RUN, MOVED, verdict=VERDICT, replay=REPLAY, why=why, passes="dmabuf-async pass")]
     at = next(n for n, line in enumerate(told) if line.startswith("  passes"))
-    assert told[at] == "  passes   the nearest execution that passes parts at step 13, where mover does: free ram#2:"
+    assert told[at] == "  passes   with mover's `free ram#2` at step 13 instead:"
     assert told[at + 1] == "           dmabuf-async pass"
     assert any("switch fb[0] to vram#0   x stale-pte, * after step 4" in line for line in told)
     ends = explained(4, 13, passing="dba1:x", parts=13)
-    assert parting(ends) == "the nearest execution that passes ends before step 13:"
+    assert parting(ends) == "and ends before step 13:"
 
 
 def test_without_a_passing_execution_none_is_told() -> None:

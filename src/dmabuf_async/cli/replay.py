@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dmabuf_async.cli import options
 from dmabuf_async.cli.verbs import Verb
+
+if TYPE_CHECKING:
+    pass
 
 
 @click.command("replay", cls=Verb, short_help="show again the execution that a schedule stands for")

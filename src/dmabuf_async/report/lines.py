@@ -207,9 +207,8 @@ def reason(why: Why) -> str:
 def parting(why: Why) -> str:
     """Where the nearest execution that passes parts from the failing one."""
     if why.instead is None:
-        return f"the nearest execution that passes ends before step {why.parts}:"
-    what = f"{why.instead.actor} does: {worded(why.instead)}"
-    return f"the nearest execution that passes parts at step {why.parts}, where {what}:"
+        return f"and ends before step {why.parts}:"
+    return f"with {why.instead.actor}'s `{worded(why.instead)}` at step {why.parts} instead:"
 
 
 def _order(pair: Pair) -> str:
