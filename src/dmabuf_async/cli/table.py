@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.cli import exits
 from dmabuf_async.cli.shelf import split
+from dmabuf_async.cli.worth import share, worth
 from dmabuf_async.report.lanes import printable
 from dmabuf_async.report.lines import text
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _INDENT: Final = 5
 _OTHERS: Final = 4
 """So many other findings are told with their replay lines."""
+_MUCH: Final = 0.1
+"""If more executions than this share are of a new class, a longer campaign would show more."""
 _MARKS: Final = {exits.AS_EXPECTED: "ok", exits.FOUND: "x", exits.VACUOUS: "?", exits.LIMIT: ".."}
 _STYLES: Final = {exits.AS_EXPECTED: "plain", exits.FOUND: "finding", exits.VACUOUS: "note", exits.LIMIT: "note"}
 _KINDS: Final = {
@@ -85,6 +89,8 @@ class Table:
         if self._asked == 1 and verdict.witnesses:
             seen = (f"{witness} ({count:,}x or more)" for witness, count in verdict.witnesses.items() if count)
             told.append(("seen", "; ".join(seen)))
+        if self._asked == 1 and verdict.sample is not None:
+            told += worth(verdict.sample, found=bool(verdict.failures))
         if go_on:
             told.append(("go on", go_on))
         for name, words in told:
@@ -160,6 +166,20 @@ class Table:
         each = f"{self._usual} each: " if self._usual and verdicts else ""
         made = f"{executions:,} execution{'s' * (executions != 1)}"
         self._console.line(f"{each}{made} in {seconds:.1f} s{rate}", "dim")
+        if self._asked > 1:
+            self._unseen(verdicts)
+
+    def _unseen(self, verdicts: Sequence[Verdict]) -> None:
+        """Which scenarios a longer campaign would still show something new of."""
+        chances = [(verdict.sample.new or 0.0, verdict) for verdict in verdicts if verdict.sample is not None]
+        many = [(chance, verdict) for chance, verdict in chances if chance > _MUCH]
+        if many:
+            chance, most = max(many, key=itemgetter(0))
+            self._console.line(
+                f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of executions, "
+                f"{printable(most.scenario)} in {share(chance)}",
+                "dim",
+            )
 
 
 def outcome(verdict: Verdict) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.catalogue import CHECKERS, PROGRESS
 from dmabuf_async.engine import MAX_STEPS
-from dmabuf_async.engine.watch import Watch
+from dmabuf_async.explore.coverage import Coverage
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
 from dmabuf_async.explore.judging import evidence
 from dmabuf_async.explore.known import Known
@@ -54,6 +54,7 @@ def fuzz(
     checkers = tuple(checkers)
     progress = Progress()
     known = Known(strategy, max_steps)
+    coverage = Coverage(strategy)
     made = 0
     began = time.monotonic()
     due = began + SHOW_EVERY
@@ -61,17 +62,28 @@ def fuzz(
     with quiet_collector() as collect:
         try:
             while progress.executions < executions:
-                if known.walk(progress, min(LOOK_EVERY, executions - progress.executions)):
+                before = progress.executions
+                looks = not coverage.ahead if known.walks else None
+                most = coverage.ahead or 1 if known.walks else LOOK_EVERY
+                unknown = known.walk(progress, min(LOOK_EVERY, most, executions - before))
+                coverage.drawn += progress.executions - before
+                if unknown:
                     machine = machines()
-                    watch = Watch(machine, checkers, audit=audit)
+                    watch = coverage.watch(machine, checkers, looks=looks, audit=audit)
                     core = yield Job(machine, known.chooser(watch), watch, max_steps, progress.executions)
                     if core is None:
                         break
                     known.learn(core)
                     progress.note(program, watch, core)
+                    coverage.note(watch)
                     made += 1
                     if made % COLLECT_EVERY == 0:
                         collect()
+                elif looks:
+                    machine = machines()
+                    watch = coverage.watch(machine, looks=True)
+                    yield Job(machine, known.again(), watch, max_steps, before)
+                    coverage.look(watch)
                 now = time.monotonic()
                 if now >= due:
                     show(progress)
@@ -83,7 +95,7 @@ def fuzz(
             if not is_interrupt(error, program):
                 raise
             interrupted = True
-    return judge(program, strategy, progress, time.monotonic() - began, interrupted=interrupted)
+    return judge(program, strategy, progress, time.monotonic() - began, coverage=coverage, interrupted=interrupted)
 
 
 def judge(
@@ -92,6 +104,7 @@ def judge(
     progress: Progress,
     seconds: float,
     *,
+    coverage: Coverage | None = None,
     interrupted: bool = False,
 ) -> Verdict:
     """What a campaign may claim, and the exit code that goes with it (DESIGN 10)."""
@@ -116,6 +129,7 @@ def judge(
         counts=seen.counts,
         missing=() if interrupted else seen.missing,
         unseen=() if interrupted else seen.unseen,
+        sample=None if coverage is None else coverage.sample(found=seen.unexpected),
         interrupted=interrupted,
         exit_code=code,
     )
