@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from dmabuf_async.cli import commands, exits
+from dmabuf_async.cli.execution import explained
 from dmabuf_async.cli.interrupts import noted
 from dmabuf_async.cli.main import bug
 from dmabuf_async.cli.options import loaded
@@ -21,6 +22,7 @@ from dmabuf_async.explore.verdict import Failure, Verdict
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.why import Why
     from dmabuf_async.scenario.program import Program
 
 
@@ -143,7 +145,9 @@ class Campaign:
             table.row(verdict)
             table.details(verdict, self.go_on(verdict))
             if failure is not None and (shown is not None or failure.edges):
-                table.broken(shown, verdict, failure, partial(self._replay, verdict))
+                table.broken(
+                    shown, verdict, failure, self._why(program, shown, failure), partial(self._replay, verdict)
+                )
         self.console.flush()
         if verdict.error:
             self.console.complain(verdict.error)
@@ -166,6 +170,12 @@ class Campaign:
                 "chance, time or state that outlives an execution in the scenario's code"
             )
         return shown
+
+    def _why(self, program: Program | None, shown: Shown | None, failure: Failure) -> Why | None:
+        """Why that execution shows the failure, if it does at one of its steps."""
+        if program is None or shown is None or failure.until:
+            return None
+        return explained(program, shown.execution, failure.finding, max_steps=self.max_steps)
 
     def _replay(self, verdict: Verdict, schedule: str) -> str:
         return commands.replay(verdict.scenario, schedule, max_steps=self.max_steps)

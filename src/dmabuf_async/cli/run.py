@@ -43,5 +43,5 @@ def command(
     chosen = options.chosen(strategy, seed) if schedule is None else strategy_for(program, schedule)
     shown = perform(single(program, chosen, max_steps=max_steps), engine)
     how = described(chosen, seed)
-    report(options.console(context), program, shown, how=how, max_steps=max_steps, every=every)
+    report(options.console(context), program, shown, how=how, max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
     from dmabuf_async.explore.single import Shown
     from dmabuf_async.explore.verdict import Failure, Verdict
+    from dmabuf_async.explore.why import Why
 
 _INDENT: Final = 5
 _OTHERS: Final = 4
@@ -104,8 +105,10 @@ class Table:
             for line in lines:
                 self._console.line(line)
 
-    def broken(self, shown: Shown | None, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
-        """What broke, with the execution that shows it if one alone does, and how to see the others."""
+    def broken(
+        self, shown: Shown | None, verdict: Verdict, failure: Failure, why: Why | None, replay: Callable[[str], str]
+    ) -> None:
+        """What broke, with the execution that shows it if one alone does, why, and how to see the others."""
         others = [other for other in verdict.failures if other is not failure and not other.expected]
         self._console.line()
         if shown is None:
@@ -119,8 +122,10 @@ class Table:
                     failure.finding,
                     verdict=f"{verdict.strength}; {_often(verdict, failure)}",
                     replay=replay(failure.schedule),
+                    why=why,
+                    passes=replay(why.passing) if why is not None else "",
                     width=self._console.width,
-                    every=bool(failure.until),  # no single step shows it
+                    steps="all" if failure.until else "some",  # no single step shows it
                 )
             )
         for other in others[:_OTHERS]:
