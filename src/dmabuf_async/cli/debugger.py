@@ -64,6 +64,16 @@ class Debugger(pdb.Pdb):
         if self.stop_here(frame):
             self.interaction(frame, None)
 
+    def user_exception(self, frame: FrameType, exc_info: Any) -> None:
+        """A StopIteration is how a coroutine returns: nothing went wrong."""
+        if exc_info[0] is not StopIteration:
+            super().user_exception(frame, exc_info)
+
+    def leave(self) -> None:
+        """The execution is over: others are none of its business."""
+        self.clear_all_breaks()
+        sys.settrace(None)
+
     def do_quit(self, arg: str) -> bool | None:
         self._quits = True
         self.clear_all_breaks()

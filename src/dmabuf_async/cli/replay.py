@@ -53,7 +53,10 @@ def command(
 
         debugger = Debugger(stop)
         jobs = single(program, strategy, max_steps=max_steps, see=debugger.see)
-        shown = perform(jobs, engine, pace=lambda: 0.0)  # each task is really resumed then
+        try:
+            shown = perform(jobs, engine, pace=lambda: 0.0)  # each task is really resumed then
+        finally:
+            debugger.leave()
         if not debugger.made and not shown.verdict.interrupted:
             made = shown.execution.steps
             raise click.UsageError(f"--pdb: there is no step {stop}: this execution ends after step {made}", context)
