@@ -15,6 +15,7 @@ from dmabuf_async.cli.options import loaded
 from dmabuf_async.cli.progress import Progress
 from dmabuf_async.cli.table import Table
 from dmabuf_async.errors import DmabufAsyncError, ReplayDiverged
+from dmabuf_async.explore.accepted import Accepted
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.single import Shown, single
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Campaign:
     """Explores scenarios one after another, and prints what came of each as soon as it is known.
 
-    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too.
+    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too. What is
+    ``accepted`` is told as known.
     """
 
     SHOWS_ONE: ClassVar[bool] = False
@@ -44,6 +46,7 @@ class Campaign:
         engine: str = "inline",
         executions: int | None = None,
         lanes: bool = False,
+        accepted: Accepted | None = None,
     ) -> None:
         self.console = console
         self.seconds = seconds
@@ -51,6 +54,7 @@ class Campaign:
         self.engine = engine
         self.executions = executions
         self.lanes = lanes
+        self.accepted = accepted or Accepted()
         self.verdicts: list[Verdict] = []
         self.look: Callable[[], None] = _nothing
         """Raises KeyboardInterrupt if an interrupt has come."""
@@ -95,6 +99,9 @@ class Campaign:
         else:
             table.summary(self.verdicts, seconds)
         self.console.flush()
+        if code != exits.INTERRUPTED:
+            for stale in self.accepted.unmatched(verdict.scenario for verdict in self.verdicts if not verdict.error):
+                self.console.complain(f"--known: nothing was found for line {stale.number}: {stale.signature}")
         return code
 
     def junit(self) -> str:
@@ -154,7 +161,7 @@ class Campaign:
 
     def _to_show(self, verdict: Verdict) -> Failure | None:
         """The failure whose execution is shown: the first unexpected one."""
-        unexpected = (failure for failure in verdict.failures if not failure.expected)
+        unexpected = (failure for failure in verdict.failures if failure.unexpected)
         return next(unexpected, verdict.failures[0] if self.lanes and verdict.failures else None)
 
     def _shown(self, program: Program, failure: Failure) -> Shown:

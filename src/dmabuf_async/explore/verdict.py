@@ -30,6 +30,8 @@ class Failure:
     """The number of the execution that showed it first, from 1."""
     expected: bool
     """The scenario says that this may, or must, be found."""
+    known: bool = False
+    """It is not expected, but somebody accepts it: see :mod:`dmabuf_async.explore.accepted`."""
     until: int = 0
     """The steps that show it, if no single one does: a run that ends too early, or the way in and one round of a run
     that goes round for ever; else 0."""
@@ -37,6 +39,11 @@ class Failure:
     """The probability that a random execution shows it, if that is known: exact, from the graph of all states."""
     edges: tuple[ShownEdge, ...] = ()
     """Of a lock order that goes in a circle only over several executions: what each of them shows; else empty."""
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether it is neither expected nor known."""
+        return not self.expected and not self.known
 
 
 @dataclass(frozen=True, slots=True)

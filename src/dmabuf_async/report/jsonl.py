@@ -72,10 +72,11 @@ def verdict_line(verdict: Verdict) -> str:
     - ``cut``: executions that ended at the step limit
     - ``failures``: list of objects of ``finding`` (as in `finding_line`, without
       ``schema``, ``type``, ``schedule``), ``schedule``, ``execution`` (from 1),
-      ``expected`` (true if the scenario asks for it), ``until``: how many steps show it if no single one does, else 0,
-      ``chance``: the exact probability that a random execution shows it, where ``check`` knows, else null, and
-      ``edges``: of a lock order that goes in a circle only over several executions, objects of ``actor``, ``held``,
-      ``taken``, ``before``, ``after`` (classes), ``schedule``, ``execution``; else empty
+      ``expected`` (true if the scenario asks for it), ``known`` (true if ``--known`` accepts it), ``until``: how many
+      steps show it if no single one does, else 0, ``chance``: the exact probability that a random execution shows it,
+      where ``check`` knows, else null, and ``edges``: of a lock order that goes in a circle only over several
+      executions, objects of ``actor``, ``held``, ``taken``, ``before``, ``after`` (classes), ``schedule``,
+      ``execution``; else empty
     - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
@@ -188,6 +189,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "schedule": failure.schedule,
         "execution": failure.execution,
         "expected": failure.expected,
+        "known": failure.known,
         "until": failure.until,
         "chance": failure.chance,
         "edges": [_edge(shown) for shown in failure.edges],
