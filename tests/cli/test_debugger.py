@@ -52,10 +52,14 @@ def test_to_quit_or_to_end_the_input_is_an_interrupt_with_what_was_seen(said: st
     assert "Traceback" not in told.stderr
 
 
-def test_a_breakpoint_stops_again_in_whichever_task_comes_there() -> None:
-    told = debugged("from dmabuf_async.drivers.moving import Move\nb Move.run\nc\nc\n", *REPLAY, "--pdb", "1")
-    assert "moving.py(" in told.stderr.rpartition("Breakpoint 1 at")[2]
+def test_a_breakpoint_stops_in_whichever_task_comes_there_and_in_no_execution_but_this_one() -> None:
+    said = ("from dmabuf_async.drivers.moving import Move", "b Move.run", "c", "where", "c", "where", "c", "")
+    told = debugged("\n".join(said), *REPLAY, "--pdb", "1")
+    _, importer, evictor = told.stderr.split("swapping.py(")
+    assert ")get()" in told.stderr
+    assert (importer.partition(")")[2][:9], evictor.partition(")")[2][:8]) == ("bring_in(", "swap_out")
     assert told.returncode == 0
+    assert "  why      it breaks because" in told.stdout, "which took many executions more"
 
 
 def test_a_step_that_does_not_exist_is_told() -> None:
