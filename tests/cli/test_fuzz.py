@@ -87,6 +87,27 @@ def test_a_circle_over_several_executions_has_a_line_to_replay_for_each_edge(cli
     assert [edge["schedule"] for edge in edges] == [line.split()[-1] for line in replays]
 
 
+def test_what_the_silence_is_worth_is_told_of_one_scenario(cli: Any, make: Any) -> None:
+    told = cli("fuzz", make(repaired=True), "--executions", "60", "--strategy", "random").out
+    assert re.search(
+        r"^ +seen +\d+ happens-before classes and \d+ states in 52 of 60 random executions$", told, re.MULTILINE
+    )
+    assert re.search(r"^ +left +.*of executions.* are still of a new class", told, re.MULTILINE)
+    assert "a finding comes in at most 4.9% of them" in " ".join(told.split())
+
+
+def test_of_several_the_one_is_told_that_most_is_left_of(cli: Any, make: Any) -> None:
+    many = str(CIRCLE.parents[1] / "kmap" / "three-importers.toml")
+    told = cli("fuzz", make(), many, "--executions", "50", "--strategy", "random").out
+    assert " seen " not in told
+    assert re.search(
+        r"^left: 1 of them still show new classes in more than 10% of executions, .*s.toml in \d\d%$",
+        told,
+        re.MULTILINE,
+    )
+    assert "left" not in cli("fuzz", make(), make("b.toml", repaired=True), "--executions", "300").out
+
+
 def test_each_file_that_gets_what_it_expects_is_fine(cli: Any, make: Any) -> None:
     told = cli("fuzz", make(), make("fixed.toml", repaired=True), "--executions", "30")
     assert told.code == 0

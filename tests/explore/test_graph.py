@@ -174,6 +174,15 @@ def test_actors_that_are_born_in_groups_are_explored_too() -> None:
     assert set(graph.progress.failures) == set(reference.findings)
 
 
+def test_what_is_read_off_a_graph_is_told_once_however_often_it_is_asked_to_go_on() -> None:
+    graph = complete(from_function(polite))
+    counts = dict(graph.progress.counts)
+    assert not graph.advance()
+    assert not graph.advance()
+    assert graph.progress.counts == counts
+    assert list(counts.values()) == [1]
+
+
 def endless(machine: Machine) -> None:
     counter = machine.counter("c")
 

@@ -19,7 +19,7 @@ def profiled(build: Any, times: int = 1) -> Profile:
             return True
 
         def attend(self, run: Any) -> None:
-            run.pick, run.alone = lambda current: pick(run.ready[0]), profile.step
+            run.pick, run.alone = lambda _: pick(run.ready[0]), profile.step
 
         def choose(self, point: Any) -> int:
             raise AssertionError

@@ -8,12 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from dmabuf_async.cli import commands, exits
+from dmabuf_async.cli.execution import explained
 from dmabuf_async.cli.interrupts import noted
 from dmabuf_async.cli.main import bug
 from dmabuf_async.cli.options import loaded
 from dmabuf_async.cli.progress import Progress
 from dmabuf_async.cli.table import Table
 from dmabuf_async.errors import DmabufAsyncError, ReplayDiverged
+from dmabuf_async.explore.accepted import Accepted
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.single import Shown, single
@@ -21,13 +23,15 @@ from dmabuf_async.explore.verdict import Failure, Verdict
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.why import Why
     from dmabuf_async.scenario.program import Program
 
 
 class Campaign:
     """Explores scenarios one after another, and prints what came of each as soon as it is known.
 
-    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too.
+    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too. What is
+    ``accepted`` is told as known.
     """
 
     SHOWS_ONE: ClassVar[bool] = False
@@ -42,6 +46,7 @@ class Campaign:
         engine: str = "inline",
         executions: int | None = None,
         lanes: bool = False,
+        accepted: Accepted | None = None,
     ) -> None:
         self.console = console
         self.seconds = seconds
@@ -51,6 +56,7 @@ class Campaign:
         self.sampler = ""
         """The name of the strategy that draws executions."""
         self.lanes = lanes
+        self.accepted = accepted or Accepted()
         self.verdicts: list[Verdict] = []
         self.look: Callable[[], None] = _nothing
         """Raises KeyboardInterrupt if an interrupt has come."""
@@ -95,6 +101,9 @@ class Campaign:
         else:
             table.summary(self.verdicts, seconds)
         self.console.flush()
+        if code != exits.INTERRUPTED:
+            for stale in self.accepted.unmatched(verdict.scenario for verdict in self.verdicts if not verdict.error):
+                self.console.complain(f"--known: nothing was found for line {stale.number}: {stale.signature}")
         return code
 
     def junit(self) -> str:
@@ -145,14 +154,16 @@ class Campaign:
             table.row(verdict)
             table.details(verdict, self.go_on(verdict))
             if failure is not None and (shown is not None or failure.edges):
-                table.broken(shown, verdict, failure, partial(self._replay, verdict))
+                table.broken(
+                    shown, verdict, failure, self._why(program, shown, failure), partial(self._replay, verdict)
+                )
         self.console.flush()
         if verdict.error:
             self.console.complain(verdict.error)
 
     def _to_show(self, verdict: Verdict) -> Failure | None:
         """The failure whose execution is shown: the first unexpected one."""
-        unexpected = (failure for failure in verdict.failures if not failure.expected)
+        unexpected = (failure for failure in verdict.failures if failure.unexpected)
         return next(unexpected, verdict.failures[0] if self.lanes and verdict.failures else None)
 
     def _shown(self, program: Program, failure: Failure) -> Shown:
@@ -168,6 +179,12 @@ class Campaign:
                 "chance, time or state that outlives an execution in the scenario's code"
             )
         return shown
+
+    def _why(self, program: Program | None, shown: Shown | None, failure: Failure) -> Why | None:
+        """Why that execution shows the failure, if it does at one of its steps."""
+        if program is None or shown is None or failure.until:
+            return None
+        return explained(program, shown.execution, failure.finding, max_steps=self.max_steps)
 
     def _replay(self, verdict: Verdict, schedule: str) -> str:
         return commands.replay(verdict.scenario, schedule, max_steps=self.max_steps)

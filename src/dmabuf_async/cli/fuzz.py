@@ -39,6 +39,7 @@ EXECUTIONS = 500
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
+@options.known
 @options.junit
 @options.as_json
 @click.pass_context
@@ -55,6 +56,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     engine: str,
     max_steps: int,
     lanes: bool,
+    known: Path | None,
     junit: Path | None,
 ) -> int:
     """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -80,5 +82,6 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         max_steps=max_steps,
         engine=engine,
         lanes=lanes,
+        accepted=options.accepted(context, known),
     )
     return options.explored(context, campaign, paths, junit)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dmabuf_async.cli import options
 from dmabuf_async.cli.verbs import Verb
+
+if TYPE_CHECKING:
+    pass
 
 
 @click.command("replay", cls=Verb, short_help="show again the execution that a schedule stands for")
@@ -30,5 +35,7 @@ def command(context: click.Context, scenario: str, schedule: str, engine: str, m
     decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
     program = options.loaded(scenario)
     shown = perform(single(program, strategy_for(program, schedule), max_steps=max_steps), engine)
-    report(options.console(context), program, shown, how="replayed", max_steps=max_steps, every=every)
+    report(
+        options.console(context), program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some"
+    )
     return shown.verdict.exit_code

@@ -52,5 +52,5 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         chosen = strategy_for(program, schedule)
     shown = perform(single(program, chosen, max_steps=max_steps), engine)
     how = described(chosen, seed)
-    report(options.console(context), program, shown, how=how, max_steps=max_steps, every=every)
+    report(options.console(context), program, shown, how=how, max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code

@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from dmabuf_async.engine.advancing import Advancing
+from dmabuf_async.engine.parking import BY_PATH
 from dmabuf_async.machine.memory_key import numbers_of
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES, Op
 from dmabuf_async.tasks import Deliver, Fail, Group
@@ -32,6 +33,10 @@ Move: TypeAlias = "tuple[Actor, int]"
 
 NUMBERS: Final = 200_000
 """Memories of checkers that are known as they stand; all others are worked out each time."""
+
+
+LUCK: Final = 64
+"""So many more of them may be unknown than known before they are no longer asked for."""
 
 
 class Taken(NamedTuple):
@@ -59,6 +64,7 @@ class Stepper(Advancing):
         super().__init__(machine, watch, live=live)
         self._memories = memories  # each is numbered once
         self._numbers: dict[Hashable, int] = {}  # the same, by what is cheap to tell
+        self._luck = LUCK  # how many more of these were known than not
         self._memory: int | None = None  # the number of what checkers remember now, if it has been asked for
         self.populate()
         try:
@@ -102,11 +108,14 @@ class Stepper(Advancing):
         machine, memories = self.machine, self._memories
         known = self._memory
         if known is None:
-            numbers = numbers_of(machine) if self.tabled else None
+            numbers = numbers_of(machine) if self.tabled and self._luck > 0 else None
             known = None if numbers is None else self._numbers.get(numbers)
-            if known is None:
+            if known is not None:
+                self._luck += 1
+            else:
                 known = memories.setdefault(machine.memory(), len(memories))
                 if numbers is not None and len(self._numbers) < NUMBERS:
+                    self._luck -= 1
                     self._numbers[numbers] = known
             self._memory = known
         judged = self.seen.memory()
@@ -115,7 +124,8 @@ class Stepper(Advancing):
         values = [cell.value for cell in machine.cells]
         if self.tabled:
             return (machine.fingerprint, known, judged, *values, *[actor.entry for actor in self.actors])
-        return (machine.fingerprint, known, judged, *values, *[_place(actor) for actor in self.actors])
+        places = [_place(actor) for actor in sorted(self.actors, key=BY_PATH)]  # whoever was born first
+        return (machine.fingerprint, known, judged, *values, *places)
 
     # One step ------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """The state graph: every state of a program, each once, and every transition (DESIGN 2, State).
 
-Plain depth first over whole states, with no reduction at all: it knows nothing of happens-before, so that it and DPOR
-prove each other right (ALGORITHMS, State graph). A step is made, the state that it leads to is looked up, and the step
-is undone if the state is known; so a transition costs one step, however deep it lies, and coroutines are resumed
-only where an actor's table ends. Programs whose actors are born in groups are walked by executions that begin anew
-wherever the search turns back.
+Plain depth first over whole states, of which none is left out, nor any transition: it knows nothing of classes, races
+and sleep sets, so that it and DPOR prove each other right (ALGORITHMS, State graph). A step is made, the state that it
+leads to is looked up, and the step is undone if the state is known; so a transition costs one step at most, however
+deep it lies, and coroutines are resumed only where an actor's table ends. Where two moves don't conflict, the fourth
+side of their diamond is known from the other three (:mod:`~dmabuf_async.explore.diamonds`). Programs whose actors are
+born in groups are walked by executions that begin anew wherever the search turns back.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.site import role
 from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.explore.chance import chance
+from dmabuf_async.explore.diamonds import Diamonds, open_diamond
 from dmabuf_async.explore.following import follow
 from dmabuf_async.explore.liveness import fair_parts, round_trip
 from dmabuf_async.explore.walk import Frame, Walk
@@ -27,6 +29,7 @@ from dmabuf_async.trace.schedule import encode
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.stepper import Move, Taken
+    from dmabuf_async.explore.diamonds import Print, Side
     from dmabuf_async.explore.following import Label
     from dmabuf_async.scenario.program import Program
 
@@ -40,12 +43,16 @@ Edge: TypeAlias = "tuple[Label, int]"
 class Stop(Frame):
     """A frame at a state."""
 
-    __slots__ = ("moves", "state")
+    __slots__ = ("known", "moves", "prints", "state")
 
-    def __init__(self, state: int, moves: list[Move], label: Label | None, taken: Taken | None) -> None:
+    def __init__(
+        self, state: int, moves: list[Move], label: Label | None, taken: Taken | None, known: dict[Label, Side]
+    ) -> None:
         super().__init__(label, taken)
         self.state = state
         self.moves = moves
+        self.known = known  # where moves lead that need not be made
+        self.prints: list[Print | None] = []  # of its transitions so far
 
 
 class Graph(Walk[Stop]):
@@ -79,9 +86,11 @@ class Graph(Walk[Stop]):
         self._orders: set[frozenset[tuple[str, str]]] = set()  # in which locks were taken
         self._on_path: set[int] = set()
         self._cyclic = False
+        self._told = False  # what is read off the graph once all is known
         self._max_states = max_states
         self._states: dict[Hashable, int] = {}
         self._goals: list[Callable[[], bool]] = []
+        self._diamonds = Diamonds()
 
     # As a search -----------------------------------------------------------------
 
@@ -112,7 +121,9 @@ class Graph(Walk[Stop]):
 
     def _begin(self) -> bool:
         if self.edges:
-            self._tell()
+            if not self._told:
+                self._told = True
+                self._tell()
             return False
         stepper = self._fresh()
         self._enter(stepper, stepper.key(), None, None)
@@ -144,36 +155,59 @@ class Graph(Walk[Stop]):
                 return False
             self._undo(frame.taken)
             return True
+        moves, labelled, edges = frame.moves, self._labelled, self.edges[frame.state]
+        while True:
+            actor, outcome = moves[frame.next]
+            label = labelled.setdefault(fresh := (actor.path, outcome), fresh)
+            side = frame.known.get(label)
+            if side is None or side[2]:
+                break
+            frame.prints.append(side[1])
+            self._again(edges, label, side[0])
+            frame.next += 1
+            if frame.next == len(moves):
+                return True
         stepper = self._stepper or self._return()
-        move = frame.moves[frame.next] if not self._live else stepper.moves()[frame.next]
+        move = moves[frame.next] if not self._live else stepper.moves()[frame.next]
         frame.next += 1
-        actor, outcome = move
-        label = self._labelled.setdefault(fresh := (actor.path, outcome), fresh)
+        actor = move[0]
         if actor.path not in self._names:
             self._names[actor.path] = actor.name
-        watch = stepper.seen
+        op, watch = actor.op, stepper.seen
+        assert op is not None
         before = len(watch.findings)
+        if len(moves) > 1:
+            frame.prints.append(None if before else self._diamonds.print(actor, op))
         taken = stepper.make(move)
-        edges = self.edges[frame.state]
         if len(watch.findings) > before:
             self._note(frame.state, len(edges), label, watch.findings[before:])
+            frame.prints = [*frame.prints[:-1], None]
         key = stepper.key()
         state = self._states.get(key)
-        self.progress.steps += 1
-        if state is None and len(self.edges) >= self._max_states:  # there is no room for it
-            edges.append((label, frame.state))
-            self.progress.cut += 1
-            self.full = True
+        if side is not None and state != side[0]:
+            raise open_diamond(actor, op, self._path[-2].prints[-1])
+        if state is not None:
+            self._again(edges, label, state)
             self._undo(taken)
-        elif state is None:
+        elif len(self.edges) < self._max_states:
+            self.progress.steps += 1
             edges.append((label, len(self.edges)))
             self._enter(stepper, key, label, taken)
-        else:
-            edges.append((label, state))
-            self.progress.executions += 1
-            self._cyclic = self._cyclic or state in self._on_path
+        else:  # there is no room for it
+            self.progress.steps += 1
+            self.progress.cut += 1
+            self.full = True
+            edges.append((label, frame.state))
+            frame.prints = [*frame.prints[:-1], None]
             self._undo(taken)
         return True
+
+    def _again(self, edges: list[Edge], label: Label, state: int) -> None:
+        """A transition to a state that is known."""
+        edges.append((label, state))
+        self.progress.steps += 1
+        self.progress.executions += 1
+        self._cyclic = self._cyclic or state in self._on_path
 
     def _enter(self, stepper: Stepper, key: Hashable, label: Label | None, taken: Taken | None) -> None:
         """A state that is new."""
@@ -185,7 +219,11 @@ class Graph(Walk[Stop]):
             come.append(holds())
         self._on_path.add(state)
         moves = stepper.moves()
-        self._path.append(Stop(state, moves, label, taken))
+        known: dict[Label, Side] = {}
+        if self._path and self._path[-1].next > 1 and moves:
+            last = self._path[-1]
+            known = self._diamonds.closed(self.edges, self.shows, last.state, last.prints)
+        self._path.append(Stop(state, moves, label, taken, known))
         watch = stepper.seen
         if not moves:
             self.ends[state] = stepper.stopped

@@ -39,10 +39,13 @@ def memory_of(machine: Machine, grown: Iterable[Thing]) -> Hashable:
     for cell in cells:
         relevant |= cell.seen
     knowing = _knowing(machine, grown, relevant)
-    words = tuple((page.key, _copying(page), tuple(_word(word, knowing) for word in page.words)) for page in pages)
-    raced = tuple(_cell(cell, machine, knowing) for cell in cells)
+    words = tuple([(page.key, _copying(page), tuple([_word(word, knowing) for word in page.words])) for page in pages])
+    latest = machine.events.latest
+    raced = tuple([_cell(cell, latest, knowing) for cell in cells])
     edges = machine.lock_order.taken()
-    held_locks = tuple((actor.key, tuple(lock.key for lock in actor.locks)) for actor in machine.actors if actor.locks)
+    held_locks = tuple(
+        [(actor.key, tuple([lock.key for lock in actor.locks])) for actor in machine.actors if actor.locks]
+    )
     return words, raced, edges, held_locks
 
 
@@ -90,21 +93,32 @@ def _knowing(machine: Machine, grown: Iterable[Thing], relevant: int) -> Knowing
     numbered: dict[int, int] = {}
     if not relevant:
         return {}
+    # Objects may join both lists during an execution, and none may get another number then.
     bit = 1
-    for past in [*[thing.past for thing in machine.synchronising], *[cell.signal for cell in machine.cells]]:
-        known = past & relevant
+    for thing in machine.synchronising:
+        known = thing.past & relevant
         while known:
             event = known & -known
             numbered[event] = numbered.get(event, 0) | bit
             known ^= event
-        bit <<= 1
+        bit <<= 2
+    bit = 2
+    for cell in machine.cells:
+        known = cell.signal & relevant
+        while known:
+            event = known & -known
+            numbered[event] = numbered.get(event, 0) | bit
+            known ^= event
+        bit <<= 2
     others: dict[int, list[int]] = {}
-    for thing in (*grown, *_attached(machine)):
-        for event in _bits(thing.past & relevant):
-            others.setdefault(event, []).append(thing.key)
+    for other in (*grown, *_attached(machine)):
+        for event in _bits(other.past & relevant):
+            others.setdefault(event, []).append(other.key)
+    if not others:
+        return {event: (known, ()) for event, known in numbered.items()}
     return {
         event: (numbered.get(event, 0), tuple(sorted(others.get(event, ()))))
-        for event in (numbered.keys() | others.keys() if others else numbered)
+        for event in numbered.keys() | others.keys()
     }
 
 
@@ -130,19 +144,14 @@ def _written(page: Page) -> bool:
     return any(word.held.later[INITIAL] for word in page.words)
 
 
-def _cell(cell: Cell, machine: Machine, knowing: Knowing) -> Hashable:
-    by = machine.events.latest
-    return cell.key, tuple(
-        [
-            _accesses(events, by, knowing) if events else ()
-            for events in (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
-        ]
-    )
+def _cell(cell: Cell, by: Callable[[int], Actor], knowing: Knowing) -> Hashable:
+    accesses = (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
+    return cell.key, *[_accesses(events, by, knowing) if events else () for events in accesses]
 
 
 def _accesses(events: int, by: Callable[[int], Actor], knowing: Knowing) -> Hashable:
     if not events & events - 1:  # one alone, as most are
-        return ((by(events).key, knowing.get(events, NOBODY)),)
+        return by(events).key, knowing.get(events, NOBODY)
     return tuple(sorted([(by(bit).key, knowing.get(bit, NOBODY)) for bit in _bits(events)]))
 
 

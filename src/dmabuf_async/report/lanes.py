@@ -5,10 +5,18 @@ The table is data. `lines`, the dashboard and HTML render it, each in its way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.trace.events import Event, Finding, Trace
+
+if TYPE_CHECKING:
+    from dmabuf_async.explore.why import Why
+
+_FOLDED: Final = 3
+"""So many steps in a row, at least, are worth one row for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,10 @@ class Row:
     text: str
     """The op in words, and ``-> RESULT`` if that is worth showing."""
     note: str
-    """``x CODE`` where the rule breaks, ``< preempted here (1 of 2)``, both with a comma, or empty."""
+    """``x CODE`` where the rule breaks, ``* before step 9`` where the order matters, ``< preempted here (1 of 2)``,
+    with commas between them, or empty."""
+    last: int = 0
+    """Of several steps in one row: the number of the last of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +47,70 @@ class Lanes:
     """Steps of the execution without a row, those after the finding too."""
 
 
-def lanes(trace: Trace, finding: Finding | None, *, every: bool = False) -> Lanes:
-    """Lay out the steps that the finding depends on, up to the step where it was stated.
+def lanes(trace: Trace, finding: Finding | None, *, why: Why | None = None, every: bool = False) -> Lanes:
+    """Lay out the steps that the finding depends on, up to the step where it was stated, and those of ``why``.
 
-    With ``every``, or without a finding, all steps of the execution are laid out.
+    Steps that an actor makes one after another at one place of its program, and that don't touch what the finding is
+    about, share a row. With ``every``, or without a finding, all steps of the execution are laid out, a row each.
     Preemptions are counted over the whole execution, whatever is shown.
     """
+    pairs = () if why is None else why.pairs
     if every or finding is None:
         shown = trace.events
     else:
-        past = trace.causal_past(finding.step)
+        past = trace.causal_past(finding.step) | {
+            step for pair in pairs for step in (pair.first.step, pair.second.step)
+        }
         shown = tuple(event for event in trace.events if event.step in past)
     heads = _heads(trace.actors, shown)
     column = {actor: index for index, actor in enumerate(heads)}
-    preempting = [event.step for event in trace.events if event.preempts is not None]
-    notes = {step: f"< preempted here ({n} of {len(preempting)})" for n, step in enumerate(preempting, 1)}
-    if finding is not None:
-        notes[finding.step] = ", ".join(filter(None, (f"x {finding.code}", notes.get(finding.step))))
-    rows = (Row(event.step, column[event.actor], _text(event), notes.get(event.step, "")) for event in shown)
+    notes = _notes(trace, finding, why)
+    if every or finding is None:
+        rows = [_row(event, column, notes) for event in shown]
+    else:
+        about = {*finding.objects, *(name for pair in pairs for name in pair.objects)}
+        rows = [row for run in _runs(shown, notes, about) for row in _rows(run, column, notes)]
     return Lanes(tuple(heads.values()), tuple(rows), len(trace.events) - len(shown))
+
+
+def _notes(trace: Trace, finding: Finding | None, why: Why | None) -> dict[int, str]:
+    """What there is to say of steps."""
+    notes: dict[int, list[str]] = {}
+    if finding is not None:
+        notes[finding.step] = [f"x {finding.code}"]
+    for pair in () if why is None else why.pairs:
+        second = f"step {pair.second.step}" if pair.second.step else pair.second.actor
+        notes.setdefault(pair.first.step, []).append(f"* before {second}")
+        notes.setdefault(pair.second.step, []).append(f"* after step {pair.first.step}")
+    for event in () if why is None else why.faults:
+        notes.setdefault(event.step, []).append("* matters")
+    preempting = [event.step for event in trace.events if event.preempts is not None]
+    for number, step in enumerate(preempting, 1):
+        notes.setdefault(step, []).append(f"< preempted here ({number} of {len(preempting)})")
+    return {step: ", ".join(said) for step, said in notes.items()}
+
+
+def _runs(shown: Sequence[Event], notes: Collection[int], about: Collection[str]) -> Iterator[list[Event]]:
+    """Steps one after another at one place, and each step alone that has to be seen."""
+
+    def place(event: Event) -> object:
+        alone = event.step in notes or event.fault or not event.site or not event.writes.isdisjoint(about)
+        return event.step if alone else (event.actor, event.site)
+
+    for _, run in groupby(shown, place):
+        yield list(run)
+
+
+def _rows(run: Sequence[Event], column: dict[str, int], notes: dict[int, str]) -> Iterator[Row]:
+    if len(run) < _FOLDED:
+        yield from (_row(event, column, notes) for event in run)
+    else:
+        text = printable(f".. {run[0].site}, {len(run)} ops")
+        yield Row(run[0].step, column[run[0].actor], text, "", run[-1].step)
+
+
+def _row(event: Event, column: dict[str, int], notes: dict[int, str]) -> Row:
+    return Row(event.step, column[event.actor], worded(event), notes.get(event.step, ""))
 
 
 def _heads(order: tuple[str, ...], shown: Iterable[Event]) -> dict[str, str]:
@@ -64,7 +120,8 @@ def _heads(order: tuple[str, ...], shown: Iterable[Event]) -> dict[str, str]:
     return {a: printable(a if cpus[a] is None else f"{a} (cpu{cpus[a]})") for a in present}
 
 
-def _text(event: Event) -> str:
+def worded(event: Event) -> str:
+    """A step in words, with its result if that is worth showing."""
     return printable(f"{event.text} -> {event.result}" if event.result else event.text)
 
 
