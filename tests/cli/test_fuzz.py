@@ -66,7 +66,8 @@ def test_a_campaign_looks_as_agreed(cli: Any, make: Any) -> None:
 def test_a_circle_over_several_executions_has_a_line_to_replay_for_each_edge(cli: Any) -> None:
     text = CIRCLE.read_text(encoding="utf-8").partition("[expect]")[0]
     Path("circle.toml").write_text(text, encoding="utf-8")
-    shown = cli("fuzz", "circle.toml", "--executions", "50", "--junit", "out.xml")
+    walk = ("--executions", "50", "--strategy", "random")
+    shown = cli("fuzz", "circle.toml", *walk, "--junit", "out.xml")
     assert shown.code == 1
     golden("fuzz-circle", stable(shown.out))
     replays = re.findall(r"^  replay   (.*)$", shown.out, re.MULTILINE)
@@ -76,7 +77,7 @@ def test_a_circle_over_several_executions_has_a_line_to_replay_for_each_edge(cli
     failure = ET.parse("out.xml").find(".//failure")  # noqa: S314 - our own file
     assert failure is not None
     assert all(f"replay   {line}\n" in str(failure.text) for line in replays)
-    [verdict, _] = cli("fuzz", "circle.toml", "--executions", "50", "--json").objects
+    [verdict, _] = cli("fuzz", "circle.toml", *walk, "--json").objects
     edges = verdict["failures"][0]["edges"]
     assert [(edge["actor"], edge["held"], edge["taken"]) for edge in edges] == [
         ("front", "list", "state"),
