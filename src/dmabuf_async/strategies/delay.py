@@ -26,7 +26,7 @@ class Delay(Sampler):
     choice pass over two. The bound grows from 0: the first execution after the one that measures has no delay, the
     next ones have 1, 2 up to ``delays``, and then it goes on with 1. A switch away from an actor that can't go on is
     free. So is one from an actor that spins: that has won as many choices on end as a whole execution used to have.
-    The clock doesn't stay, nor does its turn come of itself: that time passes while somebody could go on is a delay.
+    That time passes while somebody could go on is a delay, too.
     """
 
     name = "delay"
@@ -62,10 +62,10 @@ class Delay(Sampler):
 
     def pick(self, current: Actor) -> Actor:
         self._choices = choices = self._choices + 1
-        if current.ready and choices < self._turn and current.cpu is not None:
+        if current.ready and choices < self._turn:
             return current
         actor = current
-        if not current.ready or current.cpu is None:
+        if not current.ready:
             actor = self._calm(current)
             self._since = choices
         elif choices - self._since >= self._patience:

@@ -99,7 +99,7 @@ class Faults:
         self._draws = not self._draws
         if self._pairs and not self._draws:
             return self._pairs.popleft()
-        count = 1 + int(self._dice() * self._most)
+        count = int(self._dice() * (self._most + 1))  # without any, sites are come by that a fault would end the way to
         known = list(self._failed)
         targets = tuple([known[int(self._dice() * len(known))] for _ in range(count)]) if known else ()
         return _Plan(targets, self._fresh(), loose=True)

@@ -18,6 +18,7 @@ class Portfolio:
         self.members = members
         self.member = members[0]
         """Who drives the current execution."""
+        self._next = 0
 
     @property
     def playing(self) -> str:
@@ -26,7 +27,8 @@ class Portfolio:
         return name
 
     def start(self, run: RunInfo) -> bool:
-        self.member = self.members[run.index % len(self.members)]
+        self.member = self.members[self._next]
+        self._next = (self._next + 1) % len(self.members)
         return self.member.start(run)
 
     def attend(self, run: Run) -> None:

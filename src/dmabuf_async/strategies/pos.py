@@ -5,6 +5,7 @@ Yuan, Yang, Gu: Partial Order Aware Concurrency Sampling, CAV 2018.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from heapq import heappop, heappush, heapreplace
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,6 @@ class Pos(Sampler):
         self._heap: list[tuple[float, tuple[int, ...], Pending]] = []
         self._touching: dict[int, dict[Pending, bool]] = {}  # by the key of an object; True: it writes it
         self._within: dict[int, list[Pending]] = {}  # by the key of what all ops of these actors read beside
-        self._admit()
         self._latest: Actor | None = None
 
     def pick(self, current: Actor) -> Actor:
@@ -73,23 +73,24 @@ class Pos(Sampler):
         """A step is about to be made that nobody chose."""
         if self._latest is not None:
             self._made(self._latest)
-        if actor.rank is None:
-            self._announced(actor)
-        self._latest = actor
+        if self.woken:
+            self._admit()
+        self._latest = None
+        if actor.rank is not None:
+            self._latest = actor
+        elif actor.op is not None:  # of the environment: it has no priority
+            self._disturb(actor.op.reads(actor), actor.op.writes(actor), None)
 
     def _admit(self) -> None:
         """Queue who became ready; who is new draws."""
         for actor in self.woken:
             note: Pending | None = actor.rank
-            entry = self._announced(actor) if note is None else (note.priority, actor.path, note)
-            heappush(self._heap, entry)
+            if note is None:
+                actor.rank = note = Pending(actor)
+                self._renew(note)
+            else:
+                heappush(self._heap, (note.priority, actor.path, note))
         self.woken.clear()
-
-    def _announced(self, actor: Actor) -> tuple[float, tuple[int, ...], Pending]:
-        """Take note of an actor that is new; what to queue."""
-        actor.rank = note = Pending(actor)
-        self._renew(note)
-        return note.priority, actor.path, note
 
     def _renew(self, note: Pending) -> None:
         """The actor stands before another op: take note of it, and draw."""
@@ -139,12 +140,16 @@ class Pos(Sampler):
     def _made(self, actor: Actor) -> None:
         """``actor`` has made the step that it was picked for."""
         note: Pending = actor.rank
-        touching, within = self._touching, self._within
         reads, writes = note.reads, note.writes
         self._renew(note)
+        self._disturb(reads, writes, note)
+
+    def _disturb(self, reads: Iterable[Thing], writes: Iterable[Thing], note: Pending | None) -> None:
+        """All but ``note`` that conflict with a step that touched these draw anew."""
+        touching, within = self._touching, self._within
         for thing in writes:
             key = thing.key
-            here = touching[key]
+            here = touching.get(key)
             if here:
                 for other in here:
                     if other is not note:
@@ -154,7 +159,7 @@ class Pos(Sampler):
                     if other is not note:
                         self._draw(other)
         for thing in reads:
-            here = touching[thing.key]
+            here = touching.get(thing.key)
             if here:
                 for other, written in here.items():
                     if written and other is not note:

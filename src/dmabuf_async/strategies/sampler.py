@@ -52,7 +52,7 @@ class Sampler(ABC):
         return True
 
     def attend(self, run: Run) -> None:
-        """All actors that there are stand before their first op."""
+        """The actors exist; before something is chosen they come to their first ops."""
         self.run = run
         self.ready = run.ready
         self.woken: list[Actor] = [*run.ready]

@@ -177,6 +177,10 @@ class Surw(Sampler):
     def _wait(self, note: Standing) -> None:
         note.waiting = True
         self._waiting.append(note)
+        self._count(note)
+
+    def _count(self, note: Standing) -> None:
+        """It stands before an access; if no more were measured, this one counts."""
         path = note.actor.path
         if not self._left.get(path):
             self._left[path] = 1
@@ -249,15 +253,13 @@ class Surw(Sampler):
         left = self._left.get(path, 0)
         if left:
             self._left[path] = left - 1
+            if note is not self._drawn and path in self._bag:
+                self._bag.remove(path)
+        self._look(note)
+        if note.at:
+            self._count(note)
         if note is self._drawn:
             self._draw()
-        elif left and path in self._bag:
-            self._bag.remove(path)
-        note.op = None
-        self._again(note)
-
-    def _again(self, note: Standing) -> None:
-        """Another priority for who has made an access."""
         note.priority = self.roll()
         if note.queued:
             self._push(note)
