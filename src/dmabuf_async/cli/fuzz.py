@@ -32,6 +32,7 @@ EXECUTIONS = 500
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
+@options.no_shrink
 @options.junit
 @options.as_json
 @click.pass_context
@@ -45,6 +46,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     engine: str,
     max_steps: int,
     lanes: bool,
+    no_shrink: bool,
     junit: Path | None,
 ) -> int:
     """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -57,6 +59,13 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     if executions is None and seconds is None:
         executions = EXECUTIONS
     campaign = Sampling(
-        options.console(context), executions, seed, seconds=seconds, max_steps=max_steps, engine=engine, lanes=lanes
+        options.console(context),
+        executions,
+        seed,
+        seconds=seconds,
+        max_steps=max_steps,
+        engine=engine,
+        lanes=lanes,
+        shrinks=not no_shrink,
     )
     return options.explored(context, campaign, paths, junit)

@@ -61,6 +61,9 @@ max_steps = click.option(
 junit = click.option(
     "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML."
 )
+no_shrink = click.option(
+    "--no-shrink", is_flag=True, help="Show an execution as it was found, not the least that shows the same."
+)
 every = click.option("--all", "every", is_flag=True, help="Show all steps, not only those that matter.")
 as_json = click.option(
     "--json",

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 @options.engine
 @options.max_steps
 @options.every
+@click.option("--shrink", is_flag=True, help="Show the least execution that shows the same finding.")
 @options.as_json
 @click.pass_context
-def command(context: click.Context, scenario: str, schedule: str, engine: str, max_steps: int, every: bool) -> int:
+def command(
+    context: click.Context, *, scenario: str, schedule: str, engine: str, max_steps: int, every: bool, shrink: bool
+) -> int:
     """Show again what the schedule dba1:... stands for: the same execution of SCENARIO, on every engine.
 
     If the scenario has changed since it was recorded, it is said what doesn't fit, and the exit code is 4.
@@ -35,7 +38,10 @@ def command(context: click.Context, scenario: str, schedule: str, engine: str, m
     decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
     program = options.loaded(scenario)
     shown = perform(single(program, strategy_for(program, schedule), max_steps=max_steps), engine)
-    report(
-        options.console(context), program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some"
-    )
+    console = options.console(context)
+    if shrink:
+        from dmabuf_async.cli.shrinking import least
+
+        shown = least(console, program, shown, max_steps=max_steps)
+    report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code
