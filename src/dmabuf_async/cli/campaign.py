@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -15,6 +16,7 @@ from dmabuf_async.cli.options import loaded
 from dmabuf_async.cli.progress import Progress
 from dmabuf_async.cli.table import Table
 from dmabuf_async.errors import DmabufAsyncError, ReplayDiverged
+from dmabuf_async.explore.accepted import Accepted
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.single import Shown, single
@@ -34,7 +36,7 @@ class Campaign:
     """Explores scenarios one after another, and prints what came of each as soon as it is known.
 
     ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too. ``shrinks``:
-    what is shown is shrunk before.
+    what is shown is shrunk before. What is ``accepted`` is told as known.
     """
 
     SHOWS_ONE: ClassVar[bool] = False
@@ -50,6 +52,7 @@ class Campaign:
         executions: int | None = None,
         lanes: bool = False,
         shrinks: bool = True,
+        accepted: Accepted | None = None,
     ) -> None:
         self.console = console
         self.seconds = seconds
@@ -58,6 +61,7 @@ class Campaign:
         self.executions = executions
         self.lanes = lanes
         self.shrinks = shrinks
+        self.accepted = accepted or Accepted()
         self.verdicts: list[Verdict] = []
         self.look: Callable[[], None] = _nothing
         """Raises KeyboardInterrupt if an interrupt has come."""
@@ -102,6 +106,9 @@ class Campaign:
         else:
             table.summary(self.verdicts, seconds)
         self.console.flush()
+        if code != exits.INTERRUPTED:
+            for stale in self.accepted.unmatched(verdict.scenario for verdict in self.verdicts if not verdict.error):
+                self.console.complain(f"--known: nothing was found for line {stale.number}: {stale.signature}")
         return code
 
     def junit(self) -> str:
@@ -149,9 +156,10 @@ class Campaign:
             draw(words)
             self.look()
 
-        return shrunken(
-            program, verdict, self._to_show(verdict), seconds=SHRINKING, max_steps=self.max_steps, show=show
-        )
+        first = self._to_show(verdict)
+        with suppress(KeyboardInterrupt):  # one that did not wait: the findings are not lost with it
+            return shrunken(program, verdict, first, seconds=SHRINKING, max_steps=self.max_steps, show=show)
+        return verdict
 
     def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
         shown = None
@@ -178,7 +186,7 @@ class Campaign:
 
     def _to_show(self, verdict: Verdict) -> Failure | None:
         """The failure whose execution is shown: the first unexpected one."""
-        unexpected = (failure for failure in verdict.failures if not failure.expected)
+        unexpected = (failure for failure in verdict.failures if failure.unexpected)
         return next(unexpected, verdict.failures[0] if self.lanes and verdict.failures else None)
 
     def _shown(self, program: Program, failure: Failure) -> Shown:

@@ -57,6 +57,7 @@ from dmabuf_async.cli.verbs import Verb
 )
 @click.option("--lanes", is_flag=True, help="Show an expected finding of several scenarios, too.")
 @options.no_shrink
+@options.known
 @options.junit
 @options.as_json
 @click.pass_context
@@ -75,6 +76,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     resume: Path | None,
     lanes: bool,
     no_shrink: bool,
+    known: Path | None,
     junit: Path | None,
 ) -> int:
     """Explore all executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -118,6 +120,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         max_states=max_states,
         lanes=lanes,
         shrinks=not no_shrink,
+        accepted=options.accepted(context, known),
     )
     return options.explored(context, campaign, paths, junit)
 

@@ -33,6 +33,7 @@ EXECUTIONS = 500
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
 @options.no_shrink
+@options.known
 @options.junit
 @options.as_json
 @click.pass_context
@@ -47,6 +48,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     max_steps: int,
     lanes: bool,
     no_shrink: bool,
+    known: Path | None,
     junit: Path | None,
 ) -> int:
     """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -67,5 +69,6 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         engine=engine,
         lanes=lanes,
         shrinks=not no_shrink,
+        accepted=options.accepted(context, known),
     )
     return options.explored(context, campaign, paths, junit)

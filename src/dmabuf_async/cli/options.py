@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from dmabuf_async.cli.campaign import Campaign
     from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.accepted import Accepted
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.scenario.schema import Scenario
     from dmabuf_async.strategies.base import Strategy
@@ -63,6 +64,12 @@ junit = click.option(
 )
 no_shrink = click.option(
     "--no-shrink", is_flag=True, help="Show an execution as it was found, not the least that shows the same."
+)
+known = click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Findings that are accepted, one a line, as the line 'accept' below a finding has it.",
 )
 every = click.option("--all", "every", is_flag=True, help="Show all steps, not only those that matter.")
 as_json = click.option(
@@ -121,6 +128,22 @@ def explored(context: click.Context, campaign: Campaign, paths: Sequence[str], j
         except OSError as error:
             raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
     return code
+
+
+def accepted(context: click.Context, path: Path | None) -> Accepted:
+    """What the file accepts that --known names."""
+    from dmabuf_async.explore.accepted import Accepted, Malformed
+
+    if path is None:
+        return Accepted()
+    try:
+        return Accepted(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.UsageError(f"--known: {path} cannot be read ({error.strerror})", context) from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"--known: {path} is no text in UTF-8, as is expected", context) from error
+    except Malformed as error:
+        raise click.UsageError(f"--known: {path}: {error}", context) from error
 
 
 def console(context: click.Context) -> Console:

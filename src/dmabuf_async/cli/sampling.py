@@ -40,6 +40,7 @@ class Sampling(Campaign):
             executions=self.executions or _NO_END,
             seconds=seconds,
             max_steps=self.max_steps,
+            accepts=self.accepted.of(program.name),
             show=show,
         )
         return perform(jobs, self.engine)

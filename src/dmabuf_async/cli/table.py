@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from dmabuf_async.cli import exits
 from dmabuf_async.cli.shelf import split
 from dmabuf_async.cli.worth import share, worth
+from dmabuf_async.explore.accepted import accepting
 from dmabuf_async.report.lanes import printable
 from dmabuf_async.report.lines import text
 
@@ -109,7 +110,7 @@ class Table:
         self, shown: Shown | None, verdict: Verdict, failure: Failure, why: Why | None, replay: Callable[[str], str]
     ) -> None:
         """What broke, with the execution that shows it if one alone does, why, and how to see the others."""
-        others = [other for other in verdict.failures if other is not failure and not other.expected]
+        others = [other for other in verdict.failures if other is not failure and other.unexpected]
         self._console.line()
         if shown is None:
             self._told(verdict, failure, replay)
@@ -128,9 +129,11 @@ class Table:
                     steps="all" if failure.until else "some",  # no single step shows it
                 )
             )
+        self._acceptable(verdict, failure)
         for other in others[:_OTHERS]:
             self._console.line()
             self._told(verdict, other, replay)
+            self._acceptable(verdict, other)
         if len(others) > _OTHERS:
             self._console.line(
                 f"  {len(others) - _OTHERS} more findings of other signatures: --json tells them all", "dim"
@@ -148,6 +151,12 @@ class Table:
         if not failure.edges:
             self._console.line(f"  verdict  {_claim(verdict, failure)}")
             self._console.line(f"  replay   {replay(failure.schedule)}")
+
+    def _acceptable(self, verdict: Verdict, failure: Failure) -> None:
+        """The line for the file of --known."""
+        if failure.unexpected:
+            line = accepting(verdict.scenario, failure.finding.signature)
+            self._console.line(f"  accept   {printable(line)}", "dim")
 
     def summary(self, verdicts: Sequence[Verdict], seconds: float) -> None:
         """The last line: how many scenarios came out how, and how fast it went."""
@@ -186,17 +195,21 @@ def outcome(verdict: Verdict) -> str:
     """What came of a scenario, in a few words."""
     if verdict.exit_code in _WORDS and not (verdict.interrupted and verdict.extent):
         return _WORDS[verdict.exit_code]
-    unexpected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if not failure.expected))
+    unexpected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.unexpected))
+    known = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.known))
     expected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.expected))
+    told = f"{_listed(known)}, known" if known else ""
     if unexpected:
-        return f"{_listed(unexpected)}, not expected"
+        return "; ".join(filter(None, (f"{_listed(unexpected)}, not expected", told)))
     where = " so far" if verdict.bound else " in any order" if verdict.strength == "exhaustive" else ""
     if verdict.missing:
         return f"{_listed(verdict.missing, 'or')} never found{where}"
     if verdict.unseen:
         return f"never witnessed{where}: {_listed(verdict.unseen)}"
     if expected:
-        return f"{_listed(expected)}, as expected{where and ', and nothing else' + where}"
+        told = "; ".join(filter(None, (f"{_listed(expected)}, as expected", told)))
+    if told:
+        return f"{told}{where and ', and nothing else' + where}"
     return f"nothing found{where}"
 
 

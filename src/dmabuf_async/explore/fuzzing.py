@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.catalogue import CHECKERS, PROGRESS
 from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.explore.accepted import nothing
 from dmabuf_async.explore.coverage import Coverage
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
 from dmabuf_async.explore.judging import evidence
@@ -21,6 +22,7 @@ from dmabuf_async.scenario.program import Program
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.audit import Audit
+    from dmabuf_async.explore.accepted import Accepts
     from dmabuf_async.strategies.base import Strategy
 
 COLLECT_EVERY = 500
@@ -33,7 +35,7 @@ SHOW_EVERY = 0.1
 """Seconds between two looks at the progress."""
 
 
-def fuzz(
+def fuzz(  # noqa: PLR0913 - each is of its own kind
     program: Program,
     strategy: Strategy,
     *,
@@ -42,13 +44,15 @@ def fuzz(
     max_steps: int = MAX_STEPS,
     checkers: Iterable[Checker] = CHECKERS,
     audit: Audit | None = None,
+    accepts: Accepts = nothing,
     show: Callable[[Progress], None] = lambda _: None,
 ) -> Jobs[Verdict]:
     """The jobs of a campaign: at most so many executions, and at most so many seconds.
 
     What it knows is not executed again, and counts as if it had been (see :class:`~dmabuf_async.explore.known.Known`).
     It goes on past expected findings, as there may be others. ``show`` is called
-    now and then, and may raise KeyboardInterrupt. An interrupt ends it with the verdict so far.
+    now and then, and may raise KeyboardInterrupt. An interrupt ends it with the verdict so far. Findings that are known
+    are those that ``accepts`` says yes to.
     """
     machines = program.machines()
     checkers = tuple(checkers)
@@ -95,7 +99,8 @@ def fuzz(
             if not is_interrupt(error, program):
                 raise
             interrupted = True
-    return judge(program, strategy, progress, time.monotonic() - began, coverage=coverage, interrupted=interrupted)
+    seconds = time.monotonic() - began
+    return judge(program, strategy, progress, seconds, coverage=coverage, accepts=accepts, interrupted=interrupted)
 
 
 def judge(
@@ -105,10 +110,11 @@ def judge(
     seconds: float,
     *,
     coverage: Coverage | None = None,
+    accepts: Accepts = nothing,
     interrupted: bool = False,
 ) -> Verdict:
     """What a campaign may claim, and the exit code that goes with it (DESIGN 10)."""
-    seen = evidence(program, progress)
+    seen = evidence(program, progress, accepts)
     if set(program.findings) <= set(PROGRESS):
         seen = seen._replace(missing=())  # no execution shows these: they are proved, by check
     name = getattr(strategy, "name", type(strategy).__name__)

@@ -132,14 +132,14 @@ def shrunken(
     max_steps: int = MAX_STEPS,
     show: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
-    """The same verdict with the least schedule of each failure that is not expected, and of ``first`` before all.
+    """The same verdict with the least schedule of each unexpected failure, and of ``first`` before all.
 
     ``seconds`` are for all of them. A failure that no schedule alone shows stays as it is, and so does one whose
     schedule doesn't show it again, which is for whoever replays it to say.
     """
     began = time.monotonic()
     least: dict[Signature, Failure] = {}
-    unexpected = (failure for failure in verdict.failures if not failure.expected and failure is not first)
+    unexpected = (failure for failure in verdict.failures if failure.unexpected and failure is not first)
     for failure in (*(() if first is None else (first,)), *unexpected):
         left = seconds - (time.monotonic() - began)
         if failure.until or failure.edges or left <= 0:

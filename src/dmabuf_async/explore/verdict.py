@@ -34,6 +34,8 @@ class Failure:
     """The number of the execution that showed it first, from 1."""
     expected: bool
     """The scenario says that this may, or must, be found."""
+    known: bool = False
+    """It is not expected, but somebody accepts it: see :mod:`dmabuf_async.explore.accepted`."""
     until: int = 0
     """The steps that show it, if no single one does: a run that ends too early, or the way in and one round of a run
     that goes round for ever; else 0."""
@@ -48,6 +50,11 @@ class Failure:
     def least(self) -> str:
         """``1 preemption, 6 steps, proved minimal``; empty if the schedule is as it was found."""
         return "" if self.shrunk is None else str(self.shrunk)
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether it is neither expected nor known."""
+        return not self.expected and not self.known
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,14 +73,14 @@ def verdict_line(verdict: Verdict) -> str:
     - ``cut``: executions that ended at the step limit
     - ``failures``: list of objects of ``finding`` (as in `finding_line`, without
       ``schema``, ``type``, ``schedule``), ``schedule``, ``execution`` (from 1),
-      ``expected`` (true if the scenario asks for it), ``until``: how many steps show it if no single one does, else 0,
-      ``chance``: the exact probability that a random execution shows it, where ``check`` knows, else null, and
-      ``edges``: of a lock order that goes in a circle only over several executions, objects of ``actor``, ``held``,
-      ``taken``, ``before``, ``after`` (classes), ``schedule``, ``execution``; else empty; ``least``: null if the
-      schedule is as it was found, else object of ``faults``, ``preemptions``, ``switches``, ``steps`` (what the
-      schedule takes up to the finding), ``proved`` (nothing cheaper shows it), ``minimal`` (the names, of these four,
-      that are proved to be the least), ``bound`` (why not all of them, or empty), ``replays`` and ``states`` (what
-      that took)
+      ``expected`` (true if the scenario asks for it), ``known`` (true if ``--known`` accepts it), ``until``: how many
+      steps show it if no single one does, else 0, ``chance``: the exact probability that a random execution shows it,
+      where ``check`` knows, else null, and ``edges``: of a lock order that goes in a circle only over several
+      executions, objects of ``actor``, ``held``, ``taken``, ``before``, ``after`` (classes), ``schedule``,
+      ``execution``; else empty; ``least``: null if the schedule is as it was found, else object of ``faults``,
+      ``preemptions``, ``switches``, ``steps`` (what the schedule takes up to the finding), ``proved`` (nothing cheaper
+      shows it), ``minimal`` (the names, of these four, that are proved to be the least), ``bound`` (why not all of
+      them, or empty), ``replays`` and ``states`` (what that took)
     - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
@@ -193,6 +193,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "schedule": failure.schedule,
         "execution": failure.execution,
         "expected": failure.expected,
+        "known": failure.known,
         "until": failure.until,
         "chance": failure.chance,
         "edges": [_edge(shown) for shown in failure.edges],

@@ -87,7 +87,7 @@ def _case(suite: ET.Element, verdict: Verdict, replay: Callable[[Verdict, str], 
 
 def _failures(verdict: Verdict, replay: Callable[[Verdict, str], str]) -> Iterator[_Reason]:
     for failure in verdict.failures:
-        if not failure.expected:
+        if failure.unexpected:
             finding = failure.finding
             rule = f" ({finding.rule})" if finding.rule else ""
             yield _Reason(
