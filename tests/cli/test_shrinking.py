@@ -116,3 +116,10 @@ def test_where_nothing_is_found_there_is_nothing_to_shrink(cli: Any, make: Any) 
     assert told.code == 0
     assert told.out == cli("replay", scenario, schedule).out
     assert "shows no finding, so that there is nothing to shrink" in told.err
+
+
+def test_a_debugger_and_shrinking_exclude_each_other(cli: Any, make: Any) -> None:
+    scenario = make(repaired=True)
+    told = cli("replay", scenario, replay_line(cli("run", scenario))[-1], "--shrink", "--pdb", "1")
+    assert told.code == 2
+    assert "shrink it first, without --pdb" in told.err
