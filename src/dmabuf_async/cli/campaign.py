@@ -53,6 +53,8 @@ class Campaign:
         self.max_steps = max_steps
         self.engine = engine
         self.executions = executions
+        self.sampler = ""
+        """The name of the strategy that draws executions."""
         self.lanes = lanes
         self.accepted = accepted or Accepted()
         self.verdicts: list[Verdict] = []
@@ -73,7 +75,7 @@ class Campaign:
         each = {one if isinstance(one, str) else one.scenario: one for one in self._found(paths)}
         names, found = list(each), list(each.values())
         self.lanes = self.lanes or (self.SHOWS_ONE and len(names) == 1)
-        table = Table(self.console, names, self.executions)
+        table = Table(self.console, names, self.executions, self.sampler)
         interrupted = False
         try:
             with Progress(self.console, len(names)) as progress, noted() as self.look:

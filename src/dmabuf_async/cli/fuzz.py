@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dmabuf_async.cli import options
 from dmabuf_async.cli.verbs import Verb
+
+if TYPE_CHECKING:
+    from dmabuf_async.strategies.base import Strategy
 
 EXECUTIONS = 500
 """Of each scenario, where neither --executions nor --time says something else."""
@@ -28,7 +32,10 @@ EXECUTIONS = 500
     metavar="SECONDS",
     help="Time for all of it, shared fairly among the scenarios.",
 )
+@options.sampling
 @options.seed
+@options.depth
+@options.delays
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
@@ -42,7 +49,10 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     paths: tuple[str, ...],
     executions: int | None,
     seconds: float | None,
+    strategy: str,
     seed: int,
+    depth: int | None,
+    delays: int | None,
     engine: str,
     max_steps: int,
     lanes: bool,
@@ -58,10 +68,16 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
 
     if executions is None and seconds is None:
         executions = EXECUTIONS
+
+    def made() -> Strategy:
+        return options.chosen(context, strategy, seed, depth=depth, delays=delays)
+
+    made()  # what is refused is refused before anything is read
     campaign = Sampling(
         options.console(context),
         executions,
-        seed,
+        strategy,
+        made,
         seconds=seconds,
         max_steps=max_steps,
         engine=engine,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from dmabuf_async.cli.campaign import Campaign
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
-from dmabuf_async.strategies.random_walk import RandomWalk
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
@@ -16,16 +15,20 @@ if TYPE_CHECKING:
     from dmabuf_async.explore.progress import Progress as Counts
     from dmabuf_async.explore.verdict import Verdict
     from dmabuf_async.scenario.program import Program
+    from dmabuf_async.strategies.base import Strategy
 
 _NO_END: Final = 1 << 62
 
 
 class Sampling(Campaign):
-    """At most so many executions of each by a random walk; None: as many as there is time for."""
+    """At most so many executions of each by a sampling strategy; None: as many as there is time for."""
 
-    def __init__(self, console: Console, executions: int | None, seed: int, **options: Any) -> None:
+    def __init__(
+        self, console: Console, executions: int | None, name: str, strategy: Callable[[], Strategy], **options: Any
+    ) -> None:
         super().__init__(console, executions=executions, **options)
-        self._seed = seed
+        self.sampler = name
+        self._strategy = strategy  # makes a fresh one for each scenario
 
     def explored(self, program: Program, seconds: float, progress: Progress) -> Verdict:
         draw: Callable[[Counts], None] = progress.of(program.name, self.executions, seconds)
@@ -36,7 +39,7 @@ class Sampling(Campaign):
 
         jobs = fuzz(
             program,
-            RandomWalk(self._seed),
+            self._strategy(),
             executions=self.executions or _NO_END,
             seconds=seconds,
             max_steps=self.max_steps,

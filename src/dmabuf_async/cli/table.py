@@ -49,11 +49,11 @@ _WORDS: Final = {
 class Table:
     """Prints rows as they come, under the folder that they lie in."""
 
-    def __init__(self, console: Console, names: Sequence[str], executions: int | None) -> None:
+    def __init__(self, console: Console, names: Sequence[str], executions: int | None, sampler: str) -> None:
         self._console = console
         self._asked = len(names)
         self._executions = executions
-        self._usual = f"sampled {executions:,} (random)" if executions else ""
+        self._usual = f"sampled {executions:,} ({sampler})" if executions else ""
         self._folder = ""
         longest = max((len(split(name)[1]) for name in names), default=0)
         self._column = min(longest, max(20, console.width // 2))
