@@ -45,6 +45,7 @@ EXECUTIONS = 500
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
+@options.no_shrink
 @options.known
 @options.junit
 @options.as_json
@@ -63,6 +64,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     engine: str,
     max_steps: int,
     lanes: bool,
+    no_shrink: bool,
     known: Path | None,
     junit: Path | None,
 ) -> int:
@@ -91,6 +93,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         max_steps=max_steps,
         engine=engine,
         lanes=lanes,
+        shrinks=not no_shrink,
         accepted=options.accepted(context, known),
     )
     return options.explored(context, campaign, paths, junit)

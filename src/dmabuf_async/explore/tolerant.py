@@ -58,8 +58,9 @@ class TolerantReplay:
 
     def _play(self, plan: Plan, than: Cost | None) -> Shows | None:
         machine = self._machines()
-        machine.tabled = not self._live
         watch = Watch(machine, self._checkers)
+        self._live = self._live or watch.audited  # which looks at coroutines
+        machine.tabled = not self._live
         stepper = Stepper(machine, watch, self._memories, live=self._live)
         try:
             return _Playing(stepper, plan, self._signature).to_the_finding(self._max_steps, than)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dmabuf_async.strategies.faults import Sites
 from dmabuf_async.trace.events import Finding, LockEdge, Signature
+
+if TYPE_CHECKING:
+    from dmabuf_async.explore.shrinking import Shrunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,13 @@ class Failure:
     """The probability that a random execution shows it, if that is known: exact, from the graph of all states."""
     edges: tuple[ShownEdge, ...] = ()
     """Of a lock order that goes in a circle only over several executions: what each of them shows; else empty."""
+    shrunk: Shrunk | None = None
+    """If the schedule has been shrunk: what it costs, and what is proved of that."""
+
+    @property
+    def least(self) -> str:
+        """``1 preemption, 6 steps, proved minimal``; empty if the schedule is as it was found."""
+        return "" if self.shrunk is None else str(self.shrunk)
 
     @property
     def unexpected(self) -> bool:
