@@ -60,6 +60,7 @@ def test_a_breakpoint_stops_in_whichever_task_comes_there_and_in_no_execution_bu
     assert (importer.partition(")")[2][:9], evictor.partition(")")[2][:8]) == ("bring_in(", "swap_out")
     assert told.returncode == 0
     assert "  why      it breaks because" in told.stdout, "which took many executions more"
+    assert told.stderr.count(")run()") == 4, "twice stopped, and twice asked where"
 
 
 def test_a_step_that_does_not_exist_is_told() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -11,14 +13,18 @@ import pytest
 
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.cost import Cost
-from dmabuf_async.explore.execution import Execution, execute
-from dmabuf_async.explore.shrinking import ALL, FAULTS, NOTHING, PREEMPTIONS, Shrunk, shrink
+from dmabuf_async.explore.execution import Execution, execute, perform
+from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.explore.shrinking import ALL, FAULTS, NOTHING, PREEMPTIONS, Shrunk, shrink, shrunken
+from dmabuf_async.explore.verdict import Verdict
+from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario import catalogue
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.strategies.replay import Replay
-from dmabuf_async.trace.events import Signature
-from dmabuf_async.trace.schedule import decode
+from dmabuf_async.trace.events import Finding, Signature
+from dmabuf_async.trace.schedule import decode, encode
+from tests.brute import program_of
 from tests.costs import SEEDS, small_programs
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
@@ -85,6 +91,7 @@ def test_the_schedule_shows_the_finding_at_what_it_is_said_to_cost(name: str, co
     again = execute(made, Replay(decode(shrunk.schedule).choices))
     assert again is not None
     finding = next(one for one in again.primary if one.signature == signature)
+    assert finding == shrunk.finding
     events = again.trace.events[: shrunk.cost.steps]
     assert len(events) == shrunk.cost.steps
     assert finding.step == len(events) or (code == "leak-at-exit" and again.steps == len(events))
@@ -136,8 +143,31 @@ def test_a_schedule_that_shows_something_else_is_refused() -> None:
         shrink(made, (), signature)
 
 
+def test_a_program_that_is_not_deterministic_is_refused() -> None:
+    turns = count()
+
+    def build(machine: Machine) -> None:
+        cell = machine.cell("c")
+
+        async def task() -> None:
+            await cell.load_acquire()
+            if next(turns) % 2:
+                await cell.load_acquire()
+            raise AssertionError("wrong")
+
+        machine.task("a", task)
+
+    made = program_of(build)
+    signature = Signature("assertion", "", "a", "", "program")
+    with pytest.raises(ReplayDiverged, match="not each time"):
+        shrink(made, (), signature)
+
+
+FOUND: Final = Finding("stale-pte", "P1", "something broke", 1, "display")
+
+
 def proof(exact: int, cost: Cost) -> str:
-    return Shrunk("dba1:0000.0000", (), (), cost, exact, "", 0, 0).proof
+    return Shrunk(FOUND, "dba1:0000.0000", (), (), cost, exact, "", 0, 0).proof
 
 
 def test_what_is_proved_is_said_and_no_more() -> None:
@@ -157,5 +187,49 @@ def test_a_proof_without_room_is_stopped_at_what_it_knows() -> None:
     shrunk = shrink(made, choices, signature, max_places=100)
     assert shrunk.exact == FAULTS
     made, signature, choices = case("mmap/killed.toml", "leak-at-exit")
+    assert shrunk.claim.endswith("steps (stopped at 101 places, the limit)")
     shrunk = shrink(made, choices, signature, max_places=100)
     assert (shrunk.cost.faults, shrunk.exact) == (1, NOTHING)
+
+
+def several(name: str) -> tuple[Program, Verdict]:
+    """A scenario that shows more than one finding, none of them expected, and a campaign that shows them."""
+    made = replace(catalogue.load(str(SCENARIOS / name)), findings=())
+    verdict = perform(fuzz(made, RandomWalk(0), executions=300))
+    assert len(verdict.failures) > 1
+    return made, verdict
+
+
+def test_all_unexpected_failures_of_a_verdict_are_shrunk() -> None:
+    made, verdict = several("mmap/no-reference.toml")
+    less = shrunken(made, verdict, verdict.failures[1], seconds=60)
+    for before, after in zip(verdict.failures, less.failures, strict=True):
+        assert after.shrunk is not None
+        assert after.finding.signature == before.finding.signature
+        assert (after.schedule, after.finding) == (after.shrunk.schedule, after.shrunk.finding)
+        assert (after.execution, after.least) == (before.execution, f"{after.shrunk.cost}, proved minimal")
+
+
+def test_the_failure_that_is_shown_has_the_first_of_the_time_and_expected_ones_have_none() -> None:
+    made, verdict = several("mmap/no-reference.toml")
+    told: list[str] = []
+
+    def show(words: str) -> None:
+        told.append(words)
+        raise KeyboardInterrupt
+
+    for first in verdict.failures:
+        less = shrunken(made, verdict, first, seconds=60, show=show)
+        assert [one.shrunk is not None for one in less.failures] == [one is first for one in verdict.failures]
+        assert len(told) == 1
+        told.clear()
+    expected = replace(verdict, failures=tuple(replace(one, expected=True) for one in verdict.failures))
+    assert shrunken(made, expected, None, seconds=60) == expected
+    assert all(one.shrunk is None for one in shrunken(made, verdict, None, seconds=0).failures)
+
+
+def test_what_no_schedule_alone_shows_and_what_is_not_shown_again_stays_as_it_is() -> None:
+    made, verdict = several("mmap/no-reference.toml")
+    first, second, *_ = verdict.failures
+    odd = replace(verdict, failures=(replace(first, until=3), replace(second, schedule=encode(made.digest, ()))))
+    assert shrunken(made, odd, None, seconds=60) == odd

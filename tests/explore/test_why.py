@@ -48,6 +48,19 @@ def test_the_order_that_a_race_hangs_on_is_told(scenario: str, first: str, secon
     assert not reason.alone
 
 
+def test_a_partner_is_known_by_what_it_does_where_its_actor_goes_another_way_in_the_passing_execution() -> None:
+    program = catalogue.load("scenarios/mmap/zap-after-move.toml")
+    broken = replay(program, "dba1:jry7.2065")
+    reason = why(program, broken, broken.primary[0])
+    assert words(reason) == [("mover", "switch fb[0] to vram#0", "display", "clear pte display.m[0]")]
+    there = replay(program, reason.passing).trace.events
+    (pair,) = reason.pairs
+    turned = [event.step for event in there if event.actor == "display"].index
+    assert turned(next(event.step for event in there if event.text == pair.second.text)) != sum(
+        event.actor == "display" for event in broken.trace.events[: pair.second.step - 1]
+    ), "or this tests nothing"
+
+
 @pytest.mark.parametrize(
     "scenario", ["pin/pins-ignored", "mmap/zap-after-move", "kmap/two-importers", "memory/enomem-ignored"]
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from dmabuf_async.cli import commands, exits
 from dmabuf_async.cli.execution import explained
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
     from dmabuf_async.scenario.program import Program
 
 
+SHRINKING: Final = 5.0
+"""Seconds for the failures of one scenario."""
+
+
 class Campaign:
     """Explores scenarios one after another, and prints what came of each as soon as it is known.
 
-    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too. What is
-    ``accepted`` is told as known.
+    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too. ``shrinks``:
+    what is shown is shrunk before. What is ``accepted`` is told as known.
     """
 
     SHOWS_ONE: ClassVar[bool] = False
@@ -46,6 +51,7 @@ class Campaign:
         engine: str = "inline",
         executions: int | None = None,
         lanes: bool = False,
+        shrinks: bool = True,
         accepted: Accepted | None = None,
     ) -> None:
         self.console = console
@@ -56,6 +62,7 @@ class Campaign:
         self.sampler = ""
         """The name of the strategy that draws executions."""
         self.lanes = lanes
+        self.shrinks = shrinks
         self.accepted = accepted or Accepted()
         self.verdicts: list[Verdict] = []
         self.look: Callable[[], None] = _nothing
@@ -132,11 +139,29 @@ class Campaign:
         program = None
         try:
             program = loaded(name)
-            return program, self.explored(program, seconds, progress)
+            verdict = self.explored(program, seconds, progress)
+            return program, self._shrunk(program, verdict, progress)
         except KeyboardInterrupt:
             return program, _interrupted(name)
         except Exception as error:  # noqa: BLE001 - the other scenarios are still to be explored
             return program, _failed(name, error)
+
+    def _shrunk(self, program: Program, verdict: Verdict, progress: Progress) -> Verdict:
+        """The verdict with the least schedules that show what it says, unless nobody has time for that."""
+        if not self.shrinks or verdict.interrupted or self._to_show(verdict) is None:
+            return verdict
+        from dmabuf_async.explore.shrinking import shrunken
+
+        draw = progress.shrinking(program.name)
+
+        def show(words: str) -> None:
+            draw(words)
+            self.look()
+
+        first = self._to_show(verdict)
+        with suppress(KeyboardInterrupt):  # one that did not wait: the findings are not lost with it
+            return shrunken(program, verdict, first, seconds=SHRINKING, max_steps=self.max_steps, show=show)
+        return verdict
 
     def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
         shown = None

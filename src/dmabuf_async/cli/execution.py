@@ -107,4 +107,5 @@ def claim(program: Program, shown: Shown, how: str) -> str:
     if verdict.interrupted and not said.startswith(verdict.strength):
         said = f"{verdict.strength}; {said}"
     stubborn = f"; {', '.join(execution.stubborn)} did not end when told to" if execution.stubborn else ""
-    return f"{said}; 1 execution ({how}), {steps}{stubborn}"
+    least = next((f"; {failure.shrunk.claim}" for failure in verdict.failures if failure.shrunk is not None), "")
+    return f"{said}{least}; 1 execution ({how}), {steps}{stubborn}"

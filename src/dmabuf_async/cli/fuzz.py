@@ -36,9 +36,16 @@ EXECUTIONS = 500
 @options.seed
 @options.depth
 @options.delays
+@click.option(
+    "--faults",
+    type=click.IntRange(0),
+    metavar="K",
+    help="At most K faults in an execution.  [default: as many as the scenario declares]",
+)
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
+@options.no_shrink
 @options.known
 @options.junit
 @options.as_json
@@ -53,9 +60,11 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     seed: int,
     depth: int | None,
     delays: int | None,
+    faults: int | None,
     engine: str,
     max_steps: int,
     lanes: bool,
+    no_shrink: bool,
     known: Path | None,
     junit: Path | None,
 ) -> int:
@@ -78,10 +87,13 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         executions,
         strategy,
         made,
+        seed=seed,
+        faults=faults,
         seconds=seconds,
         max_steps=max_steps,
         engine=engine,
         lanes=lanes,
+        shrinks=not no_shrink,
         accepted=options.accepted(context, known),
     )
     return options.explored(context, campaign, paths, junit)

@@ -82,6 +82,9 @@ max_steps = click.option(
 junit = click.option(
     "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML."
 )
+no_shrink = click.option(
+    "--no-shrink", is_flag=True, help="Show an execution as it was found, not the least that shows the same."
+)
 known = click.option(
     "--known",
     type=click.Path(path_type=Path),

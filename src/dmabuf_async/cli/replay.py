@@ -14,6 +14,7 @@ from dmabuf_async.cli.verbs import Verb
 @options.engine
 @options.max_steps
 @options.every
+@click.option("--shrink", is_flag=True, help="Show the least execution that shows the same finding.")
 @click.option(
     "--pdb",
     "stop",
@@ -31,6 +32,7 @@ def command(
     engine: str,
     max_steps: int,
     every: bool,
+    shrink: bool,
     stop: int | None,
 ) -> int:
     """Show again what the schedule dba1:... stands for: the same execution of SCENARIO, on every engine.
@@ -43,6 +45,8 @@ def command(
     from dmabuf_async.explore.single import single
     from dmabuf_async.trace.schedule import decode
 
+    if shrink and stop is not None:
+        raise click.UsageError("--pdb stops in the execution that is given: shrink it first, without --pdb", context)
     decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
     program = options.loaded(scenario)
     strategy = strategy_for(program, schedule)
@@ -60,7 +64,10 @@ def command(
         if not debugger.made and not shown.verdict.interrupted:
             made = shown.execution.steps
             raise click.UsageError(f"--pdb: there is no step {stop}: this execution ends after step {made}", context)
-    report(
-        options.console(context), program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some"
-    )
+    console = options.console(context)
+    if shrink:
+        from dmabuf_async.cli.shrinking import least
+
+        shown = least(console, program, shown, max_steps=max_steps)
+    report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code

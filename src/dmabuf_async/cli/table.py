@@ -90,6 +90,9 @@ class Table:
         if self._asked == 1 and verdict.witnesses:
             seen = (f"{witness} ({count:,}x or more)" for witness, count in verdict.witnesses.items() if count)
             told.append(("seen", "; ".join(seen)))
+        if self._asked == 1 and verdict.sites is not None:
+            sites = verdict.sites
+            told.append(("faults", f"{sites.failed:,} of {sites.known:,} sites failed at least once"))
         if self._asked == 1 and verdict.sample is not None:
             told += worth(verdict.sample, found=bool(verdict.failures))
         if go_on:
@@ -121,7 +124,7 @@ class Table:
                 text(
                     shown.execution.trace,
                     failure.finding,
-                    verdict=f"{verdict.strength}; {_often(verdict, failure)}",
+                    verdict=f"{verdict.strength}; {_claim(verdict, failure)}",
                     replay=replay(failure.schedule),
                     why=why,
                     passes=replay(why.passing) if why is not None else "",
@@ -149,7 +152,7 @@ class Table:
             self._console.line(f"  edge     {printable(says)}")
             self._console.line(f"  replay   {replay(shown.schedule)}")
         if not failure.edges:
-            self._console.line(f"  verdict  {_often(verdict, failure)}")
+            self._console.line(f"  verdict  {_claim(verdict, failure)}")
             self._console.line(f"  replay   {replay(failure.schedule)}")
 
     def _acceptable(self, verdict: Verdict, failure: Failure) -> None:
@@ -185,7 +188,7 @@ class Table:
         if many:
             chance, most = max(many, key=itemgetter(0))
             self._console.line(
-                f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of executions, "
+                f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of random executions, "
                 f"{printable(most.scenario)} in {share(chance)}",
                 "dim",
             )
@@ -223,6 +226,12 @@ def effort(verdict: Verdict) -> str:
         made = f"{verdict.executions:,} execution{'s' * (verdict.executions != 1)}"
         strength = f"{strength}, {made}" if strength else made
     return f"{strength}, {verdict.cut:,} of them cut at the step limit" if verdict.cut else strength
+
+
+def _claim(verdict: Verdict, failure: Failure) -> str:
+    """What it takes to see it, and how often it was seen."""
+    least = "" if failure.shrunk is None else f"{failure.shrunk.claim}; "
+    return f"{least}{_often(verdict, failure)}"
 
 
 def _often(verdict: Verdict, failure: Failure) -> str:

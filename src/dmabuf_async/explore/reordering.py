@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.execution import execution, perform
-from dmabuf_async.strategies.reordered import Place, Recorded, Reordered
+from dmabuf_async.strategies.reordered import Did, Place, Recorded, Reordered
 from dmabuf_async.trace.events import Event
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def reordered(
 
         def stepped() -> None:
             assert watch.steps is not None
-            strategy.stepped(watch.steps[-1].actor.name)
+            step = watch.steps[-1]
+            strategy.stepped(step.actor.name, step.op)
 
         return stepped
 
@@ -51,6 +52,14 @@ def places(events: Sequence[Event]) -> Iterator[Recorded]:
         fault = event.result if event.fault and event.cpu is not None else ""
         yield Recorded(Place(event.actor, done[event.actor]), fault)
         done[event.actor] += 1
+
+
+def doings(events: Iterable[Event]) -> Iterator[Did]:
+    """Each step as the n-th by which its actor does just that."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for event in events:
+        seen[event.actor, event.text] += 1
+        yield Did(event.actor, event.text, seen[event.actor, event.text])
 
 
 def _waiting(core: Choosing) -> Iterator[Event]:

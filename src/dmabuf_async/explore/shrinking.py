@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.checkers.catalogue import CHECKERS
@@ -26,13 +27,17 @@ from dmabuf_async.explore.tolerant import Shows, TolerantReplay
 from dmabuf_async.machine.clock import Fire
 from dmabuf_async.ops import CALM, FALLIBLE
 from dmabuf_async.strategies.replay import Replay
-from dmabuf_async.trace.schedule import encode
+from dmabuf_async.trace.schedule import decode, encode
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.explore.following import Label
+    from dmabuf_async.explore.verdict import Failure, Verdict
     from dmabuf_async.scenario.program import Program
-    from dmabuf_async.trace.events import Signature
+    from dmabuf_async.trace.events import Finding, Signature
+
+INTERRUPTED: Final = "interrupted"
+"""The bound of what an interrupt has ended."""
 
 NOTHING: Final = 0
 FAULTS: Final = 1
@@ -45,6 +50,8 @@ ALL: Final = 4
 class Shrunk:
     """The smallest schedule that was found, for one finding."""
 
+    finding: Finding
+    """As it is there."""
     schedule: str
     """``dba1:...``"""
     choices: tuple[int, ...]
@@ -74,6 +81,11 @@ class Shrunk:
             return "proved minimal in faults and preemptions" if self.cost.faults else "proved minimal in preemptions"
         return "proved minimal in faults" if self.exact and self.cost.faults else ""
 
+    @property
+    def claim(self) -> str:
+        """``this is the least: 1 preemption, 6 steps``, if that is proved; else what is, and why no more."""
+        return f"this is the least: {self.cost}" if self.proved else f"shrunk to {self} ({self.bound})"
+
     def __str__(self) -> str:
         """``1 preemption, 6 steps, proved minimal``."""
         return ", ".join(filter(None, (str(self.cost), self.proof)))
@@ -96,7 +108,7 @@ def shrink(
     far. So it is at an interrupt: ``show``, which is told now and then in words how far it is, may raise
     KeyboardInterrupt.
 
-    Raises ReplayDiverged if the choices don't show the finding.
+    Raises ReplayDiverged if the choices don't show the finding, or not each time.
     """
     checkers = tuple(checkers)
     shrinking = _Shrinking(program, signature, checkers, max_steps, time.monotonic() + seconds, show)
@@ -107,8 +119,40 @@ def shrink(
     except _OutOfTime:
         bound = f"stopped after {seconds:.3g} s"
     except KeyboardInterrupt:
-        bound = "interrupted"
+        bound = INTERRUPTED
     return shrinking.result(bound)
+
+
+def shrunken(
+    program: Program,
+    verdict: Verdict,
+    first: Failure | None,
+    *,
+    seconds: float,
+    max_steps: int = MAX_STEPS,
+    show: Callable[[str], None] = lambda _: None,
+) -> Verdict:
+    """The same verdict with the least schedule of each unexpected failure, and of ``first`` before all.
+
+    ``seconds`` are for all of them. A failure that no schedule alone shows stays as it is, and so does one whose
+    schedule doesn't show it again, which is for whoever replays it to say.
+    """
+    began = time.monotonic()
+    least: dict[Signature, Failure] = {}
+    unexpected = (failure for failure in verdict.failures if failure.unexpected and failure is not first)
+    for failure in (*(() if first is None else (first,)), *unexpected):
+        left = seconds - (time.monotonic() - began)
+        if failure.until or failure.edges or left <= 0:
+            continue
+        signature = failure.finding.signature
+        choices = decode(failure.schedule).choices
+        with suppress(ReplayDiverged):
+            shrunk = shrink(program, choices, signature, seconds=left, max_steps=max_steps, show=show)
+            least[signature] = replace(failure, finding=shrunk.finding, schedule=shrunk.schedule, shrunk=shrunk)
+            if shrunk.bound == INTERRUPTED:
+                break
+    failures = tuple(least.get(failure.finding.signature, failure) for failure in verdict.failures)
+    return replace(verdict, failures=failures)
 
 
 class _OutOfTime(Exception):
@@ -132,7 +176,7 @@ class _Shrinking:
         self._checkers = checkers
         self._until = until
         self._show = show
-        self._replay = TolerantReplay(program, signature, checkers=checkers, max_steps=max_steps)
+        self._replay = TolerantReplay(program, self._is_it, checkers=checkers, max_steps=max_steps)
         self._max_steps = max_steps
         self._tried: set[Plan] = set()
         self._least: Least | None = None
@@ -143,12 +187,12 @@ class _Shrinking:
 
     def begin(self, choices: Sequence[int]) -> None:
         """Take the execution as it is."""
-        plan = planned(_made(self._program, choices, self._checkers, self._max_steps))
-        shows = self._replay.play(plan)
-        if shows is None:
+        made = _made(self._program, choices, self._checkers, self._max_steps)
+        shows = self._replay.play(planned(made))
+        if shows is None or list(shows.made) != made[: len(shows.made)]:
             raise ReplayDiverged(
-                f"{self._program.name}: this schedule does not show {self._signature}: it was recorded for another "
-                "finding, or the scenario has changed since"
+                f"{self._program.name}: this schedule does not show {self._signature}, or not each time: it was "
+                "recorded for another finding, the scenario has changed since, or it is not deterministic"
             )
         self._keep(shows)
 
@@ -159,6 +203,7 @@ class _Shrinking:
         if self._cost.faults == 0:  # there are no fewer
             exact = max(exact, FAULTS if self._cost.preemptions else PREEMPTIONS)
         return Shrunk(
+            self._seen_in(choices),
             encode(self._program.digest, choices),
             choices,
             self._labels,
@@ -167,6 +212,22 @@ class _Shrinking:
             bound,
             self._replay.replays,
             0 if self._least is None else self._least.states,
+        )
+
+    def _is_it(self, finding: Finding) -> bool:
+        return finding.signature == self._signature
+
+    def _seen_in(self, choices: Sequence[int]) -> Finding:
+        """The finding in the execution that the core makes of the choices."""
+        machine = self._program.machines()()
+        watch = Watch(machine, self._checkers)
+        inline.execute(machine, Replay(choices), watch=watch, max_steps=self._max_steps)
+        for finding in watch.findings:
+            if finding.primary and self._is_it(finding):
+                return finding
+        raise ReplayDiverged(
+            f"{self._program.name} is not deterministic: the same steps showed {self._signature} once, and another "
+            "time not: look for chance, time or state that outlives an execution in the scenario's code"
         )
 
     # Edits -----------------------------------------------------------------------
@@ -225,7 +286,7 @@ class _Shrinking:
 
     def prove(self, max_places: int) -> str:
         """Exhaust what is cheaper, and find the least of all; why that could not be done, if it couldn't."""
-        self._least = search = Least(self._program, self._signature, checkers=self._checkers, max_places=max_places)
+        self._least = search = Least(self._program, self._is_it, checkers=self._checkers, max_places=max_places)
         most = self._cost[:2]
         try:
             while search.advance(most):

@@ -93,8 +93,10 @@ class Traveller:
 
     def _fresh(self) -> Stepper:
         machine = self._machines()
+        watch = Watch(machine, self._checkers)
+        self._live = self._live or watch.audited  # which looks at coroutines
         machine.tabled = not self._live
-        stepper = Stepper(machine, Watch(machine, self._checkers), self._memories, live=self._live)
+        stepper = Stepper(machine, watch, self._memories, live=self._live)
         self._path = [(0, None)]
         self._depth = {0: 0}
         return stepper

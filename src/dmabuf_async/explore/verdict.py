@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from dmabuf_async.strategies.faults import Sites
 from dmabuf_async.trace.events import Finding, LockEdge, Signature
+
+if TYPE_CHECKING:
+    from dmabuf_async.explore.shrinking import Shrunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,13 @@ class Failure:
     """The probability that a random execution shows it, if that is known: exact, from the graph of all states."""
     edges: tuple[ShownEdge, ...] = ()
     """Of a lock order that goes in a circle only over several executions: what each of them shows; else empty."""
+    shrunk: Shrunk | None = None
+    """If the schedule has been shrunk: what it costs, and what is proved of that."""
+
+    @property
+    def least(self) -> str:
+        """``1 preemption, 6 steps, proved minimal``; empty if the schedule is as it was found."""
+        return "" if self.shrunk is None else str(self.shrunk)
 
     @property
     def unexpected(self) -> bool:
@@ -106,6 +118,8 @@ class Verdict:
     """Witnesses that ``sometimes`` asks for and that never came."""
     witnesses: Mapping[str, int] = field(default_factory=dict)
     """Of a search: how many executions, at least, showed each witness of ``sometimes``."""
+    sites: Sites | None = None
+    """Of a campaign that tries faults site by site: how far it came; else None."""
     sample: Sample | None = None
     """Of a campaign: what its silence is worth; None if no execution was looked at."""
     extent: str = ""

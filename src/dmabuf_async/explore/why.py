@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.execution import execute
-from dmabuf_async.explore.reordering import places, reordered
-from dmabuf_async.strategies.reordered import Hold, Place, Reordered
+from dmabuf_async.explore.reordering import doings, places, reordered
+from dmabuf_async.strategies.reordered import Did, Hold, Place, Reordered
 from dmabuf_async.strategies.replay import Replay
 from dmabuf_async.trace.events import Event
 
@@ -84,6 +84,7 @@ class _Step(NamedTuple):
     """A step of the failing execution, or what an actor waits to do at its end."""
 
     place: Place
+    did: Did
     event: Event
 
 
@@ -97,6 +98,26 @@ class _Passing(NamedTuple):
     """Those of which the first was held back."""
     calmed: tuple[int, ...]
     """Faults that were left out."""
+
+
+class _Positions:
+    """Where the steps of one execution come in another one."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._places = {
+            one.place: (at, event.kind) for at, (one, event) in enumerate(zip(places(events), events, strict=True))
+        }
+        self._doings = {did: at for at, did in enumerate(doings(events))}
+
+    def of(self, step: _Step) -> int | None:
+        """None if there is none such."""
+        at, kind = self._places.get(step.place, (None, ""))
+        return at if kind == step.event.kind else self._doings.get(step.did)
+
+    def turned(self, first: _Step, second: _Step) -> bool:
+        """Whether the second one is made there, and the first one later or never."""
+        a, b = self.of(first), self.of(second)
+        return b is not None and (a is None or b < a)
 
 
 def why(
@@ -138,7 +159,9 @@ class _Search:
         again, waiting = reordered(self._program, Reordered(self._order), max_steps)
         if again is not None and again.stopped == failing.stopped:
             events = (*events, *waiting)
-        self._steps = [_Step(*one) for one in zip((one.place for one in places(events)), events, strict=True)]
+        self._steps = [
+            _Step(one.place, did, event) for one, did, event in zip(places(events), doings(events), events, strict=True)
+        ]
         self._past = failing.trace.causal_past(finding.step)
         self._locks = {
             name for event in events if event.kind.startswith(_LOCKING) for name in (*event.writes, *event.reads)
@@ -189,7 +212,7 @@ class _Search:
         for at, step in enumerate(steps):
             for name in step.event.reads | step.event.writes:
                 touching[name].append(at)
-        for first, (_, event) in enumerate(steps):
+        for first, (_, _, event) in enumerate(steps):
             if event.step not in past:
                 continue
             partners = set()
@@ -233,8 +256,12 @@ class _Search:
         """The execution with these pairs turned round and without these faults, if the finding is gone there."""
         if self._clock() > self._until:
             return None
-        holds = [Hold(self._steps[first].place, self._steps[second].place) for first, second in pairs]
-        left_out = [self._steps[at].place for at in calmed]
+        steps = self._steps
+        holds = [
+            Hold(steps[first].place, steps[second].place, steps[second].event.kind, steps[second].did)
+            for first, second in pairs
+        ]
+        left_out = [steps[at].place for at in calmed]
         done, _ = reordered(self._program, Reordered(self._order, holds, left_out), self._max_steps)
         if done is None:
             return None
@@ -242,25 +269,13 @@ class _Search:
         others = {one.signature for one in self._failing.primary} - {self._finding.signature}
         if any(one.signature not in others for one in done.primary):
             return None
-        at = self._positions(done)
-        if any(not self._is_turned(at, pair) for pair in pairs):
+        there = _Positions(done.trace.events)
+        if any(not there.turned(steps[first], steps[second]) for first, second in pairs):
             return None  # it took another way, and does not do these ops
-        turned = tuple(pair for pair in self._pairs if self._is_turned(at, pair))
+        turned = tuple(pair for pair in self._pairs if there.turned(steps[pair[0]], steps[pair[1]]))
         return _Passing(done, turned, tuple(pairs), tuple(calmed))
 
     # What is seen in another execution -----------------------------------------------
-
-    def _positions(self, done: Execution) -> dict[Place, tuple[int, str]]:
-        events = done.trace.events
-        return {one.place: (at, event.kind) for at, (one, event) in enumerate(zip(places(events), events, strict=True))}
-
-    def _is_turned(self, at: dict[Place, tuple[int, str]], pair: tuple[int, int]) -> bool:
-        """Whether both steps were made there, and the second one first."""
-        first, second = (self._steps[one] for one in pair)
-        a, b = at.get(first.place), at.get(second.place)
-        if b is None or b[1] != second.event.kind or (a is not None and a[1] != first.event.kind):
-            return False
-        return a is None or b[0] < a[0]
 
     def _told(self, best: _Passing) -> tuple[Pair, ...]:
         """What was turned round; or, of one pair, what came so with it and is nearest to what the finding is about."""
@@ -276,15 +291,15 @@ class _Search:
         assert there is not None
         named = frozenset(self._finding.objects)
         theirs = {one.place: at for at, one in enumerate(places(there.trace.events))}
-        others = list(zip(there.trace.events, _occurrences(there.trace.events), strict=True))
+        others = list(zip(there.trace.events, doings(there.trace.events), strict=True))
         events = [step.event for step in self._steps]
-        mine = {one: at for at, one in enumerate(_occurrences(events))}
-        for first, (here, event) in enumerate(self._steps):
+        mine = {one: at for at, one in enumerate(doings(events))}
+        for first, (here, _, event) in enumerate(self._steps):
             if event.step not in self._past:
                 continue
             until = theirs.get(here, len(others))
-            for before, (other, occurrence) in enumerate(others[:until]):
-                second = mine.get(occurrence, len(events))
+            for before, (other, did) in enumerate(others[:until]):
+                second = mine.get(did, len(events))
                 shared = () if other.actor == event.actor or second < first else _shared(event, other)
                 releases = event.kind.startswith(_RELEASING) or other.kind.startswith(_RELEASING)
                 if shared and not (releases and self._locks.issuperset(shared)):
@@ -299,14 +314,6 @@ class _Search:
             if (one.actor, one.text, one.result) != (other.actor, other.text, other.result):
                 return other.step, other
         return min(len(mine), len(theirs)) + 1, theirs[len(mine)] if len(theirs) > len(mine) else None
-
-
-def _occurrences(events: Iterable[Event]) -> Iterator[tuple[str, str, int]]:
-    """Each step as the n-th by which its actor does that."""
-    seen: Counter[tuple[str, str]] = Counter()
-    for event in events:
-        seen[event.actor, event.text] += 1
-        yield event.actor, event.text, seen[event.actor, event.text]
 
 
 def _shared(one: Event, other: Event) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from dmabuf_async.trace.events import Event, Finding, Signature
 from dmabuf_async.trace.schedule import digest_text
 
 if TYPE_CHECKING:
+    from dmabuf_async.explore.shrinking import Shrunk
     from dmabuf_async.scenario.program import Program
 
 SCHEMA: Final = 1
@@ -76,12 +77,17 @@ def verdict_line(verdict: Verdict) -> str:
       steps show it if no single one does, else 0, ``chance``: the exact probability that a random execution shows it,
       where ``check`` knows, else null, and ``edges``: of a lock order that goes in a circle only over several
       executions, objects of ``actor``, ``held``, ``taken``, ``before``, ``after`` (classes), ``schedule``,
-      ``execution``; else empty
+      ``execution``; else empty; ``least``: null if the schedule is as it was found, else object of ``faults``,
+      ``preemptions``, ``switches``, ``steps`` (what the schedule takes up to the finding), ``proved`` (nothing cheaper
+      shows it), ``minimal`` (the names, of these four, that are proved to be the least), ``bound`` (why not all of
+      them, or empty), ``replays`` and ``states`` (what that took)
     - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
     - ``witnesses``: object of witness and how many executions, at least, showed it, of ``check``; else empty
     - ``first``: the number of the first execution that showed a finding, expected or not, or null
+    - ``sites``: of ``fuzz``, where it tries faults site by site, an object of ``known`` (sites come by) and ``failed``
+      (at which a fault was made to happen); else null
     - ``sample``: of ``fuzz``, what its silence is worth, or null: object of ``sampler``, ``drawn`` (executions of
       it), ``looked`` (those looked at), ``classes``, ``every_class`` (false: an estimate), ``states``, ``every_state``
       (false: there were more), ``new_per_thousand``; and, null where they can't be told, ``new`` (the chance that the
@@ -109,6 +115,7 @@ def verdict_line(verdict: Verdict) -> str:
         unseen=list(verdict.unseen),
         witnesses=dict(verdict.witnesses),
         first=min((failure.execution for failure in verdict.failures), default=None),
+        sites=None if verdict.sites is None else verdict.sites._asdict(),
         sample=None if verdict.sample is None else {**asdict(verdict.sample), "confidence": CONFIDENCE},
         extent=verdict.extent,
         bound=verdict.bound,
@@ -193,6 +200,19 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "until": failure.until,
         "chance": failure.chance,
         "edges": [_edge(shown) for shown in failure.edges],
+        "least": None if failure.shrunk is None else _least(failure.shrunk),
+    }
+
+
+def _least(shrunk: Shrunk) -> dict[str, Any]:
+    costs = shrunk.cost._asdict()
+    return {
+        **costs,
+        "proved": shrunk.proved,
+        "minimal": list(costs)[: shrunk.exact],
+        "bound": shrunk.bound,
+        "replays": shrunk.replays,
+        "states": shrunk.states,
     }
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
+
+if TYPE_CHECKING:
+    from dmabuf_async.ops import Op
 
 
 class Place(NamedTuple):
@@ -28,11 +31,24 @@ class Recorded(NamedTuple):
     """The fault that made it what it was, or empty."""
 
 
+class Did(NamedTuple):
+    """An op by what it does: the n-th time, from 1, that its actor does just that."""
+
+    actor: str
+    text: str
+    nth: int
+
+
 class Hold(NamedTuple):
-    """``held`` waits until ``after`` has been performed."""
+    """``held`` waits until its partner has been performed: what stands at ``place`` and is of that kind, or ``did``.
+
+    An actor may come to its op at another place when others go another way, or do the same to another frame.
+    """
 
     held: Place
-    after: Place
+    place: Place
+    kind: str
+    did: Did
 
 
 class Reordered:
@@ -48,18 +64,31 @@ class Reordered:
     def __init__(self, order: Sequence[Recorded], holds: Collection[Hold] = (), calmed: Collection[Place] = ()) -> None:
         self._order = order
         self._holds = {hold.held: hold for hold in holds}
+        self._partners = {hold.place.actor for hold in holds}
         self._calmed = frozenset(calmed)
         self._faults = {step.place: step.fault for step in order if step.fault and step.place not in self._calmed}
         self._done: Counter[str] = Counter()
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._over: set[Place] = set()  # what is held back no more
         self._first = 0  # in the order, of those that may not have been performed yet
 
     def start(self, run: RunInfo) -> bool:
-        self._done.clear()
+        for kept in (self._done, self._seen, self._over):
+            kept.clear()
         self._first = 0
         return True
 
-    def stepped(self, actor: str) -> None:
+    def stepped(self, actor: str, op: Op) -> None:
         """``actor`` has made a step."""
+        if actor in self._partners:
+            text = op.describe()
+            self._seen[actor, text] += 1
+            place, did = self._next(actor), Did(actor, text, self._seen[actor, text])
+            self._over.update(
+                hold.held
+                for hold in self._holds.values()
+                if hold.did == did or (hold.place == place and hold.kind == op.kind)
+            )
         self._done[actor] += 1
 
     def choose(self, point: ChoicePoint) -> int:
@@ -94,5 +123,4 @@ class Reordered:
         return option.outcome == self._faults.get(self._next(option.actor.name), "") or not option.outcome
 
     def _is_held(self, place: Place) -> bool:
-        hold = self._holds.get(place)
-        return hold is not None and self._done[hold.after.actor] <= hold.after.nth
+        return place in self._holds and place not in self._over
