@@ -5,7 +5,6 @@ Yuan, Yang, Gu: Partial Order Aware Concurrency Sampling, CAV 2018.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from heapq import heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Final
 
