@@ -240,10 +240,15 @@ def digest(scenario: Scenario) -> bytes:
     It is taken over canonical JSON in which tables are sorted and defaults left out, so that neither spelling out a
     default nor a key that a later version adds with a default changes it. Title and story are left out too.
     """
-    told = _without_defaults(scenario)
+    document = told(scenario)
     for words in ("title", "story"):
-        told.pop(words, None)
-    return hashlib.sha256(msgspec.json.encode(told, order="sorted")).digest()
+        document.pop(words, None)
+    return hashlib.sha256(msgspec.json.encode(document, order="sorted")).digest()
+
+
+def told(scenario: Scenario) -> dict[str, Any]:
+    """What a scenario says, as in a file: plain dicts and lists, and no key that is as by default."""
+    return _without_defaults(scenario)
 
 
 def _without_defaults(table: Table) -> dict[str, Any]:
