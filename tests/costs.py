@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -14,7 +14,7 @@ from dmabuf_async.engine.watch import Step, Watch
 from dmabuf_async.explore.cost import Cost
 from dmabuf_async.ops import CALM
 from dmabuf_async.scenario.program import Program
-from dmabuf_async.trace.events import Signature
+from dmabuf_async.trace.events import Finding, Signature
 from tests.effort import times
 from tests.generated import program
 from tests.harness import Every
@@ -64,3 +64,8 @@ def small_programs() -> Sequence[tuple[Program, dict[Signature, Cost]]]:
     programs = (replace(program(seed, size=100), reusable=seed % 2 == 0) for seed in SEEDS)
     references = ((made, cheapest(made, 600)) for made in programs)
     return [(made, reference) for made, reference in references if reference]
+
+
+def is_it(signature: Signature) -> Callable[[Finding], bool]:
+    """Whether a finding is of that signature."""
+    return lambda finding: finding.signature == signature

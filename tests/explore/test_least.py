@@ -8,7 +8,7 @@ from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.explore.least import Least
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.trace.events import Signature
-from tests.costs import SEEDS, small_programs
+from tests.costs import SEEDS, is_it, small_programs
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
 
@@ -17,7 +17,7 @@ BEYOND = (1_000, 1_000)
 
 
 def complete(made: Program, signature: Signature, until: tuple[int, int] = BEYOND) -> Least:
-    search = Least(made, signature, checkers=CHECKERS)
+    search = Least(made, is_it(signature), checkers=CHECKERS)
     while search.advance(until):
         pass
     search.close()
@@ -55,7 +55,7 @@ def test_nothing_beyond_the_bound_is_looked_at() -> None:
 def test_a_search_without_room_says_so_and_claims_nothing() -> None:
     for made, reference in small_programs():
         signature = max(reference, key=reference.__getitem__)
-        search = Least(made, signature, checkers=CHECKERS, max_places=3)
+        search = Least(made, is_it(signature), checkers=CHECKERS, max_places=3)
         while search.advance(BEYOND):
             pass
         search.close()

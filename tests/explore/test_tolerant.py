@@ -21,7 +21,7 @@ from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.tasks import Group
 from dmabuf_async.trace.events import Signature
 from tests.brute import program_of
-from tests.costs import cheapest
+from tests.costs import cheapest, is_it
 
 A, B = (0,), (1,)
 
@@ -38,7 +38,7 @@ def signature_of(made: Program) -> Signature:
 
 def played(made: Program, *segments: Segment, faults: tuple[tuple[tuple[tuple[int, ...], int], int], ...] = ()) -> str:
     """Who makes the steps, one letter each."""
-    replay = TolerantReplay(made, signature_of(made), checkers=CHECKERS, max_steps=MAX_STEPS)
+    replay = TolerantReplay(made, is_it(signature_of(made)), checkers=CHECKERS, max_steps=MAX_STEPS)
     shows = replay.play(Plan(segments, faults))
     assert shows is not None
     return "".join("AB"[step.path[0]] if step.path[0] < 2 else "e" for step in shows.made)
@@ -81,7 +81,7 @@ def test_a_segment_of_somebody_who_cannot_go_on_or_is_unknown_is_passed_over() -
 
 def test_it_gives_up_where_it_costs_as_much() -> None:
     made = program_of(ends_badly)
-    replay = TolerantReplay(made, signature_of(made), checkers=CHECKERS, max_steps=MAX_STEPS)
+    replay = TolerantReplay(made, is_it(signature_of(made)), checkers=CHECKERS, max_steps=MAX_STEPS)
     shows = replay.play(Plan(()))
     assert shows is not None
     assert shows.cost == Cost(0, 0, 2, 5)
@@ -92,7 +92,7 @@ def test_it_gives_up_where_it_costs_as_much() -> None:
 
 def test_a_preemption_is_a_switch_away_from_somebody_who_could_have_gone_on() -> None:
     made = program_of(ends_badly)
-    replay = TolerantReplay(made, signature_of(made), checkers=CHECKERS, max_steps=MAX_STEPS)
+    replay = TolerantReplay(made, is_it(signature_of(made)), checkers=CHECKERS, max_steps=MAX_STEPS)
     shows = replay.play(Plan((Segment(B, 1, False), Segment(A, 1, False), Segment(B, 9, False))))
     assert shows is not None
     assert shows.cost == Cost(0, 2, 3, 5)
@@ -118,7 +118,7 @@ def test_an_outcome_is_that_of_the_plan_for_the_op_with_its_number() -> None:
     reference = cheapest(made, 100)
     assert reference is not None
     (signature,) = reference
-    replay = TolerantReplay(made, signature, checkers=CHECKERS, max_steps=MAX_STEPS)
+    replay = TolerantReplay(made, is_it(signature), checkers=CHECKERS, max_steps=MAX_STEPS)
     assert replay.play(Plan(())) is None
     for number in (0, 1):
         shows = replay.play(Plan((), (((A, number), 1),)))

@@ -36,6 +36,12 @@ EXECUTIONS = 500
 @options.seed
 @options.depth
 @options.delays
+@click.option(
+    "--faults",
+    type=click.IntRange(0),
+    metavar="K",
+    help="At most K faults in an execution.  [default: as many as the scenario declares]",
+)
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
@@ -54,6 +60,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     seed: int,
     depth: int | None,
     delays: int | None,
+    faults: int | None,
     engine: str,
     max_steps: int,
     lanes: bool,
@@ -80,6 +87,8 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         executions,
         strategy,
         made,
+        seed=seed,
+        faults=faults,
         seconds=seconds,
         max_steps=max_steps,
         engine=engine,

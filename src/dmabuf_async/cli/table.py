@@ -90,6 +90,9 @@ class Table:
         if self._asked == 1 and verdict.witnesses:
             seen = (f"{witness} ({count:,}x or more)" for witness, count in verdict.witnesses.items() if count)
             told.append(("seen", "; ".join(seen)))
+        if self._asked == 1 and verdict.sites is not None:
+            sites = verdict.sites
+            told.append(("faults", f"{sites.failed:,} of {sites.known:,} sites failed at least once"))
         if self._asked == 1 and verdict.sample is not None:
             told += worth(verdict.sample, found=bool(verdict.failures))
         if go_on:
@@ -185,7 +188,7 @@ class Table:
         if many:
             chance, most = max(many, key=itemgetter(0))
             self._console.line(
-                f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of executions, "
+                f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of random executions, "
                 f"{printable(most.scenario)} in {share(chance)}",
                 "dim",
             )

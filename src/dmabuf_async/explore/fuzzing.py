@@ -18,6 +18,7 @@ from dmabuf_async.explore.known import Known
 from dmabuf_async.explore.progress import Progress
 from dmabuf_async.explore.verdict import Verdict
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.strategies.faults import sites_of
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
@@ -135,6 +136,7 @@ def judge(
         counts=seen.counts,
         missing=() if interrupted else seen.missing,
         unseen=() if interrupted else seen.unseen,
+        sites=sites_of(strategy),
         sample=None if coverage is None else coverage.sample(found=seen.unexpected),
         interrupted=interrupted,
         exit_code=code,

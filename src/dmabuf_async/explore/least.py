@@ -13,7 +13,7 @@ No Python peer proves its minimum; Musuvathi and Qadeer (PLDI 2007) get that of 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.explore.following import Label
     from dmabuf_async.scenario.program import Program
-    from dmabuf_async.trace.events import Finding, Signature
+    from dmabuf_async.trace.events import Finding
 
 LIMIT: Final = 1_000_000
 """Places of one search; each takes about 400 bytes."""
@@ -75,13 +75,18 @@ class State:
 
 
 class Least:
-    """The search for the least schedule of one finding, as a primary one; made in slices."""
+    """The search for the least schedule that shows a finding which is ``wanted``, as a primary one; made in slices."""
 
     def __init__(
-        self, program: Program, signature: Signature, *, checkers: Iterable[Checker], max_places: int = LIMIT
+        self,
+        program: Program,
+        wanted: Callable[[Finding], bool],
+        *,
+        checkers: Iterable[Checker],
+        max_places: int = LIMIT,
     ) -> None:
         self._program = program
-        self._signature = signature
+        self._wanted = wanted
         self._checkers = tuple(checkers)
         self._max_places = max_places
         self._begin(live=False)
@@ -224,7 +229,7 @@ class Least:
         self._states.append(State(edges, one(ready, ready), one(ended, ended), shows=shows))
 
     def _shown(self, findings: list[Finding]) -> bool:
-        return any(finding.primary and finding.signature == self._signature for finding in findings)
+        return any(finding.primary and self._wanted(finding) for finding in findings)
 
     # Of all that is known, the least -----------------------------------------------------
 

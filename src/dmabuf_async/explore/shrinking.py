@@ -176,7 +176,7 @@ class _Shrinking:
         self._checkers = checkers
         self._until = until
         self._show = show
-        self._replay = TolerantReplay(program, signature, checkers=checkers, max_steps=max_steps)
+        self._replay = TolerantReplay(program, self._is_it, checkers=checkers, max_steps=max_steps)
         self._max_steps = max_steps
         self._tried: set[Plan] = set()
         self._least: Least | None = None
@@ -214,13 +214,16 @@ class _Shrinking:
             0 if self._least is None else self._least.states,
         )
 
+    def _is_it(self, finding: Finding) -> bool:
+        return finding.signature == self._signature
+
     def _seen_in(self, choices: Sequence[int]) -> Finding:
         """The finding in the execution that the core makes of the choices."""
         machine = self._program.machines()()
         watch = Watch(machine, self._checkers)
         inline.execute(machine, Replay(choices), watch=watch, max_steps=self._max_steps)
         for finding in watch.findings:
-            if finding.primary and finding.signature == self._signature:
+            if finding.primary and self._is_it(finding):
                 return finding
         raise ReplayDiverged(
             f"{self._program.name} is not deterministic: the same steps showed {self._signature} once, and another "
@@ -283,7 +286,7 @@ class _Shrinking:
 
     def prove(self, max_places: int) -> str:
         """Exhaust what is cheaper, and find the least of all; why that could not be done, if it couldn't."""
-        self._least = search = Least(self._program, self._signature, checkers=self._checkers, max_places=max_places)
+        self._least = search = Least(self._program, self._is_it, checkers=self._checkers, max_places=max_places)
         most = self._cost[:2]
         try:
             while search.advance(most):

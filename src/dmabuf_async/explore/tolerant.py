@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dmabuf_async.engine.stepper import Move
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.scenario.program import Program
-    from dmabuf_async.trace.events import Finding, Signature
+    from dmabuf_async.trace.events import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,13 @@ class Shows:
 
 
 class TolerantReplay:
-    """Replays plans of one program until they show the finding ``signature``, as a primary one."""
+    """Replays plans of one program until they show a finding that is ``wanted``, as a primary one."""
 
-    def __init__(self, program: Program, signature: Signature, *, checkers: Iterable[Checker], max_steps: int) -> None:
+    def __init__(
+        self, program: Program, wanted: Callable[[Finding], bool], *, checkers: Iterable[Checker], max_steps: int
+    ) -> None:
         self._machines = program.machines()
-        self._signature = signature
+        self._wanted = wanted
         self._checkers = tuple(checkers)
         self._max_steps = max_steps
         self._memories: dict[Hashable, int] = {}
@@ -63,7 +65,7 @@ class TolerantReplay:
         machine.tabled = not self._live
         stepper = Stepper(machine, watch, self._memories, live=self._live)
         try:
-            return _Playing(stepper, plan, self._signature).to_the_finding(self._max_steps, than)
+            return _Playing(stepper, plan, self._wanted).to_the_finding(self._max_steps, than)
         finally:
             stepper.close()
 
@@ -71,14 +73,14 @@ class TolerantReplay:
 class _Playing:
     """One replay."""
 
-    def __init__(self, stepper: Stepper, plan: Plan, signature: Signature) -> None:
+    def __init__(self, stepper: Stepper, plan: Plan, wanted: Callable[[Finding], bool]) -> None:
         self._stepper = stepper
         self._segments = iter(plan.segments)
         self._path: Path = ()
         self._left = 0  # steps of the present segment
         self._outcomes = plan.outcomes
         self._tried: dict[Path, int] = {}  # ops that can fail, of each actor
-        self._signature = signature
+        self._wanted = wanted
 
     def to_the_finding(self, max_steps: int, than: Cost | None) -> Shows | None:
         stepper = self._stepper
@@ -117,7 +119,7 @@ class _Playing:
             stepper.make(move)
 
     def _shown(self, findings: list[Finding]) -> bool:
-        return any(finding.primary and finding.signature == self._signature for finding in findings)
+        return any(finding.primary and self._wanted(finding) for finding in findings)
 
     def _planned(self, moves: list[Move]) -> Move | None:
         """What the plan wants next, if it can be had; a segment that cannot go on is over."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dmabuf_async.strategies.faults import Sites
 from dmabuf_async.trace.events import Finding, LockEdge, Signature
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ class Verdict:
     """Witnesses that ``sometimes`` asks for and that never came."""
     witnesses: Mapping[str, int] = field(default_factory=dict)
     """Of a search: how many executions, at least, showed each witness of ``sometimes``."""
+    sites: Sites | None = None
+    """Of a campaign that tries faults site by site: how far it came; else None."""
     sample: Sample | None = None
     """Of a campaign: what its silence is worth; None if no execution was looked at."""
     extent: str = ""

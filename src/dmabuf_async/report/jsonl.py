@@ -86,6 +86,8 @@ def verdict_line(verdict: Verdict) -> str:
     - ``unseen``: witnesses that never came
     - ``witnesses``: object of witness and how many executions, at least, showed it, of ``check``; else empty
     - ``first``: the number of the first execution that showed a finding, expected or not, or null
+    - ``sites``: of ``fuzz``, where it tries faults site by site, an object of ``known`` (sites come by) and ``failed``
+      (at which a fault was made to happen); else null
     - ``sample``: of ``fuzz``, what its silence is worth, or null: object of ``sampler``, ``drawn`` (executions of
       it), ``looked`` (those looked at), ``classes``, ``every_class`` (false: an estimate), ``states``, ``every_state``
       (false: there were more), ``new_per_thousand``; and, null where they can't be told, ``new`` (the chance that the
@@ -113,6 +115,7 @@ def verdict_line(verdict: Verdict) -> str:
         unseen=list(verdict.unseen),
         witnesses=dict(verdict.witnesses),
         first=min((failure.execution for failure in verdict.failures), default=None),
+        sites=None if verdict.sites is None else verdict.sites._asdict(),
         sample=None if verdict.sample is None else {**asdict(verdict.sample), "confidence": CONFIDENCE},
         extent=verdict.extent,
         bound=verdict.bound,

@@ -9,7 +9,8 @@ error     not valid, interrupted, unfinished, or any other end that is not what 
 ========  =====================================================================
 
 A verdict that is as expected passes: the file and the exit code say the same. What a campaign's silence is worth are
-properties of the test case, with the names of :class:`~dmabuf_async.explore.verdict.Sample`.
+properties of the test case, with the names of :class:`~dmabuf_async.explore.verdict.Sample` and of
+:class:`~dmabuf_async.strategies.faults.Sites`.
 """
 
 from __future__ import annotations
@@ -69,11 +70,14 @@ def _case(suite: ET.Element, verdict: Verdict, replay: Callable[[Verdict, str], 
         name=_clean(verdict.scenario),
         time=_time(verdict.seconds),
     )
-    if verdict.sample is not None:
+    told = {f"sample.{name}": value for name, value in asdict(verdict.sample).items()} if verdict.sample else {}
+    if verdict.sites is not None:
+        told |= {f"sites.{name}": value for name, value in verdict.sites._asdict().items()}
+    if told:
         properties = ET.SubElement(case, "properties")
-        for name, value in asdict(verdict.sample).items():
+        for name, value in told.items():
             if value is not None:
-                ET.SubElement(properties, "property", name=f"sample.{name}", value=_clean(str(value)))
+                ET.SubElement(properties, "property", name=name, value=_clean(str(value)))
     reasons = [*_failures(verdict, replay), *_errors(verdict)]
     if not reasons and not verdict.as_expected:
         reasons = [_Reason("error", "exit", f"ended with exit code {verdict.exit_code}")]
