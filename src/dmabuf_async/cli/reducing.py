@@ -21,7 +21,7 @@ from dmabuf_async.explore.reducing import Reduced, kind_of, reduce
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.shrinking import INTERRUPTED
 from dmabuf_async.explore.single import single
-from dmabuf_async.scenario.writing import text_of
+from dmabuf_async.scenario.writing import toml
 
 if TYPE_CHECKING:
     from dmabuf_async.trace.events import Finding
@@ -103,7 +103,7 @@ def _text(name: str, output: Path | None, reduced: Reduced, max_steps: int) -> s
     """The file: where it comes from and how to replay it are comments."""
     place = "FILE" if output is None else str(output)
     replay = commands.replay(place, reduced.shrunk.schedule, max_steps=max_steps)
-    return text_of(reduced.scenario, (f"Reduced from {commands.quoted(name)}: {_outcome(reduced)}.", replay))
+    return f"# Reduced from {commands.quoted(name)}: {_outcome(reduced)}.\n# {replay}\n\n{toml(reduced.scenario)}"
 
 
 @contextmanager

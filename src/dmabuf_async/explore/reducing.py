@@ -30,7 +30,7 @@ from dmabuf_async.explore.shrinking import INTERRUPTED, Shrunk, shrink
 from dmabuf_async.scenario import build
 from dmabuf_async.scenario.contradictions import contradictions
 from dmabuf_async.scenario.reducing import Document, reduced
-from dmabuf_async.scenario.schema import Scenario, told
+from dmabuf_async.scenario.schema import Scenario, without_defaults
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.strategies.replay import Replay
 from dmabuf_async.trace.schedule import decode
@@ -142,7 +142,7 @@ class _Reducing:
 
     def _stripped(self, code: str) -> Document:
         """The scenario, expecting this code and nothing else."""
-        document = told(self._scenario)
+        document = without_defaults(self._scenario)
         expect = document.pop("expect", {})
         document["expect"] = {"findings": [code]}
         if code == "always-violated":

@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Any, Final, TypeAlias
 
 Document: TypeAlias = "dict[str, Any]"
-"""As :func:`~dmabuf_async.scenario.schema.told` has it."""
+"""As :func:`~dmabuf_async.scenario.schema.without_defaults` has it."""
 
 Keeps: TypeAlias = Callable[[Document], bool]
 """Whether a document still has what matters; False if it is no scenario at all."""

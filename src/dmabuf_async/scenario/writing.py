@@ -1,65 +1,82 @@
-"""A scenario as the text of a file, in the manner of the catalogue; what is as by default is left out."""
+"""From a ``Scenario`` to the text of a file that loads to the same scenario, as somebody would have written it.
+
+What is left to its default is left out, a step has a line of its own, and short tables of texts stay on one line.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from dmabuf_async.scenario.schema import Scenario, told
+from dmabuf_async.scenario.schema import Scenario, without_defaults
 
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_WIDTH: Final = 120
+_ESCAPES: Final = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
-def text_of(scenario: Scenario, comments: Sequence[str] = ()) -> str:
-    """The text that :func:`~dmabuf_async.scenario.load.parse_scenario` reads as this scenario.
+def toml(scenario: Scenario) -> str:
+    """The scenario as TOML, ending in a newline: :func:`~dmabuf_async.scenario.load.parse_scenario` reads it back."""
+    document = without_defaults(scenario)
+    paragraphs = ["\n".join(_top(document))]
+    if "machine" in document:
+        paragraphs.append(_table("machine", document["machine"]))
+    if "cells" in document:
+        paragraphs.append(_table("cells", document["cells"]))
+    for kind in ("buffers", "devices"):
+        paragraphs += [_table(f"{kind}.{name}", table) for name, table in document.get(kind, {}).items()]
+    paragraphs += ["\n".join(("[[tasks]]", *_keys(task))) for task in document["tasks"]]
+    paragraphs += [_table(name, document[name]) for name in ("environment", "expect") if name in document]
+    return "\n\n".join(paragraphs) + "\n"
 
-    ``comments`` are lines that come first.
-    """
-    document = told(scenario)
-    tasks = document.pop("tasks")
-    expect = document.pop("expect", {})
-    parts = [[f"# {line}".rstrip() for line in comments]] if comments else []
-    plain = {key: value for key, value in document.items() if not _is_table(value)}
-    parts.append([f"{key} = {_value(value)}" for key, value in plain.items()])
-    for key, value in document.items():
-        if key in plain or key == "environment":
-            continue
-        if any(isinstance(one, Mapping) for one in value.values()):  # [buffers.NAME], [devices.NAME]
-            parts += [_table(f"{key}.{_key(name)}", one) for name, one in value.items()]
+
+def _top(document: Mapping[str, Any]) -> Iterator[str]:
+    """The keys that belong to no table, which come first."""
+    yield f"title = {_value(document['title'])}"
+    if "story" in document:
+        yield f"story = {_long(document['story'])}"
+    yield from _keys({key: document[key] for key in ("rules", "mutexes", "spinlocks", "rwsems") if key in document})
+
+
+def _table(name: str, table: Mapping[str, Any]) -> str:
+    return "\n".join((f"[{name}]", *_keys(table)))
+
+
+def _keys(table: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in table.items():
+        line = f"{key} = {_value(value)}"
+        if isinstance(value, list) and (len(line) > _WIDTH or any(isinstance(item, dict) for item in value)):
+            yield f"{key} = ["
+            yield from (f"  {_value(item)}," for item in value)
+            yield "]"
         else:
-            parts.append(_table(key, value))
-    parts += [_task(task) for task in tasks]
-    parts += [
-        _table(key, value) for key, value in (("environment", document.get("environment")), ("expect", expect)) if value
-    ]
-    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _table(name: str, table: Mapping[str, Any]) -> list[str]:
-    return [f"[{name}]", *(f"{_key(key)} = {_value(value)}" for key, value in table.items())]
-
-
-def _task(task: Mapping[str, Any]) -> list[str]:
-    others = [f"{_key(key)} = {_value(value)}" for key, value in task.items() if key != "steps"]
-    steps = [f"  {_value(step)}," for step in task["steps"]]
-    return ["[[tasks]]", *others, "steps = [", *steps, "]"]
+            yield line
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items())
-        return f"{{ {inner} }}" if inner else "{}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    # JSON is TOML here, but for the one control character that JSON does not escape
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{"".join(map(_character, value))}"'
+        case dict():
+            return f"{{ {', '.join(f'{key} = {_value(item)}' for key, item in value.items())} }}"
+        case list():
+            return f"[{', '.join(map(_value, value))}]"
+        case _:
+            return str(value)
 
 
-def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _value(key)
+def _long(text: str) -> str:
+    """A text of several lines between three quotes; what it says is the same to the last space."""
+    if "\n" not in text:
+        return _value(text)
+    escaped = "".join(one if one in '\n"' else _character(one) for one in text).replace('"""', r"\"\"\"")
+    if escaped.endswith('"'):
+        escaped = escaped.removesuffix('"') + r"\""
+    return f'"""\n{escaped}"""'
+
+
+def _character(one: str) -> str:
+    if one in _ESCAPES:
+        return _ESCAPES[one]
+    return one if one >= " " and one != "\x7f" else f"\\u{ord(one):04x}"
