@@ -114,14 +114,14 @@ def stable(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.endswith("/s)")]
 
 
-@pytest.mark.parametrize("verb", ["fuzz", "check"])
+@pytest.mark.parametrize("verb", ["fuzz", "check --search graph"])
 def test_a_campaign_says_the_same_whether_or_not_it_is_made_side_by_side(
     cli: Callable[..., Any], make: Callable[..., Path], tmp_path: Path, verb: str
 ) -> None:
     for name in "abc":
         make(f"{name}.toml", repaired=name == "b")
     (tmp_path / "e.toml").write_text("[[tasks]]\n", encoding="utf-8")
-    one, two = (cli(verb, ".", "--jobs", jobs) for jobs in ("1", "3"))
+    one, two = (cli(*verb.split(), ".", "--jobs", jobs) for jobs in ("1", "3"))
     assert one.code == two.code == 3
     assert stable(one.out) == stable(two.out)
     assert one.err == two.err
@@ -134,6 +134,7 @@ def test_interrupted_it_says_what_each_knows_and_leaves_no_process(tmp_path: Pat
     names = [str(folder / "eight-actors.toml"), str(folder.parent / "mmap" / "killed-repaired.toml")]
     command = [*COMMAND, "fuzz", *names, "--executions", "100000000", "--jobs", "2"]
     made = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
+    children: list[str] = []
     listed = Path(f"/proc/{made.pid}/task/{made.pid}/children")
     for _ in range(600):
         children = listed.read_text(encoding="ascii").split()
