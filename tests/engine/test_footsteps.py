@@ -13,7 +13,8 @@ from dmabuf_async.errors import KernelError, ReplayDiverged
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario.program import Program
-from dmabuf_async.strategies.dpor import Dpor, Made
+from dmabuf_async.strategies.dpor import Dpor
+from dmabuf_async.strategies.node import Made
 from dmabuf_async.strategies.races import HappensBefore, Race
 from dmabuf_async.tasks import Group, UserMode
 from tests.brute import Class, brute, program_of
