@@ -130,14 +130,13 @@ def two_reasons(machine: Machine) -> None:
 
 
 def killed(machine: Machine) -> None:
-    cell = machine.cell("x")
+    counter = machine.counter("x")
 
     async def process() -> None:
-        await cell.store(1)
-        await cell.wait("==", 2, interruptible=True)
+        await UserMode()
 
     async def other() -> None:
-        await UserMode()
+        await counter.load()
 
     machine.task("other", other, cpu=1)
     machine.task("process", process, user=True)

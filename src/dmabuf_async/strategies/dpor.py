@@ -136,16 +136,7 @@ class Dpor:
                 for option in options
                 if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
             ]
-        first = []
-        for fault in faults:
-            branch = next((branch for branch in node.todo if same(branch.step, fault)), None)
-            if branch is None:
-                branch = Branch(fault, [])
-            else:
-                node.todo.remove(branch)
-            for sequence in extract(node.todo, fault):
-                insert(branch.below, sequence)
-            first.append(branch)
+        first = _put_first(faults, node)
         for branch in list(first):
             if branch.below or branch.wakes is not None:
                 continue
@@ -340,6 +331,26 @@ class Look(Protocol):
     def blocked(self) -> None:
         """Nothing more is to be explored from the present state."""
         ...
+
+
+def _put_first(faults: Iterable[Transition], node: Node) -> list[Branch]:
+    """A branch for each of these faults, with all of the wakeup tree of ``node`` below it that it can begin."""
+    first: list[Branch] = []
+    calm: list[list[Transition]] = []
+    for fault in faults:
+        branch = next((branch for branch in node.todo if same(branch.step, fault)), None)
+        if branch is None:
+            branch = Branch(fault, [])
+        else:
+            node.todo.remove(branch)
+        for sequence in extract(node.todo, fault):
+            insert(branch.below, sequence)
+            calm.append(sequence)
+        first.append(branch)
+    for sequence in calm:  # it leads somewhere without the fault, too
+        if not redundant(node.sleep, sequence):
+            insert(node.todo, sequence)
+    return first
 
 
 def _index(options: Sequence[Option], step: Transition, *, is_outcome: bool) -> int:
