@@ -348,3 +348,6 @@ class UserMode(Op):
 
     def describe(self) -> str:
         return "return to user mode"
+
+    def worded(self, result: Any) -> str:
+        return "killed" if result else ""

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from dmabuf_async.cli import options
+from dmabuf_async.strategies import SAMPLING
 
 GOLDEN = Path(__file__).parent / "golden"
 CIRCLE = Path(__file__).parents[2] / "scenarios" / "locks" / "order-over-executions.toml"
@@ -66,7 +67,8 @@ def test_a_campaign_looks_as_agreed(cli: Any, make: Any) -> None:
 def test_a_circle_over_several_executions_has_a_line_to_replay_for_each_edge(cli: Any) -> None:
     text = CIRCLE.read_text(encoding="utf-8").partition("[expect]")[0]
     Path("circle.toml").write_text(text, encoding="utf-8")
-    shown = cli("fuzz", "circle.toml", "--executions", "50", "--junit", "out.xml")
+    walk = ("--executions", "50", "--strategy", "random")
+    shown = cli("fuzz", "circle.toml", *walk, "--junit", "out.xml")
     assert shown.code == 1
     golden("fuzz-circle", stable(shown.out))
     replays = re.findall(r"^  replay   (.*)$", shown.out, re.MULTILINE)
@@ -76,13 +78,34 @@ def test_a_circle_over_several_executions_has_a_line_to_replay_for_each_edge(cli
     failure = ET.parse("out.xml").find(".//failure")  # noqa: S314 - our own file
     assert failure is not None
     assert all(f"replay   {line}\n" in str(failure.text) for line in replays)
-    [verdict, _] = cli("fuzz", "circle.toml", "--executions", "50", "--json").objects
+    [verdict, _] = cli("fuzz", "circle.toml", *walk, "--json").objects
     edges = verdict["failures"][0]["edges"]
     assert [(edge["actor"], edge["held"], edge["taken"]) for edge in edges] == [
         ("front", "list", "state"),
         ("back", "state", "list"),
     ]
     assert [edge["schedule"] for edge in edges] == [line.split()[-1] for line in replays]
+
+
+def test_what_the_silence_is_worth_is_told_of_one_scenario(cli: Any, make: Any) -> None:
+    told = cli("fuzz", make(repaired=True), "--executions", "60", "--strategy", "random").out
+    assert re.search(
+        r"^ +seen +\d+ happens-before classes and \d+ states in 52 of 60 random executions$", told, re.MULTILINE
+    )
+    assert re.search(r"^ +left +.*of random executions.* are still of a new class", told, re.MULTILINE)
+    assert "a finding comes in at most 4.9% of them" in " ".join(told.split())
+
+
+def test_of_several_the_one_is_told_that_most_is_left_of(cli: Any, make: Any) -> None:
+    many = str(CIRCLE.parents[1] / "kmap" / "three-importers.toml")
+    told = cli("fuzz", make(), many, "--executions", "50", "--strategy", "random").out
+    assert " seen " not in told
+    assert re.search(
+        r"^left: 1 of them still show new classes in more than 10% of random executions, .*s.toml in \d\d%$",
+        told,
+        re.MULTILINE,
+    )
+    assert "left" not in cli("fuzz", make(), make("b.toml", repaired=True), "--executions", "300").out
 
 
 def test_each_file_that_gets_what_it_expects_is_fine(cli: Any, make: Any) -> None:
@@ -273,3 +296,32 @@ def test_what_cannot_be_meant_is_a_usage_error(cli: Any, args: tuple[str, ...]) 
     assert (told.code, told.out) == (2, "")
     assert told.err.startswith("dmabuf-async: ")
     assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", SAMPLING)
+def test_each_strategy_finds_the_race_and_the_verdict_names_it(cli: Any, make: Any, name: str) -> None:
+    told = cli("fuzz", make(), "--executions", "60", "--strategy", name, "--seed", "3")
+    assert told.code == 0
+    assert f"sampled 60 ({name})" in told.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--depth", "2", "--strategy", "pos"), "--depth is of no use to --strategy pos: it belongs to pct"),
+        (("--delays", "2"), "--delays is of no use to --strategy portfolio: it belongs to delay"),
+    ],
+)
+def test_an_option_that_the_strategy_would_ignore_is_refused(
+    cli: Any, make: Any, arguments: tuple[str, ...], said: str
+) -> None:
+    told = cli("fuzz", make(), *arguments)
+    assert told.code == 2
+    assert said in told.err
+    assert told.out == ""
+
+
+def test_the_options_of_a_strategy_reach_it(cli: Any, make: Any) -> None:
+    assert cli("fuzz", make(), "--executions", "30", "--strategy", "pct", "--depth", "2").code == 0
+    [verdict, _] = cli("fuzz", make(), "--strategy", "delay", "--delays", "0", "--executions", "9", "--json").objects
+    assert verdict["executions"] == 9

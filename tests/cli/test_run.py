@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,31 @@ def test_a_schedule_is_followed(cli: Any, make: Any) -> None:
         schedule = next(line for line in text.splitlines() if "dmabuf-async replay" in line).split()[-1]
         again = cli("run", scenario, "--schedule", schedule).out
         assert again.split("\n  verdict")[0] == text.split("\n  verdict")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--strategy", "calm", "--seed", "3"), "--seed is of no use to --strategy calm, which throws no dice"),
+        (("--strategy", "surw", "--depth", "3"), "--depth is of no use to --strategy surw: it belongs to pct"),
+        (("--schedule", "dba1:0", "--seed", "3"), "--seed is of no use beside a schedule, which gives all answers"),
+        (("--schedule", "dba1:0", "--strategy", "pct"), "--strategy is of no use beside a schedule"),
+        (("--strategy", "portfolio"), "'portfolio' is not one of"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(cli: Any, make: Any, arguments: tuple[str, ...], said: str) -> None:
+    told = cli("run", make(), *arguments)
+    assert told.code == 2
+    assert said in told.err
+
+
+def test_a_strategy_that_measures_has_measured_before_what_is_shown(cli: Any, make: Any) -> None:
+    """Without a delay there is one order, that of the tasks; the execution that measures is a random walk."""
+    shown = {
+        re.sub(r"seed \d", "", cli("run", make(), "--strategy", "delay", "--delays", "0", "--seed", str(seed)).out)
+        for seed in range(6)
+    }
+    assert len(shown) == 1
 
 
 def test_json_is_events_findings_and_a_verdict(cli: Any, make: Any) -> None:

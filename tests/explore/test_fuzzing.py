@@ -6,7 +6,8 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Callable
-from itertools import product
+from itertools import count, product
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,12 +101,14 @@ def test_without_time_one_execution_is_made_all_the_same(make: Make) -> None:
     assert perform(fuzz(make(), Calm(), executions=100, seconds=0)).executions == 1
 
 
-def test_progress_is_shown_now_and_then_and_at_the_end(make: Make) -> None:
+def test_progress_is_shown_now_and_then_and_at_the_end(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[int] = []
+    seconds = count(0, 0.01)  # each look at the clock takes a hundredth of a second
+    monkeypatch.setattr("dmabuf_async.explore.fuzzing.time", SimpleNamespace(monotonic=lambda: next(seconds)))
     verdict = perform(
         fuzz(make(), Calm(), executions=1 << 40, seconds=0.5, show=lambda now: shown.append(now.executions))
     )
-    assert 3 <= len(shown) <= 7
+    assert len(shown) == 5, "each tenth of a second in half a second, and at the end"
     assert shown == sorted(shown)
     assert shown[-1] == verdict.executions
 

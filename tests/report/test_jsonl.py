@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from dmabuf_async.explore.verdict import Failure, Verdict
+from dmabuf_async.explore.cost import Cost
+from dmabuf_async.explore.shrinking import Shrunk
+from dmabuf_async.explore.verdict import Failure, Sample, Verdict
 from dmabuf_async.report.jsonl import event_line, finding_line, verdict_line
 from dmabuf_async.trace.events import Event, Finding, Signature
 
@@ -28,6 +30,7 @@ EVENT = Event(
 FINDING = Finding(
     "stale-pte", "P1, P2", "page 0 points to ram#2", 6, "mover", ("ram#2", "pte m 0"), SIGNATURE, primary=True
 )
+SHRUNK = Shrunk(FINDING, "dba1:mv7k.p091", (1,), (), Cost(0, 1, 4, 6), 2, "stopped after 5 s", 12, 345)
 VERDICT = Verdict(
     "fb.toml",
     "sampled 400 (random)",
@@ -35,10 +38,11 @@ VERDICT = Verdict(
     12_000,
     1.5,
     2,
-    failures=(Failure(FINDING, "dba1:mv7k.p091", 17, expected=False),),
+    failures=(Failure(FINDING, "dba1:mv7k.p091", 17, expected=False, shrunk=SHRUNK),),
     counts={SIGNATURE: 3},
     missing=("lost-write",),
     unseen=("fault-during-move",),
+    sample=Sample("random", 400, 91, 30, True, 250, True, 330.0, 0.12, 0.25, 44.5, 6.25),
     exit_code=1,
 )
 
@@ -80,7 +84,7 @@ def test_nothing_that_an_event_or_a_finding_holds_is_left_out() -> None:
 
 def test_a_verdict_holds_its_failures_and_how_often_each_was_seen() -> None:
     read: dict[str, Any] = json.loads(verdict_line(VERDICT))
-    assert read.keys() == {"schema", "type", "proved"} | {field.name for field in fields(Verdict)}
+    assert read.keys() == {"schema", "type", "proved", "first"} | {field.name for field in fields(Verdict)}
     (failure,) = read["failures"]
     finding = json.loads(finding_line(FINDING, "dba1:mv7k.p091"))
     assert {"schema": 1, "type": "finding", **failure["finding"], "schedule": failure["schedule"]} == finding

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from dmabuf_async.explore.verdict import Failure, Verdict
+from dmabuf_async.explore.verdict import Failure, Sample, Verdict
 from dmabuf_async.report.junit import junit
 from dmabuf_async.trace.events import Finding
 
@@ -171,3 +171,15 @@ def test_what_xml_cannot_hold_is_left_out_and_the_rest_survives() -> None:
 
 def test_no_verdicts_make_an_empty_suite() -> None:
     assert written().attrib["tests"] == "0"
+
+
+def test_what_silence_is_worth_is_told_as_properties() -> None:
+    sample = Sample("random", 500, 111, 40, True, 900, True, 360.0, new=0.1, new_bound=0.2)
+    (case,) = written(replace(PASSED, sample=sample)).iter("testcase")
+    told = {one.get("name"): one.get("value") for one in case.iter("property")}
+    assert told["sample.looked"] == "111"
+    assert told["sample.new_bound"] == "0.2"
+    assert "sample.failure_bound" not in told
+    assert case.find("properties") is case[0], "readers of the format want them first"
+    (case,) = written(PASSED).iter("testcase")
+    assert case.find("properties") is None

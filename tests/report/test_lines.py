@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dmabuf_async.report.lines import Line, text
+from dmabuf_async.explore.why import Pair, Why
+from dmabuf_async.report.lines import Line, parting, reason, text
 from dmabuf_async.trace.events import Event, Finding, Trace
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -87,7 +88,7 @@ RUN = Trace(
 
 
 def report(run: Trace = RUN, finding: Finding | None = MOVED, *, width: int = 100, every: bool = False) -> list[Line]:
-    return text(run, finding, verdict=VERDICT, replay=REPLAY, width=width, every=every)
+    return text(run, finding, verdict=VERDICT, replay=REPLAY, width=width, steps="all" if every else "some")
 
 
 def crowd(actors: int) -> Trace:
@@ -191,8 +192,8 @@ def test_hidden_steps_are_counted_and_only_mentioned_if_there_are_any() -> None:
     def hidden(run: Trace, *, every: bool = False) -> list[str]:
         return [line.text.strip() for line in report(run, every=every) if line.style == "dim"]
 
-    assert hidden(RUN) == ["3 hidden steps play no part in this: --all"]
-    assert hidden(replace(RUN, events=RUN.events[:13])) == ["1 hidden step plays no part in this: --all"]
+    assert hidden(RUN) == ["3 hidden steps play no part, or come later: --all"]
+    assert hidden(replace(RUN, events=RUN.events[:13])) == ["1 hidden step plays no part, or comes later: --all"]
     assert hidden(RUN, every=True) == []
 
 
@@ -239,3 +240,101 @@ def test_without_a_finding_there_is_neither_headline_nor_explanation() -> None:
 def test_an_execution_without_a_step_is_only_the_tail() -> None:
     lines = report(Trace((), (), ()), None)
     assert [line.text.split()[0] for line in lines] == ["verdict", "replay"]
+
+
+def explained(*steps: int, **changed: object) -> Why:
+    """What hangs on the order of two steps of RUN; 0 is a step that never came."""
+    never = replace(RUN.events[11], step=0)
+    first, second = (RUN.events[step - 1] if step else never for step in steps or (0, 0))
+    pairs = (Pair(first, second, ("fb[0]",)),) if steps else ()
+    plain = Why(pairs, (), "", parts=0, instead=None, alone=False, tried=12)
+    return replace(plain, **changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        (
+            explained(4, 13),
+            (
+                "it hangs on this order: display's `fault page 0: pte = ram#2` (4) comes before mover's `switch fb[0] "
+                "to vram#0` (13); the other way round it holds"
+            ),
+        ),
+        (
+            explained(4, 0),
+            (
+                "it hangs on this order: display's `fault page 0: pte = ram#2` (4) comes before camera's `map the "
+                "attachment of fb for DMA`; the other way round it holds"
+            ),
+        ),
+        (
+            explained(faults=(RUN.events[7],)),
+            "it hangs on memory's `no page in lowmem` (8); without that it holds",
+        ),
+        (
+            explained(faults=(replace(RUN.events[6], result="ENOMEM"),)),
+            "it hangs on mover's `allocate a page in vram` (7) with ENOMEM; without that it holds",
+        ),
+        (
+            explained(alone=True),
+            (
+                "it is no race: it depends on no step of any other actor, and 12 other orders of conflicting ops still "
+                "show it"
+            ),
+        ),
+        (
+            explained(alone=True, tried=1),
+            (
+                "it is no race: it depends on no step of any other actor, and 1 other order of conflicting ops still "
+                "shows it"
+            ),
+        ),
+        (explained(alone=True, tried=0), "it is no race: it depends on no step of any other actor"),
+        (
+            explained(),
+            "no order of two ops was seen to matter: 12 other orders of conflicting ops still show it",
+        ),
+        (explained(tried=0), "no other order of conflicting ops was seen"),
+    ],
+)
+def test_the_reason_is_told_in_words_and_claims_what_was_seen(why: Why, words: str) -> None:
+    assert reason(why) == words
+
+
+def test_where_the_nearest_passing_execution_parts_is_told_with_the_command_that_shows_it() -> None:
+    why = explained(4, 13, passing="dba1:x", parts=13, instead=RUN.events[13])
+    told = [line.text for line in text(RUN, MOVED, verdict=VERDICT, replay=REPLAY, why=why, passes="dmabuf-async pass")]
+    at = next(n for n, line in enumerate(told) if line.startswith("  passes"))
+    assert told[at] == "  passes   it parts from this one at step 13, where mover goes on:"
+    assert told[at + 1] == "           dmabuf-async pass"
+    assert any("switch fb[0] to vram#0   x stale-pte, * after step 4" in line for line in told)
+    ends = explained(4, 13, passing="dba1:x", parts=13)
+    assert parting(ends) == "it ends before step 13:"
+
+
+def test_without_a_passing_execution_none_is_told() -> None:
+    told = [line.text for line in text(RUN, MOVED, verdict=VERDICT, replay=REPLAY, why=explained(), passes="x")]
+    assert not any(line.startswith("  passes") for line in told)
+
+
+def test_several_steps_in_a_row_are_numbered_from_the_first_to_the_last_and_it_is_said_how_to_see_each() -> None:
+    steps = [replace(event(n, "mover", "copy", writes="x"), site="step 1 move") for n in range(1, 100)]
+    run = Trace(("mover",), (*steps, event(100, "mover", "switch", writes="y")), ())
+    finding = replace(MOVED, step=100)
+    told = [line.text for line in text(run, finding, verdict=VERDICT, replay=REPLAY)]
+    assert " 1-99   .. step 1 move: copy x99" in told
+    assert "        every step in a row of its own: --all" in told
+    every = [line.text for line in text(run, finding, verdict=VERDICT, replay=REPLAY, steps="all")]
+    assert "   99   copy" in every
+    assert not any("--all" in line for line in every)
+
+
+def test_of_a_deadlock_what_each_waits_to_do_is_the_last_of_its_column() -> None:
+    waiting = (event(0, "display", "lock b"), event(0, "mover", "lock a"))
+    run = Trace(("display", "mover"), (event(1, "display", "lock a"), event(2, "mover", "lock b")), (), waiting)
+    told = [line.text for line in text(run, replace(MOVED, code="deadlock", step=2), verdict=VERDICT, replay=REPLAY)]
+    at = next(n for n, line in enumerate(told) if "waits to" in line)
+    assert told[at : at + 2] == ["        waits to lock b", "                          waits to lock a"]
+    others = [line.text for line in text(run, replace(MOVED, step=2), verdict=VERDICT, replay=REPLAY)]
+    assert not any("waits to" in line for line in others)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from dmabuf_async.cli import commands, exits
+from dmabuf_async.cli.execution import explained
 from dmabuf_async.cli.interrupts import noted
 from dmabuf_async.cli.main import bug
 from dmabuf_async.cli.options import loaded
 from dmabuf_async.cli.progress import Progress
 from dmabuf_async.cli.table import Table
 from dmabuf_async.errors import DmabufAsyncError, ReplayDiverged
+from dmabuf_async.explore.accepted import Accepted
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.single import Shown, single
@@ -21,13 +24,19 @@ from dmabuf_async.explore.verdict import Failure, Verdict
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.why import Why
     from dmabuf_async.scenario.program import Program
+
+
+SHRINKING: Final = 5.0
+"""Seconds for the failures of one scenario."""
 
 
 class Campaign:
     """Explores scenarios one after another, and prints what came of each as soon as it is known.
 
-    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too.
+    ``seconds`` are for all of them together, None: no limit. ``lanes``: an expected finding is shown, too. ``shrinks``:
+    what is shown is shrunk before. What is ``accepted`` is told as known.
     """
 
     SHOWS_ONE: ClassVar[bool] = False
@@ -42,13 +51,19 @@ class Campaign:
         engine: str = "inline",
         executions: int | None = None,
         lanes: bool = False,
+        shrinks: bool = True,
+        accepted: Accepted | None = None,
     ) -> None:
         self.console = console
         self.seconds = seconds
         self.max_steps = max_steps
         self.engine = engine
         self.executions = executions
+        self.sampler = ""
+        """The name of the strategy that draws executions."""
         self.lanes = lanes
+        self.shrinks = shrinks
+        self.accepted = accepted or Accepted()
         self.verdicts: list[Verdict] = []
         self.look: Callable[[], None] = _nothing
         """Raises KeyboardInterrupt if an interrupt has come."""
@@ -67,7 +82,7 @@ class Campaign:
         each = {one if isinstance(one, str) else one.scenario: one for one in self._found(paths)}
         names, found = list(each), list(each.values())
         self.lanes = self.lanes or (self.SHOWS_ONE and len(names) == 1)
-        table = Table(self.console, names, self.executions)
+        table = Table(self.console, names, self.executions, self.sampler)
         interrupted = False
         try:
             with Progress(self.console, len(names)) as progress, noted() as self.look:
@@ -93,6 +108,9 @@ class Campaign:
         else:
             table.summary(self.verdicts, seconds)
         self.console.flush()
+        if code != exits.INTERRUPTED:
+            for stale in self.accepted.unmatched(verdict.scenario for verdict in self.verdicts if not verdict.error):
+                self.console.complain(f"--known: nothing was found for line {stale.number}: {stale.signature}")
         return code
 
     def junit(self) -> str:
@@ -121,11 +139,29 @@ class Campaign:
         program = None
         try:
             program = loaded(name)
-            return program, self.explored(program, seconds, progress)
+            verdict = self.explored(program, seconds, progress)
+            return program, self._shrunk(program, verdict, progress)
         except KeyboardInterrupt:
             return program, _interrupted(name)
         except Exception as error:  # noqa: BLE001 - the other scenarios are still to be explored
             return program, _failed(name, error)
+
+    def _shrunk(self, program: Program, verdict: Verdict, progress: Progress) -> Verdict:
+        """The verdict with the least schedules that show what it says, unless nobody has time for that."""
+        if not self.shrinks or verdict.interrupted or self._to_show(verdict) is None:
+            return verdict
+        from dmabuf_async.explore.shrinking import shrunken
+
+        draw = progress.shrinking(program.name)
+
+        def show(words: str) -> None:
+            draw(words)
+            self.look()
+
+        first = self._to_show(verdict)
+        with suppress(KeyboardInterrupt):  # one that did not wait: the findings are not lost with it
+            return shrunken(program, verdict, first, seconds=SHRINKING, max_steps=self.max_steps, show=show)
+        return verdict
 
     def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
         shown = None
@@ -143,14 +179,16 @@ class Campaign:
             table.row(verdict)
             table.details(verdict, self.go_on(verdict))
             if failure is not None and (shown is not None or failure.edges):
-                table.broken(shown, verdict, failure, partial(self._replay, verdict))
+                table.broken(
+                    shown, verdict, failure, self._why(program, shown, failure), partial(self._replay, verdict)
+                )
         self.console.flush()
         if verdict.error:
             self.console.complain(verdict.error)
 
     def _to_show(self, verdict: Verdict) -> Failure | None:
         """The failure whose execution is shown: the first unexpected one."""
-        unexpected = (failure for failure in verdict.failures if not failure.expected)
+        unexpected = (failure for failure in verdict.failures if failure.unexpected)
         return next(unexpected, verdict.failures[0] if self.lanes and verdict.failures else None)
 
     def _shown(self, program: Program, failure: Failure) -> Shown:
@@ -166,6 +204,12 @@ class Campaign:
                 "chance, time or state that outlives an execution in the scenario's code"
             )
         return shown
+
+    def _why(self, program: Program | None, shown: Shown | None, failure: Failure) -> Why | None:
+        """Why that execution shows the failure, if it does at one of its steps."""
+        if program is None or shown is None or failure.until:
+            return None
+        return explained(program, shown.execution, failure.finding, max_steps=self.max_steps)
 
     def _replay(self, verdict: Verdict, schedule: str) -> str:
         return commands.replay(verdict.scenario, schedule, max_steps=self.max_steps)

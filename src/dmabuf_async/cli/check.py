@@ -56,6 +56,8 @@ from dmabuf_async.cli.verbs import Verb
     help="Go on with one scenario from this checkpoint, and keep the next ones there.",
 )
 @click.option("--lanes", is_flag=True, help="Show an expected finding of several scenarios, too.")
+@options.no_shrink
+@options.known
 @options.junit
 @options.as_json
 @click.pass_context
@@ -73,6 +75,8 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     checkpoint: Path | None,
     resume: Path | None,
     lanes: bool,
+    no_shrink: bool,
+    known: Path | None,
     junit: Path | None,
 ) -> int:
     """Explore all executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -115,6 +119,8 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         max_steps=max_steps,
         max_states=max_states,
         lanes=lanes,
+        shrinks=not no_shrink,
+        accepted=options.accepted(context, known),
     )
     return options.explored(context, campaign, paths, junit)
 

@@ -11,6 +11,9 @@ from dmabuf_async.strategies.replay import Replay
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.execution import Execution
+    from dmabuf_async.explore.why import Why
+    from dmabuf_async.report.lines import Steps
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.strategies.base import Strategy
     from dmabuf_async.trace.events import Finding
@@ -32,7 +35,13 @@ def described(strategy: Strategy, seed: int | None = None) -> str:
 
 
 def report(
-    console: Console, program: Program, shown: Shown, *, how: str, max_steps: int = MAX_STEPS, every: bool = False
+    console: Console,
+    program: Program,
+    shown: Shown,
+    *,
+    how: str,
+    max_steps: int = MAX_STEPS,
+    steps: Steps = "some",
 ) -> None:
     """Print one execution with its verdict."""
     execution, verdict = shown.execution, shown.verdict
@@ -47,15 +56,30 @@ def report(
         return
     from dmabuf_async.report import lines
 
-    told = lines.text(
+    told = foremost(program, shown)
+    reason = None if verdict.interrupted else explained(program, execution, told, max_steps=max_steps)
+    text = lines.text(
         execution.trace,
-        foremost(program, shown),
+        told,
         verdict=claim(program, shown, how),
         replay=commands.replay(program.name, execution.schedule, max_steps=max_steps),
+        why=reason,
+        passes=commands.replay(program.name, reason.passing, max_steps=max_steps) if reason else "",
         width=console.width,
-        every=every,
+        steps=steps,
     )
-    console.lines(told)
+    console.lines(text)
+
+
+def explained(
+    program: Program, execution: Execution, finding: Finding | None, *, max_steps: int = MAX_STEPS
+) -> Why | None:
+    """Why the execution shows the finding; None if there is none, or if it is not of one step."""
+    from dmabuf_async.explore.why import why
+
+    if finding is None or not finding.step:
+        return None
+    return why(program, execution, finding, max_steps=max_steps)
 
 
 def foremost(program: Program, shown: Shown) -> Finding | None:
@@ -83,4 +107,5 @@ def claim(program: Program, shown: Shown, how: str) -> str:
     if verdict.interrupted and not said.startswith(verdict.strength):
         said = f"{verdict.strength}; {said}"
     stubborn = f"; {', '.join(execution.stubborn)} did not end when told to" if execution.stubborn else ""
-    return f"{said}; 1 execution ({how}), {steps}{stubborn}"
+    least = next((f"; {failure.shrunk.claim}" for failure in verdict.failures if failure.shrunk is not None), "")
+    return f"{said}{least}; 1 execution ({how}), {steps}{stubborn}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dmabuf_async.cli import options
 from dmabuf_async.cli.verbs import Verb
+
+if TYPE_CHECKING:
+    from dmabuf_async.strategies.base import Strategy
 
 EXECUTIONS = 500
 """Of each scenario, where neither --executions nor --time says something else."""
@@ -28,10 +32,21 @@ EXECUTIONS = 500
     metavar="SECONDS",
     help="Time for all of it, shared fairly among the scenarios.",
 )
+@options.sampling
 @options.seed
+@options.depth
+@options.delays
+@click.option(
+    "--faults",
+    type=click.IntRange(0),
+    metavar="K",
+    help="At most K faults in an execution.  [default: as many as the scenario declares]",
+)
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
+@options.no_shrink
+@options.known
 @options.junit
 @options.as_json
 @click.pass_context
@@ -41,10 +56,16 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     paths: tuple[str, ...],
     executions: int | None,
     seconds: float | None,
+    strategy: str,
     seed: int,
+    depth: int | None,
+    delays: int | None,
+    faults: int | None,
     engine: str,
     max_steps: int,
     lanes: bool,
+    no_shrink: bool,
+    known: Path | None,
     junit: Path | None,
 ) -> int:
     """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -56,7 +77,23 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
 
     if executions is None and seconds is None:
         executions = EXECUTIONS
+
+    def made() -> Strategy:
+        return options.chosen(context, strategy, seed, depth=depth, delays=delays)
+
+    made()  # what is refused is refused before anything is read
     campaign = Sampling(
-        options.console(context), executions, seed, seconds=seconds, max_steps=max_steps, engine=engine, lanes=lanes
+        options.console(context),
+        executions,
+        strategy,
+        made,
+        seed=seed,
+        faults=faults,
+        seconds=seconds,
+        max_steps=max_steps,
+        engine=engine,
+        lanes=lanes,
+        shrinks=not no_shrink,
+        accepted=options.accepted(context, known),
     )
     return options.explored(context, campaign, paths, junit)

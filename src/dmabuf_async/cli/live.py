@@ -6,7 +6,6 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.cli.execution import report
@@ -108,8 +107,7 @@ class OnLines(Viewer):
             self.console.line(jsonl.verdict_line(shown.verdict))
             return
         self.console.line()
-        brief = Shown(replace(execution, trace=replace(execution.trace, events=())), shown.verdict)
-        report(self.console, self.program, brief, how=how, max_steps=max_steps)
+        report(self.console, self.program, shown, how=how, max_steps=max_steps, steps="none")
 
 
 class OnDashboard(Viewer):

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dmabuf_async.engine import ENGINES, MAX_STEPS
+from dmabuf_async.strategies import DELAYS, DEPTH, SAMPLING, SINGLE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from dmabuf_async.cli.campaign import Campaign
     from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.accepted import Accepted
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.scenario.schema import Scenario
     from dmabuf_async.strategies.base import Strategy
@@ -42,13 +44,32 @@ engine = click.option(
     show_default=True,
     help="What resumes the tasks; the trace is the same on each.",
 )
-seed = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random strategy.")
+seed = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the dice.")
 strategy = click.option(
     "--strategy",
-    type=click.Choice(["calm", "random"]),
+    type=click.Choice(SINGLE),
     default="random",
     show_default=True,
-    help="Who decides: nobody is preempted and nothing fails, or dice.",
+    help="Who decides: nobody is preempted and nothing fails (calm), or dice, each in its way.",
+)
+sampling = click.option(
+    "--strategy",
+    type=click.Choice(SAMPLING),
+    default="portfolio",
+    show_default=True,
+    help="Who decides: one way to throw dice, or several in turn.",
+)
+depth = click.option(
+    "--depth",
+    type=click.IntRange(1),
+    metavar="D",
+    help=f"Of pct: ordering constraints of the bug that is looked for.  [default: {DEPTH}]",
+)
+delays = click.option(
+    "--delays",
+    type=click.IntRange(0),
+    metavar="N",
+    help=f"Of delay: at how many places the next in turn is passed over, at most.  [default: {DELAYS}]",
 )
 max_steps = click.option(
     "--max-steps",
@@ -61,6 +82,15 @@ max_steps = click.option(
 junit = click.option(
     "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML."
 )
+no_shrink = click.option(
+    "--no-shrink", is_flag=True, help="Show an execution as it was found, not the least that shows the same."
+)
+known = click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Findings that are accepted, one a line, as the line 'accept' below a finding has it.",
+)
 every = click.option("--all", "every", is_flag=True, help="Show all steps, not only those that matter.")
 as_json = click.option(
     "--json",
@@ -72,15 +102,38 @@ as_json = click.option(
 )
 
 
-def chosen(strategy: str, seed: int) -> Strategy:
-    """The strategy that the options name."""
-    if strategy == "calm":
-        from dmabuf_async.strategies.calm import Calm
+def chosen(context: click.Context, strategy: str, seed: int, **own: int | None) -> Strategy:
+    """The strategy that the options name, ``own`` being those that only some have. Refuses what it would ignore."""
+    from dmabuf_async.strategies import catalogue
 
-        return Calm()
-    from dmabuf_async.strategies.random_walk import RandomWalk
+    for option, value in own.items():
+        owners = catalogue.OWN[option]
+        if value is not None and strategy not in owners:
+            raise click.UsageError(
+                f"--{option} is of no use to --strategy {strategy}: it belongs to {' and '.join(owners)}. "
+                f"Leave it out, or say --strategy {owners[0]}.",
+                context,
+            )
+    if strategy == "calm" and _given(context, "seed"):
+        raise click.UsageError(
+            "--seed is of no use to --strategy calm, which throws no dice. Leave it out, or say --strategy random.",
+            context,
+        )
+    return catalogue.strategy(strategy, seed, **own)
 
-    return RandomWalk(seed)
+
+def scheduled(context: click.Context) -> None:
+    """A schedule gives all answers: refuse the options that say who else should."""
+    for option in ("strategy", "seed", "depth", "delays"):
+        if _given(context, option):
+            raise click.UsageError(
+                f"--{option} is of no use beside a schedule, which gives all answers. Leave out one of the two.",
+                context,
+            )
+
+
+def _given(context: click.Context, option: str) -> bool:
+    return context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
 
 
 def loaded(name: str) -> Program:
@@ -118,6 +171,22 @@ def explored(context: click.Context, campaign: Campaign, paths: Sequence[str], j
         except OSError as error:
             raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
     return code
+
+
+def accepted(context: click.Context, path: Path | None) -> Accepted:
+    """What the file accepts that --known names."""
+    from dmabuf_async.explore.accepted import Accepted, Malformed
+
+    if path is None:
+        return Accepted()
+    try:
+        return Accepted(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.UsageError(f"--known: {path} cannot be read ({error.strerror})", context) from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"--known: {path} is no text in UTF-8, as is expected", context) from error
+    except Malformed as error:
+        raise click.UsageError(f"--known: {path}: {error}", context) from error
 
 
 def console(context: click.Context) -> Console:

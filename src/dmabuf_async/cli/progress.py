@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -57,6 +58,17 @@ class Progress:
             self._draw(
                 name, None if endless else min(1.0, done), f"{counts.executions:,} executions, {rate:,.0f}/s", detail
             )
+
+        return show
+
+    def shrinking(self, name: str) -> Callable[[str], None]:
+        """What is to be called now and then with how far the failures of ``name`` are shrunk."""
+
+        def show(words: str) -> None:
+            now = time.monotonic()
+            if self._shows and now >= self._due:
+                self._due = now + _EVERY
+                self._draw(name, None, "shrinking", words)
 
         return show
 

@@ -73,7 +73,10 @@ class Proving(Campaign):
             keeper.look(search)
             self.look()
 
-        verdict = checking(program, search, seconds=seconds, first=self._first, show=show, keep=keeper.keep)
+        accepts = self.accepted.of(program.name)
+        verdict = checking(
+            program, search, seconds=seconds, first=self._first, accepts=accepts, show=show, keep=keeper.keep
+        )
         self._full = getattr(search, "full", False)  # searches that keep states run out of room
         if not verdict.bound:
             keeper.drop()

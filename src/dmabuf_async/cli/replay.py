@@ -14,9 +14,27 @@ from dmabuf_async.cli.verbs import Verb
 @options.engine
 @options.max_steps
 @options.every
+@click.option("--shrink", is_flag=True, help="Show the least execution that shows the same finding.")
+@click.option(
+    "--pdb",
+    "stop",
+    type=click.IntRange(1),
+    metavar="STEP",
+    help="Stop in Python's debugger when this step has been made, inside the task that made it.",
+)
 @options.as_json
 @click.pass_context
-def command(context: click.Context, scenario: str, schedule: str, engine: str, max_steps: int, every: bool) -> int:
+def command(
+    context: click.Context,
+    *,
+    scenario: str,
+    schedule: str,
+    engine: str,
+    max_steps: int,
+    every: bool,
+    shrink: bool,
+    stop: int | None,
+) -> int:
     """Show again what the schedule dba1:... stands for: the same execution of SCENARIO, on every engine.
 
     If the scenario has changed since it was recorded, it is said what doesn't fit, and the exit code is 4.
@@ -27,8 +45,29 @@ def command(context: click.Context, scenario: str, schedule: str, engine: str, m
     from dmabuf_async.explore.single import single
     from dmabuf_async.trace.schedule import decode
 
+    if shrink and stop is not None:
+        raise click.UsageError("--pdb stops in the execution that is given: shrink it first, without --pdb", context)
     decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
     program = options.loaded(scenario)
-    shown = perform(single(program, strategy_for(program, schedule), max_steps=max_steps), engine)
-    report(options.console(context), program, shown, how="replayed", max_steps=max_steps, every=every)
+    strategy = strategy_for(program, schedule)
+    if stop is None:
+        shown = perform(single(program, strategy, max_steps=max_steps), engine)
+    else:
+        from dmabuf_async.cli.debugger import Debugger
+
+        debugger = Debugger(stop)
+        jobs = single(program, strategy, max_steps=max_steps, see=debugger.see)
+        try:
+            shown = perform(jobs, engine, pace=lambda: 0.0)  # each task is really resumed then
+        finally:
+            debugger.leave()
+        if not debugger.made and not shown.verdict.interrupted:
+            made = shown.execution.steps
+            raise click.UsageError(f"--pdb: there is no step {stop}: this execution ends after step {made}", context)
+    console = options.console(context)
+    if shrink:
+        from dmabuf_async.cli.shrinking import least
+
+        shown = least(console, program, shown, max_steps=max_steps)
+    report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code

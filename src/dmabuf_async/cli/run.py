@@ -13,18 +13,22 @@ from dmabuf_async.cli.verbs import Verb
 @options.engine
 @options.strategy
 @options.seed
+@options.depth
+@options.delays
 @options.schedule
 @options.max_steps
 @options.every
 @options.as_json
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - click hands over each option as an argument
     context: click.Context,
     *,
     scenario: str,
     engine: str,
     strategy: str,
     seed: int,
+    depth: int | None,
+    delays: int | None,
     schedule: str | None,
     max_steps: int,
     every: bool,
@@ -35,13 +39,18 @@ def command(
     that an expected finding doesn't come is no failure.
     """
     from dmabuf_async.cli.execution import described, report
-    from dmabuf_async.explore.execution import perform
+    from dmabuf_async.explore.execution import measured, perform
     from dmabuf_async.explore.replaying import strategy_for
     from dmabuf_async.explore.single import single
 
     program = options.loaded(scenario)
-    chosen = options.chosen(strategy, seed) if schedule is None else strategy_for(program, schedule)
+    if schedule is None:
+        chosen = options.chosen(context, strategy, seed, depth=depth, delays=delays)
+        perform(measured(program, chosen, max_steps), engine)
+    else:
+        options.scheduled(context)
+        chosen = strategy_for(program, schedule)
     shown = perform(single(program, chosen, max_steps=max_steps), engine)
     how = described(chosen, seed)
-    report(options.console(context), program, shown, how=how, max_steps=max_steps, every=every)
+    report(options.console(context), program, shown, how=how, max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code

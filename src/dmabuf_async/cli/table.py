@@ -5,10 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.cli import exits
 from dmabuf_async.cli.shelf import split
+from dmabuf_async.cli.worth import share, worth
+from dmabuf_async.explore.accepted import accepting
 from dmabuf_async.report.lanes import printable
 from dmabuf_async.report.lines import text
 
@@ -16,10 +19,13 @@ if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
     from dmabuf_async.explore.single import Shown
     from dmabuf_async.explore.verdict import Failure, Verdict
+    from dmabuf_async.explore.why import Why
 
 _INDENT: Final = 5
 _OTHERS: Final = 4
 """So many other findings are told with their replay lines."""
+_MUCH: Final = 0.1
+"""If more executions than this share are of a new class, a longer campaign would show more."""
 _MARKS: Final = {exits.AS_EXPECTED: "ok", exits.FOUND: "x", exits.VACUOUS: "?", exits.LIMIT: ".."}
 _STYLES: Final = {exits.AS_EXPECTED: "plain", exits.FOUND: "finding", exits.VACUOUS: "note", exits.LIMIT: "note"}
 _KINDS: Final = {
@@ -43,11 +49,11 @@ _WORDS: Final = {
 class Table:
     """Prints rows as they come, under the folder that they lie in."""
 
-    def __init__(self, console: Console, names: Sequence[str], executions: int | None) -> None:
+    def __init__(self, console: Console, names: Sequence[str], executions: int | None, sampler: str) -> None:
         self._console = console
         self._asked = len(names)
         self._executions = executions
-        self._usual = f"sampled {executions:,} (random)" if executions else ""
+        self._usual = f"sampled {executions:,} ({sampler})" if executions else ""
         self._folder = ""
         longest = max((len(split(name)[1]) for name in names), default=0)
         self._column = min(longest, max(20, console.width // 2))
@@ -84,6 +90,11 @@ class Table:
         if self._asked == 1 and verdict.witnesses:
             seen = (f"{witness} ({count:,}x or more)" for witness, count in verdict.witnesses.items() if count)
             told.append(("seen", "; ".join(seen)))
+        if self._asked == 1 and verdict.sites is not None:
+            sites = verdict.sites
+            told.append(("faults", f"{sites.failed:,} of {sites.known:,} sites failed at least once"))
+        if self._asked == 1 and verdict.sample is not None:
+            told += worth(verdict.sample, found=bool(verdict.failures))
         if go_on:
             told.append(("go on", go_on))
         for name, words in told:
@@ -98,9 +109,11 @@ class Table:
             for line in lines:
                 self._console.line(line)
 
-    def broken(self, shown: Shown | None, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
-        """What broke, with the execution that shows it if one alone does, and how to see the others."""
-        others = [other for other in verdict.failures if other is not failure and not other.expected]
+    def broken(
+        self, shown: Shown | None, verdict: Verdict, failure: Failure, why: Why | None, replay: Callable[[str], str]
+    ) -> None:
+        """What broke, with the execution that shows it if one alone does, why, and how to see the others."""
+        others = [other for other in verdict.failures if other is not failure and other.unexpected]
         self._console.line()
         if shown is None:
             self._told(verdict, failure, replay)
@@ -111,15 +124,19 @@ class Table:
                 text(
                     shown.execution.trace,
                     failure.finding,
-                    verdict=f"{verdict.strength}; {_often(verdict, failure)}",
+                    verdict=f"{verdict.strength}; {_claim(verdict, failure)}",
                     replay=replay(failure.schedule),
+                    why=why,
+                    passes=replay(why.passing) if why is not None else "",
                     width=self._console.width,
-                    every=bool(failure.until),  # no single step shows it
+                    steps="all" if failure.until else "some",  # no single step shows it
                 )
             )
+        self._acceptable(verdict, failure)
         for other in others[:_OTHERS]:
             self._console.line()
             self._told(verdict, other, replay)
+            self._acceptable(verdict, other)
         if len(others) > _OTHERS:
             self._console.line(
                 f"  {len(others) - _OTHERS} more findings of other signatures: --json tells them all", "dim"
@@ -135,8 +152,14 @@ class Table:
             self._console.line(f"  edge     {printable(says)}")
             self._console.line(f"  replay   {replay(shown.schedule)}")
         if not failure.edges:
-            self._console.line(f"  verdict  {_often(verdict, failure)}")
+            self._console.line(f"  verdict  {_claim(verdict, failure)}")
             self._console.line(f"  replay   {replay(failure.schedule)}")
+
+    def _acceptable(self, verdict: Verdict, failure: Failure) -> None:
+        """The line for the file of --known."""
+        if failure.unexpected:
+            line = accepting(verdict.scenario, failure.finding.signature)
+            self._console.line(f"  accept   {printable(line)}", "dim")
 
     def summary(self, verdicts: Sequence[Verdict], seconds: float) -> None:
         """The last line: how many scenarios came out how, and how fast it went."""
@@ -155,23 +178,41 @@ class Table:
         each = f"{self._usual} each: " if self._usual and verdicts else ""
         made = f"{executions:,} execution{'s' * (executions != 1)}"
         self._console.line(f"{each}{made} in {seconds:.1f} s{rate}", "dim")
+        if self._asked > 1:
+            self._unseen(verdicts)
+
+    def _unseen(self, verdicts: Sequence[Verdict]) -> None:
+        """Which scenarios a longer campaign would still show something new of."""
+        chances = [(verdict.sample.new or 0.0, verdict) for verdict in verdicts if verdict.sample is not None]
+        many = [(chance, verdict) for chance, verdict in chances if chance > _MUCH]
+        if many:
+            chance, most = max(many, key=itemgetter(0))
+            self._console.line(
+                f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of random executions, "
+                f"{printable(most.scenario)} in {share(chance)}",
+                "dim",
+            )
 
 
 def outcome(verdict: Verdict) -> str:
     """What came of a scenario, in a few words."""
     if verdict.exit_code in _WORDS and not (verdict.interrupted and verdict.extent):
         return _WORDS[verdict.exit_code]
-    unexpected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if not failure.expected))
+    unexpected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.unexpected))
+    known = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.known))
     expected = tuple(dict.fromkeys(failure.finding.code for failure in verdict.failures if failure.expected))
+    told = f"{_listed(known)}, known" if known else ""
     if unexpected:
-        return f"{_listed(unexpected)}, not expected"
+        return "; ".join(filter(None, (f"{_listed(unexpected)}, not expected", told)))
     where = " so far" if verdict.bound else " in any order" if verdict.strength == "exhaustive" else ""
     if verdict.missing:
         return f"{_listed(verdict.missing, 'or')} never found{where}"
     if verdict.unseen:
         return f"never witnessed{where}: {_listed(verdict.unseen)}"
     if expected:
-        return f"{_listed(expected)}, as expected{where and ', and nothing else' + where}"
+        told = "; ".join(filter(None, (f"{_listed(expected)}, as expected", told)))
+    if told:
+        return f"{told}{where and ', and nothing else' + where}"
     return f"nothing found{where}"
 
 
@@ -185,6 +226,12 @@ def effort(verdict: Verdict) -> str:
         made = f"{verdict.executions:,} execution{'s' * (verdict.executions != 1)}"
         strength = f"{strength}, {made}" if strength else made
     return f"{strength}, {verdict.cut:,} of them cut at the step limit" if verdict.cut else strength
+
+
+def _claim(verdict: Verdict, failure: Failure) -> str:
+    """What it takes to see it, and how often it was seen."""
+    least = "" if failure.shrunk is None else f"{failure.shrunk.claim}; "
+    return f"{least}{_often(verdict, failure)}"
 
 
 def _often(verdict: Verdict, failure: Failure) -> str:

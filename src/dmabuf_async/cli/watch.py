@@ -14,6 +14,8 @@ from dmabuf_async.cli.verbs import Verb
 @options.engine
 @options.strategy
 @options.seed
+@options.depth
+@options.delays
 @options.max_steps
 @click.option(
     "--speed",
@@ -23,13 +25,15 @@ from dmabuf_async.cli.verbs import Verb
 )
 @options.as_json
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - click hands over each option as an argument
     context: click.Context,
     *,
     scenario: str,
     engine: str,
     strategy: str,
     seed: int,
+    depth: int | None,
+    delays: int | None,
     schedule: str | None,
     max_steps: int,
     speed: float | None,
@@ -41,11 +45,17 @@ def command(
     """
     from dmabuf_async.cli.execution import described
     from dmabuf_async.cli.live import OnDashboard, OnLines, show
+    from dmabuf_async.explore.execution import measured, perform
     from dmabuf_async.explore.replaying import strategy_for
 
     console = options.console(context)
     program = options.loaded(scenario)
-    chosen = options.chosen(strategy, seed) if schedule is None else strategy_for(program, schedule)
+    if schedule is None:
+        chosen = options.chosen(context, strategy, seed, depth=depth, delays=delays)
+        perform(measured(program, chosen, max_steps))
+    else:
+        options.scheduled(context)
+        chosen = strategy_for(program, schedule)
     on_screen = console.is_terminal and not console.as_json
     viewer = OnDashboard(console, program, speed) if on_screen else OnLines(console, program, speed)
     return show(viewer, chosen, engine, max_steps, described(chosen, seed))

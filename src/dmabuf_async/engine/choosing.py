@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
-from dmabuf_async.engine.parking import Parking
+from dmabuf_async.engine.parking import BY_PATH, Parking
 from dmabuf_async.ops import CALM, Op
 from dmabuf_async.strategies.base import STOP, ChoicePoint, Option
 
@@ -15,8 +17,16 @@ if TYPE_CHECKING:
     from dmabuf_async.strategies.base import Strategy
 
 
+FEW: Final = 32
+"""Among so many, to look at one after the other is as quick as to bisect."""
+
+
 class Choosing(Parking):
-    """Lists options in canonical order, and asks the strategy."""
+    """Lists options in canonical order, and asks the strategy.
+
+    A strategy that has a method ``attend`` is given this object when the actors have been made, and
+    sets what it wants to be used beside :meth:`~dmabuf_async.strategies.base.Strategy.choose`.
+    """
 
     strategy: Strategy
     choices: list[int]
@@ -26,6 +36,10 @@ class Choosing(Parking):
     def __init__(self, machine: Machine, watch: Watch | None) -> None:
         super().__init__(machine, watch)
         self.point = ChoicePoint(self)
+        # To ask costs more than to perform an op; what a random walk would answer can be drawn here
+        self.roll: Callable[[], float] | None = None
+        self.pick: Callable[[Actor], Actor] | None = None  # who goes next, if no fault can; given who is current
+        self.alone: Callable[[Actor], None] | None = None  # told of a step before it is made that nobody chose
         self.stopped = ""
 
     def who(self) -> Actor | None:
@@ -40,7 +54,10 @@ class Choosing(Parking):
             return None
         count = len(ready) + (0 if faults is None else len(faults))
         if count == 1:
-            return self.option(0)
+            only = self.option(0)
+            if self.alone is not None:
+                self.alone(only)
+            return only
         self.point.n = count
         picked = self.strategy.choose(self.point)
         if not 0 <= picked < count:
@@ -67,6 +84,14 @@ class Choosing(Parking):
             if index <= ready.index(current):
                 return ready[index - 1]
         return ready[index]
+
+    def place(self, actor: Actor) -> int:
+        """Which option an actor is that is ready."""
+        ready, current = self.ready, self.current
+        if actor is current:
+            return 0
+        index = ready.index(actor) if len(ready) <= FEW else bisect_left(ready, actor.path, key=BY_PATH)
+        return index if not current.ready or current.path < actor.path else index + 1
 
     def options(self) -> list[Option]:
         """All answers to the question who goes next."""

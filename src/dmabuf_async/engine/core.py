@@ -6,14 +6,12 @@ actors are *hosted* by tasks of an event loop, until one of them has to be resum
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES
 from dmabuf_async.strategies.base import STOP, RunInfo
-from dmabuf_async.strategies.random_walk import RandomWalk
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
@@ -41,8 +39,6 @@ class Core(Choosing):
     ) -> None:
         super().__init__(machine, watch)
         self.strategy = strategy
-        # To ask costs more than to perform an op; what a random walk would answer can be drawn here.
-        self.roll: Callable[[], float] | None = strategy.roll if type(strategy) is RandomWalk else None
         self.limit = self.max_steps = max_steps
         self.hosted = hosted
         self.tabled = machine.tabled and not hosted and (watch is None or not watch.audited)
@@ -55,13 +51,16 @@ class Core(Choosing):
         if not self.strategy.start(RunInfo(index, names, self.max_steps)):
             return False
         self.populate()
+        attend = getattr(self.strategy, "attend", None)
+        if attend is not None:
+            attend(self)
         return True
 
     def advance(self) -> Actor | None:  # noqa: C901 - the hot loop: calls would cost more than they tidy
         """Make steps. Returns a hosted actor to be resumed, or None when the run is over."""
         ready, started = self.ready, self.started
         chosen, point = self.choices.append, self.point
-        choose, roll = self.strategy.choose, self.roll
+        choose, roll, pick, alone = self.strategy.choose, self.roll, self.pick, self.alone
         watch, hosted = self.watch, self.hosted
         current, steps, limit = self.current, self.steps, self.limit
         result: Any
@@ -73,27 +72,37 @@ class Core(Choosing):
                 # Who ---------------------------------------------------------
                 count = len(ready)
                 if count > 1 and steps < limit:
-                    if roll is not None:
-                        picked = int(roll() * count)
+                    if pick is not None:
+                        actor = pick(current)
+                        if actor is current:
+                            chosen(0)
+                        else:
+                            self.current = current
+                            chosen(self.place(actor))
                     else:
-                        self.current = current
-                        point.n = count
-                        picked = choose(point)
-                        if not 0 <= picked < count:
-                            self.refuse(picked, count)
-                            break
-                    chosen(picked)
-                    # Canonical order is the current actor, then the others: `ready` without it
-                    if not current.ready:
-                        actor = ready[picked]
-                    elif picked:
-                        actor = ready[picked - 1]
-                        if actor.path >= current.path:
+                        if roll is not None:
+                            picked = int(roll() * count)
+                        else:
+                            self.current = current
+                            point.n = count
+                            picked = choose(point)
+                            if not 0 <= picked < count:
+                                self.refuse(picked, count)
+                                break
+                        chosen(picked)
+                        # Canonical order is the current actor, then the others: `ready` without it
+                        if not current.ready:
                             actor = ready[picked]
-                    else:
-                        actor = current
+                        elif picked:
+                            actor = ready[picked - 1]
+                            if actor.path >= current.path:
+                                actor = ready[picked]
+                        else:
+                            actor = current
                 elif count and steps < limit:
                     actor = ready[0]
+                    if alone is not None:
+                        alone(actor)
                 else:
                     self.steps, self.current = steps, current
                     picked_actor = self.who()

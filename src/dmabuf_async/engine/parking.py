@@ -50,6 +50,7 @@ class Parking:
         self.actors: list[Actor] = []  # all that ever lived, in the order of their birth
         self.ready: list[Actor] = []  # enabled without a fault, by path; the clock among them
         self.faults: list[Actor] | None = None  # what the environment may do; None: never anything
+        self.woken: list[Actor] | None = None  # who became ready, kept for a strategy that wants to know and clears it
         self.started: list[Actor] = []  # to be resumed before the next choice, last first
         self.live = 0  # actors that have not ended, daemons aside
         self.current = NOBODY
@@ -208,6 +209,8 @@ class Parking:
         actor.ready = True
         self.ready.append(actor)
         self.ready.sort(key=BY_PATH)
+        if self.woken is not None:
+            self.woken.append(actor)
 
     def unset_ready(self, actor: Actor) -> None:
         """``actor`` cannot go on."""
@@ -218,7 +221,7 @@ class Parking:
         """What these actors are parked on has changed: ask again whether they can go on."""
         if not pending:
             return
-        ready = self.ready
+        ready, woken = self.ready, self.woken
         common = grown = False
         first = pending[0]
         if first.needs & COMMON:
@@ -241,6 +244,8 @@ class Parking:
                 if not actor.ready:
                     actor.ready = grown = True
                     ready.append(actor)
+                    if woken is not None:
+                        woken.append(actor)
             elif actor.ready:
                 actor.ready = False
                 ready.remove(actor)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
+from dmabuf_async.explore.accepted import nothing
 from dmabuf_async.explore.execution import is_interrupt
 from dmabuf_async.explore.fuzzing import quiet_collector
 from dmabuf_async.explore.judging import evidence
@@ -19,6 +20,7 @@ from dmabuf_async.scenario.python import from_function
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
+    from dmabuf_async.explore.accepted import Accepts
     from dmabuf_async.explore.search import Search
     from dmabuf_async.machine.machine import Machine
 
@@ -55,6 +57,7 @@ def checking(
     *,
     seconds: float = float("inf"),
     first: bool = False,
+    accepts: Accepts = nothing,
     show: Callable[[Search], None] = lambda _: None,
     keep: Callable[[Search], None] = lambda _: None,
 ) -> Verdict:
@@ -62,7 +65,8 @@ def checking(
 
     It goes on past findings, for it must prove that there is no other, unless ``first`` ends it at one. It also ends
     after so many ``seconds``, and at an interrupt. ``show`` is called now and then while something is left, and may
-    raise KeyboardInterrupt; ``keep`` is called once at the end if something is left.
+    raise KeyboardInterrupt; ``keep`` is called once at the end if something is left. Findings that are known are those
+    that ``accepts`` says yes to.
     """
     began = time.monotonic()
     bound = ""
@@ -87,16 +91,24 @@ def checking(
             interrupted, bound = True, "interrupted"
         if bound:
             keep(search)
-    return judge(program, search, time.monotonic() - began, bound=bound, interrupted=interrupted)
+    return judge(program, search, time.monotonic() - began, bound=bound, accepts=accepts, interrupted=interrupted)
 
 
-def judge(program: Program, search: Search, seconds: float, *, bound: str = "", interrupted: bool = False) -> Verdict:
+def judge(
+    program: Program,
+    search: Search,
+    seconds: float,
+    *,
+    bound: str = "",
+    accepts: Accepts = nothing,
+    interrupted: bool = False,
+) -> Verdict:
     """What a search may claim, and the exit code that goes with it (DESIGN 10).
 
     ``bound`` says where it was stopped while something was left. Executions that were cut are left, too.
     """
     progress = search.progress
-    seen = evidence(program, progress)
+    seen = evidence(program, progress, accepts)
     if not bound and progress.cut:
         bound = f"cut short {progress.cut:,} time{'s' * (progress.cut != 1)}, at the limit of steps or of room"
     if not bound and not search.strength.startswith("exhaustive"):

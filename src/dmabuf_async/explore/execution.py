@@ -12,6 +12,7 @@ from dmabuf_async.engine import MAX_STEPS, inline
 from dmabuf_async.engine.core import Core
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.errors import ScenarioError
+from dmabuf_async.strategies.sampler import Sampler
 from dmabuf_async.trace.schedule import encode
 
 if TYPE_CHECKING:
@@ -118,6 +119,16 @@ def is_interrupt(error: BaseException, program: Program) -> bool:
             "return, or raise an exception"
         ) from error
     return not isinstance(error, Exception | GeneratorExit)
+
+
+def measured(program: Program, strategy: Strategy, max_steps: int = MAX_STEPS) -> Jobs[None]:
+    """The job of the execution in which a sampler measures the program, if it does, so that the next one is its own."""
+    if isinstance(strategy, Sampler) and strategy.measures:
+        machine = program.machines()()
+        try:
+            yield Job(machine, strategy, Watch(machine), max_steps)
+        except SystemExit as error:
+            is_interrupt(error, program)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.catalogue import CHECKERS, PROGRESS
 from dmabuf_async.engine import MAX_STEPS
-from dmabuf_async.engine.watch import Watch
+from dmabuf_async.explore.accepted import nothing
+from dmabuf_async.explore.coverage import Coverage
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
 from dmabuf_async.explore.judging import evidence
 from dmabuf_async.explore.known import Known
 from dmabuf_async.explore.progress import Progress
 from dmabuf_async.explore.verdict import Verdict
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.strategies.faults import sites_of
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.audit import Audit
+    from dmabuf_async.explore.accepted import Accepts
     from dmabuf_async.strategies.base import Strategy
 
 COLLECT_EVERY = 500
@@ -33,7 +36,7 @@ SHOW_EVERY = 0.1
 """Seconds between two looks at the progress."""
 
 
-def fuzz(
+def fuzz(  # noqa: PLR0913 - each is of its own kind
     program: Program,
     strategy: Strategy,
     *,
@@ -42,18 +45,21 @@ def fuzz(
     max_steps: int = MAX_STEPS,
     checkers: Iterable[Checker] = CHECKERS,
     audit: Audit | None = None,
+    accepts: Accepts = nothing,
     show: Callable[[Progress], None] = lambda _: None,
 ) -> Jobs[Verdict]:
     """The jobs of a campaign: at most so many executions, and at most so many seconds.
 
     What it knows is not executed again, and counts as if it had been (see :class:`~dmabuf_async.explore.known.Known`).
     It goes on past expected findings, as there may be others. ``show`` is called
-    now and then, and may raise KeyboardInterrupt. An interrupt ends it with the verdict so far.
+    now and then, and may raise KeyboardInterrupt. An interrupt ends it with the verdict so far. Findings that are known
+    are those that ``accepts`` says yes to.
     """
     machines = program.machines()
     checkers = tuple(checkers)
     progress = Progress()
     known = Known(strategy, max_steps)
+    coverage = Coverage(strategy)
     made = 0
     began = time.monotonic()
     due = began + SHOW_EVERY
@@ -61,17 +67,28 @@ def fuzz(
     with quiet_collector() as collect:
         try:
             while progress.executions < executions:
-                if known.walk(progress, min(LOOK_EVERY, executions - progress.executions)):
+                before = progress.executions
+                looks = not coverage.ahead if known.walks else None
+                most = coverage.ahead or 1 if known.walks else LOOK_EVERY
+                unknown = known.walk(progress, min(LOOK_EVERY, most, executions - before))
+                coverage.drawn += progress.executions - before
+                if unknown:
                     machine = machines()
-                    watch = Watch(machine, checkers, audit=audit)
+                    watch = coverage.watch(machine, checkers, looks=looks, audit=audit)
                     core = yield Job(machine, known.chooser(watch), watch, max_steps, progress.executions)
                     if core is None:
                         break
                     known.learn(core)
                     progress.note(program, watch, core)
+                    coverage.note(watch)
                     made += 1
                     if made % COLLECT_EVERY == 0:
                         collect()
+                elif looks:
+                    machine = machines()
+                    watch = coverage.watch(machine, looks=True)
+                    yield Job(machine, known.again(), watch, max_steps, before)
+                    coverage.look(watch)
                 now = time.monotonic()
                 if now >= due:
                     show(progress)
@@ -83,7 +100,8 @@ def fuzz(
             if not is_interrupt(error, program):
                 raise
             interrupted = True
-    return judge(program, strategy, progress, time.monotonic() - began, interrupted=interrupted)
+    seconds = time.monotonic() - began
+    return judge(program, strategy, progress, seconds, coverage=coverage, accepts=accepts, interrupted=interrupted)
 
 
 def judge(
@@ -92,10 +110,12 @@ def judge(
     progress: Progress,
     seconds: float,
     *,
+    coverage: Coverage | None = None,
+    accepts: Accepts = nothing,
     interrupted: bool = False,
 ) -> Verdict:
     """What a campaign may claim, and the exit code that goes with it (DESIGN 10)."""
-    seen = evidence(program, progress)
+    seen = evidence(program, progress, accepts)
     if set(program.findings) <= set(PROGRESS):
         seen = seen._replace(missing=())  # no execution shows these: they are proved, by check
     name = getattr(strategy, "name", type(strategy).__name__)
@@ -116,6 +136,8 @@ def judge(
         counts=seen.counts,
         missing=() if interrupted else seen.missing,
         unseen=() if interrupted else seen.unseen,
+        sites=sites_of(strategy),
+        sample=None if coverage is None else coverage.sample(found=seen.unexpected),
         interrupted=interrupted,
         exit_code=code,
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from dmabuf_async.explore.accepted import nothing
+
 if TYPE_CHECKING:
+    from dmabuf_async.explore.accepted import Accepts
     from dmabuf_async.explore.progress import Progress
     from dmabuf_async.explore.verdict import Failure
     from dmabuf_async.scenario.program import Program
@@ -24,14 +28,17 @@ class Evidence(NamedTuple):
 
     @property
     def unexpected(self) -> bool:
-        """Whether something was found that the scenario does not expect."""
-        return any(not failure.expected for failure in self.failures)
+        """Whether something was found that is neither expected nor known."""
+        return any(failure.unexpected for failure in self.failures)
 
 
-def evidence(program: Program, progress: Progress) -> Evidence:
-    """What ``progress`` holds, the order of locks over all executions included."""
+def evidence(program: Program, progress: Progress, accepts: Accepts = nothing) -> Evidence:
+    """What ``progress`` holds, the order of locks over all executions included; ``accepts`` says what is known."""
     circles = tuple(progress.locks.failures("lock-order" in program.findings))
-    failures = (*progress.failures.values(), *(failure for failure, _ in circles))
+    failures = tuple(
+        replace(failure, known=True) if not failure.expected and accepts(failure.finding.signature) else failure
+        for failure in (*progress.failures.values(), *(failure for failure, _ in circles))
+    )
     counts = dict(progress.counts) | {failure.finding.signature: count for failure, count in circles}
     found = any(failure.expected for failure in failures)
     unseen = tuple(witness for witness in program.sometimes if not witnessed(witness, progress.reached))

@@ -99,6 +99,16 @@ class Known:
             self._walked += walked
         return False
 
+    @property
+    def walks(self) -> bool:
+        """Whether some executions need not be made."""
+        return self._walk is not None
+
+    def again(self) -> Strategy:
+        """What chooses as was chosen in the execution that was walked last."""
+        self._again.roll = iter(self._dice).__next__
+        return self._again
+
     # Executing -----------------------------------------------------------------
 
     def chooser(self, watch: Watch) -> Strategy:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.execution import Execution, Jobs, execution, is_interrupt
 from dmabuf_async.explore.verdict import Failure, Verdict
-from dmabuf_async.strategies.base import STOP, ChoicePoint, RunInfo
+from dmabuf_async.strategies.base import STOP, ChoicePoint, Run, RunInfo
 from dmabuf_async.strategies.replay import Replay
 from dmabuf_async.trace.events import Trace
 from dmabuf_async.trace.schedule import encode
@@ -118,6 +118,12 @@ class _Noted:
 
     def start(self, run: RunInfo) -> bool:
         return self._strategy.start(run)
+
+    def attend(self, run: Run) -> None:
+        attend = getattr(self._strategy, "attend", None)
+        if attend is not None:
+            attend(run)
+            run.roll = run.pick = None  # each choice is asked here
 
     def choose(self, point: ChoicePoint) -> int:
         choice = self._strategy.choose(point)

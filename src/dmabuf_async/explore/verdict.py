@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from dmabuf_async.strategies.faults import Sites
 from dmabuf_async.trace.events import Finding, LockEdge, Signature
+
+if TYPE_CHECKING:
+    from dmabuf_async.explore.shrinking import Shrunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Failure:
     """The number of the execution that showed it first, from 1."""
     expected: bool
     """The scenario says that this may, or must, be found."""
+    known: bool = False
+    """It is not expected, but somebody accepts it: see :mod:`dmabuf_async.explore.accepted`."""
     until: int = 0
     """The steps that show it, if no single one does: a run that ends too early, or the way in and one round of a run
     that goes round for ever; else 0."""
@@ -37,6 +44,54 @@ class Failure:
     """The probability that a random execution shows it, if that is known: exact, from the graph of all states."""
     edges: tuple[ShownEdge, ...] = ()
     """Of a lock order that goes in a circle only over several executions: what each of them shows; else empty."""
+    shrunk: Shrunk | None = None
+    """If the schedule has been shrunk: what it costs, and what is proved of that."""
+
+    @property
+    def least(self) -> str:
+        """``1 preemption, 6 steps, proved minimal``; empty if the schedule is as it was found."""
+        return "" if self.shrunk is None else str(self.shrunk)
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether it is neither expected nor known."""
+        return not self.expected and not self.known
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a campaign's silence is worth: what executions showed that were looked at, and what it tells of others.
+
+    The estimates are None unless its sampler draws each execution as it draws every other. Bounds hold with a
+    confidence of 95 %. See :mod:`dmabuf_async.explore.species`.
+    """
+
+    sampler: str
+    """The strategy that drew them; of a portfolio, one member."""
+    drawn: int
+    """Executions that it drew."""
+    looked: int
+    """Those of them whose class was looked at."""
+    classes: int
+    """Happens-before classes that these are of."""
+    every_class: bool
+    """False: there were too many to keep, and ``classes`` is an estimate."""
+    states: int
+    """States of machine and tasks that they came to."""
+    every_state: bool
+    """False: there were more."""
+    new_per_thousand: float
+    """Of the latest 1,000 that were looked at, or of all if they are fewer: how many were the first of their class."""
+    new: float | None = None
+    """The estimated chance that the next execution is of a new class: Good-Turing."""
+    new_bound: float | None = None
+    """It is not higher."""
+    exist: float | None = None
+    """How many classes exist, at least: Chao1, an estimate, ..."""
+    exist_error: float | None = None
+    """... and its standard error."""
+    failure_bound: float | None = None
+    """The chance that an execution shows something that is not expected is not higher; None if it was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +118,10 @@ class Verdict:
     """Witnesses that ``sometimes`` asks for and that never came."""
     witnesses: Mapping[str, int] = field(default_factory=dict)
     """Of a search: how many executions, at least, showed each witness of ``sometimes``."""
+    sites: Sites | None = None
+    """Of a campaign that tries faults site by site: how far it came; else None."""
+    sample: Sample | None = None
+    """Of a campaign: what its silence is worth; None if no execution was looked at."""
     extent: str = ""
     """Of a search: what it covered, as ``1,680 classes`` or ``1,331 states, 3,630 transitions``; else empty."""
     bound: str = ""

@@ -44,8 +44,8 @@ class Actor(Thing):
     __slots__ = (
         "arguments", "cancelled", "context", "coroutine", "cpu", "daemon", "ended", "ended_by", "entry",
         "epoch", "failure", "function", "group", "groups", "held", "inbox", "judged", "killed", "lane", "last", "local",
-        "locks", "mapped", "names", "needs", "op", "parent", "path", "process", "ready", "resume", "run", "settled",
-        "site", "spawned", "stuck", "table", "threads", "trail", "user",
+        "locks", "mapped", "names", "needs", "op", "parent", "path", "process", "rank", "ready", "resume", "run",
+        "settled", "site", "spawned", "stuck", "table", "threads", "trail", "user",
     )  # fmt: skip
     STATE = ("killed", "held", "names")
     MEMORY = ("past", "epoch", "locks")
@@ -83,6 +83,7 @@ class Actor(Thing):
         self.needs = 0  # the op's, as of when it was announced
         self.run: Run | None = None
         self.ready = False
+        self.rank: Any = None  # what a strategy notes of it
         self.ended = False
         self.stuck = False  # reported as a member of a deadlock
         self.last = 0  # its latest step

@@ -47,6 +47,11 @@ class Sizes:
     """At most so many user processes are killed in one execution."""
 
     @property
+    def faults(self) -> int:
+        """Faults of all kinds that one execution can have, at most."""
+        return self.enomem + self.eintr + self.kills + self.evictions + self.prefetches + self.tlb_fills
+
+    @property
     def lines(self) -> int:
         """Cache lines over a frame; 0 on a coherent machine, where nobody can tell that there are any."""
         return 0 if self.coherent else -(-self.words // self.line_words)

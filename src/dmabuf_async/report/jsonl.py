@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from dmabuf_async.explore.species import CONFIDENCE
 from dmabuf_async.explore.verdict import Failure, ShownEdge, Verdict
 from dmabuf_async.trace.events import Event, Finding, Signature
 from dmabuf_async.trace.schedule import digest_text
 
 if TYPE_CHECKING:
+    from dmabuf_async.explore.reducing import Reduced
+    from dmabuf_async.explore.shrinking import Shrunk
     from dmabuf_async.scenario.program import Program
 
 SCHEMA: Final = 1
@@ -70,14 +74,26 @@ def verdict_line(verdict: Verdict) -> str:
     - ``cut``: executions that ended at the step limit
     - ``failures``: list of objects of ``finding`` (as in `finding_line`, without
       ``schema``, ``type``, ``schedule``), ``schedule``, ``execution`` (from 1),
-      ``expected`` (true if the scenario asks for it), ``until``: how many steps show it if no single one does, else 0,
-      ``chance``: the exact probability that a random execution shows it, where ``check`` knows, else null, and
-      ``edges``: of a lock order that goes in a circle only over several executions, objects of ``actor``, ``held``,
-      ``taken``, ``before``, ``after`` (classes), ``schedule``, ``execution``; else empty
+      ``expected`` (true if the scenario asks for it), ``known`` (true if ``--known`` accepts it), ``until``: how many
+      steps show it if no single one does, else 0, ``chance``: the exact probability that a random execution shows it,
+      where ``check`` knows, else null, and ``edges``: of a lock order that goes in a circle only over several
+      executions, objects of ``actor``, ``held``, ``taken``, ``before``, ``after`` (classes), ``schedule``,
+      ``execution``; else empty; ``least``: null if the schedule is as it was found, else object of ``faults``,
+      ``preemptions``, ``switches``, ``steps`` (what the schedule takes up to the finding), ``proved`` (nothing cheaper
+      shows it), ``minimal`` (the names, of these four, that are proved to be the least), ``bound`` (why not all of
+      them, or empty), ``replays`` and ``states`` (what that took)
     - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
     - ``witnesses``: object of witness and how many executions, at least, showed it, of ``check``; else empty
+    - ``first``: the number of the first execution that showed a finding, expected or not, or null
+    - ``sites``: of ``fuzz``, where it tries faults site by site, an object of ``known`` (sites come by) and ``failed``
+      (at which a fault was made to happen); else null
+    - ``sample``: of ``fuzz``, what its silence is worth, or null: object of ``sampler``, ``drawn`` (executions of
+      it), ``looked`` (those looked at), ``classes``, ``every_class`` (false: an estimate), ``states``, ``every_state``
+      (false: there were more), ``new_per_thousand``; and, null where they can't be told, ``new`` (the chance that the
+      next is of a new class, Good-Turing), ``new_bound``, ``exist`` (classes, Chao1), ``exist_error``,
+      ``failure_bound`` (of the chance of an unexpected finding); ``confidence``: of the two bounds
     - ``extent``: what ``check`` covered, in words; ``bound``: where it stopped while something was left, or empty;
       ``left``: what was left then, in words; ``uncovered``: codes that it didn't look for
     - ``proved``: whether nothing was left
@@ -99,6 +115,9 @@ def verdict_line(verdict: Verdict) -> str:
         missing=list(verdict.missing),
         unseen=list(verdict.unseen),
         witnesses=dict(verdict.witnesses),
+        first=min((failure.execution for failure in verdict.failures), default=None),
+        sites=None if verdict.sites is None else verdict.sites._asdict(),
+        sample=None if verdict.sample is None else {**asdict(verdict.sample), "confidence": CONFIDENCE},
         extent=verdict.extent,
         bound=verdict.bound,
         left=verdict.left,
@@ -172,15 +191,50 @@ def scenario_line(program: Program, **more: Any) -> str:
     )
 
 
+def reduced_line(scenario: str, reduced: Reduced, text: str) -> str:
+    """What ``scenario reduce`` left, ``"type": "reduced"``.
+
+    - ``scenario``: as it was named; ``toml``: the text of the file that is left
+    - ``finding``: as in `finding_line`, and ``schedule``: ``dba1:...``, which replays it there
+    - ``least``: as of a failure in `verdict_line`
+    - ``tried``: how many smaller scenarios were; ``bound``: where it was stopped, or empty
+    """
+    shrunk = reduced.shrunk
+    return _line(
+        "reduced",
+        scenario=scenario,
+        toml=text,
+        finding=_finding(shrunk.finding),
+        schedule=shrunk.schedule,
+        least=_least(shrunk),
+        tried=reduced.tried,
+        bound=reduced.bound,
+    )
+
+
 def _failure(failure: Failure) -> dict[str, Any]:
     return {
         "finding": _finding(failure.finding),
         "schedule": failure.schedule,
         "execution": failure.execution,
         "expected": failure.expected,
+        "known": failure.known,
         "until": failure.until,
         "chance": failure.chance,
         "edges": [_edge(shown) for shown in failure.edges],
+        "least": None if failure.shrunk is None else _least(failure.shrunk),
+    }
+
+
+def _least(shrunk: Shrunk) -> dict[str, Any]:
+    costs = shrunk.cost._asdict()
+    return {
+        **costs,
+        "proved": shrunk.proved,
+        "minimal": list(costs)[: shrunk.exact],
+        "bound": shrunk.bound,
+        "replays": shrunk.replays,
+        "states": shrunk.states,
     }
 
 

@@ -8,14 +8,16 @@ failure   an unexpected finding, none of the expected ones, or a witness unseen
 error     not valid, interrupted, unfinished, or any other end that is not what was expected
 ========  =====================================================================
 
-A verdict that is as expected passes: the file and the exit code say the same.
+A verdict that is as expected passes: the file and the exit code say the same. What a campaign's silence is worth are
+properties of the test case, with the names of :class:`~dmabuf_async.explore.verdict.Sample` and of
+:class:`~dmabuf_async.strategies.faults.Sites`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
@@ -68,6 +70,14 @@ def _case(suite: ET.Element, verdict: Verdict, replay: Callable[[Verdict, str], 
         name=_clean(verdict.scenario),
         time=_time(verdict.seconds),
     )
+    told = {f"sample.{name}": value for name, value in asdict(verdict.sample).items()} if verdict.sample else {}
+    if verdict.sites is not None:
+        told |= {f"sites.{name}": value for name, value in verdict.sites._asdict().items()}
+    if told:
+        properties = ET.SubElement(case, "properties")
+        for name, value in told.items():
+            if value is not None:
+                ET.SubElement(properties, "property", name=name, value=_clean(str(value)))
     reasons = [*_failures(verdict, replay), *_errors(verdict)]
     if not reasons and not verdict.as_expected:
         reasons = [_Reason("error", "exit", f"ended with exit code {verdict.exit_code}")]
@@ -81,7 +91,7 @@ def _case(suite: ET.Element, verdict: Verdict, replay: Callable[[Verdict, str], 
 
 def _failures(verdict: Verdict, replay: Callable[[Verdict, str], str]) -> Iterator[_Reason]:
     for failure in verdict.failures:
-        if not failure.expected:
+        if failure.unexpected:
             finding = failure.finding
             rule = f" ({finding.rule})" if finding.rule else ""
             yield _Reason(

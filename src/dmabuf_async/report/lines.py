@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from dmabuf_async.report.lanes import Lanes, Row, lanes, printable
-from dmabuf_async.trace.events import Finding, Trace
+
+if TYPE_CHECKING:
+    from dmabuf_async.explore.why import Pair, Why
+    from dmabuf_async.trace.events import Event, Finding, Trace
+
+Steps = Literal["all", "some", "none"]
+"""Which steps are shown: ``some`` are those that matter."""
 
 Style = Literal["finding", "head", "step", "dim", "note", "plain"]
 
@@ -44,25 +50,33 @@ def text(
     *,
     verdict: str,
     replay: str,
+    why: Why | None = None,
+    passes: str = "",
     width: int = 100,
-    every: bool = False,
+    steps: Steps = "some",
 ) -> list[Line]:
-    """The report: headline, lanes, other findings, and what to type next.
+    """The report: headline, lanes, the reason, other findings, and what to type next.
 
     ``verdict`` is what may be claimed, in words; ``replay`` the complete command
-    line. ``width`` is in characters, 60 to 300, or else the nearer of these; no
-    line is longer but the commands, which must survive being pasted. Without a
-    ``finding`` there is no headline, and all steps are shown.
+    line, and ``passes`` the one of the nearest execution that passes. ``width`` is in
+    characters, 60 to 300, or else the nearer of these; no line is longer but the
+    commands, which must survive being pasted. Without a
+    ``finding`` there is no headline, and all steps are shown unless ``steps`` is ``none``.
     """
     width = min(max(width, _NARROWEST), _WIDEST)
     prose = min(width, _PROSE)
-    table = lanes(trace, finding, every=every)
+    table = lanes(trace, finding, why=why, every=steps == "all")
     report = [*_headline(finding, prose), Line("", "plain")] if finding is not None else []
-    if trace.events:
+    if trace.events and steps != "none":
         report += [*_lanes(table, width), Line("", "plain")]
+    if why is not None:
+        report += _tail("why", reason(why), prose)
     report += _others(trace, finding, prose)
     report += _tail("verdict", verdict, prose)
     report.append(Line(f"  replay   {replay}", "plain"))
+    if why is not None and why.passing:
+        report += _tail("passes", parting(why), prose)
+        report.append(Line(f"  {'':9}{passes}", "plain"))
     if finding is not None:
         report.append(Line(f"  explain  dmabuf-async explain {finding.code}", "plain"))
     return report
@@ -91,8 +105,10 @@ def _lanes(table: Lanes, width: int) -> list[Line]:
     """The layout with the fewest lines, and how much it hides."""
     lines = min(_layouts(table, width), key=len) if table.rows else []
     if table.hidden:
-        steps = "step plays" if table.hidden == 1 else "steps play"
-        lines.append(Line(f"{'':8}{table.hidden} hidden {steps} no part in this: --all", "dim"))
+        steps = "step plays no part, or comes" if table.hidden == 1 else "steps play no part, or come"
+        lines.append(Line(f"{'':8}{table.hidden} hidden {steps} later: --all", "dim"))
+    elif any(row.last for row in table.rows):
+        lines.append(Line(f"{'':8}every step in a row of its own: --all", "dim"))
     return lines
 
 
@@ -129,7 +145,7 @@ class _Grid:
         self._rows = rows
         self._width = width
         self._notes_follow = notes_follow
-        self._gutter = max(5, len(str(rows[-1].step)))
+        self._gutter = max(5, *(len(_number(row)) for row in rows))
         self._wanted = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
         self._widths = _share(self._wanted, width - self._gutter - _GAP * len(heads))
 
@@ -141,8 +157,10 @@ class _Grid:
     def lines(self) -> list[Line]:
         lines = [Line(line, "head") for line in self._wrapped("", self._heads)]
         for row, cells in zip(self._rows, self._cells, strict=True):
-            style: Style = "finding" if row.note.startswith("x ") else "note" if row.note else "step"
-            texts = list(self._wrapped(str(row.step), cells))
+            style: Style = (
+                "finding" if row.note.startswith("x ") else "note" if row.note else "dim" if row.last else "step"
+            )
+            texts = list(self._wrapped(_number(row), cells))
             if row.note and self._notes_follow:
                 texts[-1:] = self._with_note(texts[-1], row.note, cells.index(row.text))
             lines += [Line(line, style) for line in texts]
@@ -163,6 +181,42 @@ class _Grid:
         start = left + sum(self._widths[:column]) + _GAP * column + _HANG
         start = max(left, min(start, self._width - len(note)))
         return [line, *(" " * start + part for part in _wrap(note, self._width - start))]
+
+
+def _number(row: Row) -> str:
+    return f"{row.step}-{row.last}" if row.last else str(row.step or "")
+
+
+def reason(why: Why) -> str:
+    """What a finding hangs on, in words: what was seen, and no more."""
+    if why.faults:
+        said = " and ".join(f"{_did(event)}{f' with {event.result}' if event.result else ''}" for event in why.faults)
+        return f"it hangs on {said}; without that it holds"
+    if why.pairs:
+        said = " and ".join(_order(pair) for pair in why.pairs)
+        return f"it hangs on this order: {said}; the other way round it holds"
+    tried = f"{why.tried:,} other order{'s' * (why.tried != 1)} of conflicting ops"
+    if why.alone:
+        seen = f", and {tried} still show{'s' * (why.tried == 1)} it" if why.tried else ""
+        return f"it is no race: it depends on no step of any other actor{seen}"
+    if why.tried:
+        return f"no order of two ops was seen to matter: {tried} still show{'s' * (why.tried == 1)} it"
+    return "no other order of conflicting ops was seen"
+
+
+def parting(why: Why) -> str:
+    """Where the nearest execution that passes parts from the failing one."""
+    if why.instead is None:
+        return f"it ends before step {why.parts}:"
+    return f"it parts from this one at step {why.parts}, where {why.instead.actor} goes on:"
+
+
+def _order(pair: Pair) -> str:
+    return f"{_did(pair.first)} comes before {_did(pair.second)}"
+
+
+def _did(event: Event) -> str:
+    return f"{event.actor}'s `{event.text}`{f' ({event.step})' if event.step else ''}"
 
 
 def _others(trace: Trace, finding: Finding | None, width: int) -> Iterator[Line]:

@@ -240,13 +240,13 @@ def digest(scenario: Scenario) -> bytes:
     It is taken over canonical JSON in which tables are sorted and defaults left out, so that neither spelling out a
     default nor a key that a later version adds with a default changes it. Title and story are left out too.
     """
-    told = _without_defaults(scenario)
+    told = without_defaults(scenario)
     for words in ("title", "story"):
         told.pop(words, None)
     return hashlib.sha256(msgspec.json.encode(told, order="sorted")).digest()
 
 
-def _without_defaults(table: Table) -> dict[str, Any]:
+def without_defaults(table: Table) -> dict[str, Any]:
     """The keys of `table` that differ from their defaults, as in a file; `do` is always among them."""
     config = table.__struct_config__
     told = {config.tag_field: config.tag} if config.tag_field else {}
@@ -261,7 +261,7 @@ def _without_defaults(table: Table) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     match value:
         case Table():
-            return _without_defaults(value)
+            return without_defaults(value)
         case dict():
             return {key: _plain(item) for key, item in value.items()}
         case list():

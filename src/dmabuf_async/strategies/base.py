@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -98,6 +98,34 @@ class ChoicePoint:
             return strategy.choose(self)
         finally:
             self._outcomes = None
+
+
+class Run(Protocol):
+    """The core, as a strategy sees it that attends: one with a method ``attend(run)``.
+
+    It is called when the actors exist and nothing has been chosen yet. Only choice points reach a strategy through
+    ``choose``; what else it wants to hear it asks for here, and nothing costs anything that nobody asked for.
+    """
+
+    ready: list[Actor]
+    """Who can go on without a fault, by path."""
+    roll: Callable[[], float] | None
+    """Set it, and where no fault can be chosen the core picks option ``int(roll() * n)`` by itself."""
+    pick: Callable[[Actor], Actor] | None
+    """Set it, and where no fault can be chosen it is asked instead of ``choose``: given who made the latest
+    step, it returns who is to go next, one of those that are ready."""
+    alone: Callable[[Actor], None] | None
+    """Set it, and it is told of the steps that nobody chooses, as only one can be made; before they are made."""
+    woken: list[Actor] | None
+    """Set it to a list, and everybody who becomes ready is added to it; the strategy clears it."""
+
+    def place(self, actor: Actor) -> int:
+        """Which option an actor is that is ready."""
+        ...
+
+    def option(self, index: int) -> Actor:
+        """Who acts if that option is chosen; those of the environment come after all that are ready."""
+        ...
 
 
 class Strategy(Protocol):

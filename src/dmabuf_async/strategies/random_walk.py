@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmabuf_async.strategies.base import ChoicePoint, RunInfo
+from dmabuf_async.strategies.base import ChoicePoint, Run, RunInfo
 from dmabuf_async.strategies.dice import dice
 
 
@@ -13,10 +13,14 @@ class RandomWalk:
 
     def __init__(self, seed: int = 0) -> None:
         self.roll = dice(seed)
-        """Numbers in [0, 1): the core draws them itself where :meth:`choose` would."""
+        """Numbers in [0, 1): the core draws them itself where :meth:`choose` would answer."""
 
     def start(self, run: RunInfo) -> bool:
         return True
+
+    def attend(self, run: Run) -> None:
+        if type(self) is RandomWalk:
+            run.roll = self.roll
 
     def choose(self, point: ChoicePoint) -> int:
         return int(self.roll() * point.n)
