@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean, median, pstdev
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from benchmarks.defects import ROOT, files
 from benchmarks.sctbench import BUGS
@@ -21,14 +21,16 @@ from dmabuf_async.engine import inline
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.fuzzing import COLLECT_EVERY, quiet_collector
 from dmabuf_async.explore.progress import Progress
+from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario import catalogue
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies import SAMPLING
 from dmabuf_async.strategies.catalogue import strategy
+from dmabuf_async.tasks import Group
 
 PAGE: Final = ROOT / "docs" / "sampling.md"
 CAP: Final = 10_000
-FIRST: Final = 3
+FIRST: Final = 2
 """If so many seeds come to the cap, no other is tried."""
 
 
@@ -48,10 +50,49 @@ class Cell(NamedTuple):
 
 def programs() -> dict[str, tuple[Program, frozenset[str]]]:
     """The small programs of the literature, and what is to be found."""
-    return {
-        name: (Program(name=name, title=name, build=build, digest=bytes(32), reusable=True), frozenset({code}))
-        for name, (build, code) in BUGS.items()
-    }
+    return {name: (program(name, build), frozenset({code})) for name, (build, code) in BUGS.items()}
+
+
+def started() -> dict[str, tuple[Program, frozenset[str]]]:
+    """Some of them once more, as the original has them: a parent starts its threads one after the other."""
+    names = ("twostage", "twostage_20", "reorder_3", "reorder_4", "reorder_5", "reorder_10", "reorder_20")
+    return {name: (program(name, one_by_one(BUGS[name][0])), frozenset({BUGS[name][1]})) for name in names}
+
+
+def program(name: str, build: Callable[[Machine], None]) -> Program:
+    """As a scenario."""
+    return Program(name=name, title=name, build=build, digest=bytes(32), reusable=True)
+
+
+class Threads:
+    """A machine whose tasks are not declared, but kept for a parent to start them."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.tasks: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machine, name)
+
+    def task(self, _name: str, function: Callable[..., Any], *arguments: Any) -> None:
+        self.tasks.append((function, arguments))
+
+
+def one_by_one(build: Callable[[Machine], None]) -> Callable[[Machine], None]:
+    """The same program, its tasks started by a parent in the order of their declaration."""
+
+    def made(machine: Machine) -> None:
+        threads: Any = Threads(machine)
+        build(threads)
+
+        async def parent() -> None:
+            async with Group() as group:
+                for function, arguments in threads.tasks:
+                    await group.spawn(function, *arguments)
+
+        machine.task("main", parent)
+
+    return made
 
 
 def scenarios() -> dict[str, tuple[Program, frozenset[str]]]:
@@ -63,6 +104,10 @@ def scenarios() -> dict[str, tuple[Program, frozenset[str]]]:
         if codes:
             found[str(Path(name).relative_to(ROOT / "scenarios"))] = (program, codes)
     return found
+
+
+TABLES: Final = {"programs": programs, "started": started, "scenarios": scenarios}
+"""By title: what is in it."""
 
 
 def schedules(program: Program, codes: frozenset[str], name: str, seed: int, collect: Callable[[], int]) -> int | None:
@@ -125,24 +170,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.strategies", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="for each cell (default 10)")
     parser.add_argument("--strategy", action="append", choices=SAMPLING, help="only these (default: all)")
+    parser.add_argument("--table", action="append", choices=TABLES, help="only these (default: all)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only programs whose name has this in it")
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args(arguments)
-    names = options.strategy or SAMPLING
-    for title, every in (("programs", programs()), ("scenarios", scenarios())):
-        what = {name: one for name, one in every.items() if options.only in name}
-        lines = []
-        for line in rows(what, names, options.seeds):
+    for title in options.table or TABLES:
+        what = {name: one for name, one in TABLES[title]().items() if options.only in name}
+        lines = [f"{options.seeds} seeds, at most {CAP:,} schedules each:", ""]
+        for line in rows(what, options.strategy or SAMPLING, options.seeds):
             print(line, flush=True)
             lines.append(line)
         print()
         if options.write:
-            said = f"{options.seeds} seeds, at most {CAP:,} schedules each"
-            written(
-                f"<!-- {title}: python -m benchmarks.strategies --write -->",
-                f"<!-- end of {title} -->",
-                "\n".join([f"{said}:", "", *lines]),
-            )
+            mark = f"<!-- {title}: python -m benchmarks.strategies --table {title} --write -->"
+            written(mark, f"<!-- end of {title} -->", "\n".join(lines))
     return 0
 
 
