@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.defects import Proof, Variant, decided, prove, unproved
+from benchmarks.strategies import TABLES, scenarios, schedules
 from dmabuf_async.checkers.catalogue import CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
+from dmabuf_async.strategies import SAMPLING
 
 ROOT = Path(__file__).parents[1]
 
@@ -134,3 +136,49 @@ def test_the_page_of_defects_adds_up_and_names_scenarios_that_exist() -> None:
     of_rows = [[int(cells[index].removesuffix(" |")) for index in (4, 6, 7, 8)] for cells in rows]
     assert sum(map(sum, of_rows)) == int(number[1].replace(",", ""))
     assert sum(counts[-1] for counts in of_rows) == len(re.findall(r"\.toml \(", listed))
+
+
+def test_the_table_of_strategies_has_a_cell_for_each() -> None:
+    printed = run("benchmarks.strategies", "--seeds", "2", "--only", "account", "--table", "programs")
+    header, _, row = printed.strip().splitlines()
+    assert header == f"| program | {' | '.join(SAMPLING)} | {SAMPLING[0]}: median, worst |"
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[0] == "account"
+    assert all(re.fullmatch(r"\d+ ± \d+", cell) for cell in cells[1:-1])
+
+
+def test_a_program_can_be_started_by_a_parent() -> None:
+    printed = run(
+        "benchmarks.strategies", "--seeds", "2", "--only", "reorder_3", "--table", "started", "--strategy", "surw"
+    )
+    assert re.search(r"\| reorder_3 \| \d+ ± \d+ \|", printed)
+
+
+def test_the_page_on_sampling_has_a_row_for_each_program_and_names_no_scenario_that_is_not_there() -> None:
+    page = (ROOT / "docs" / "sampling.md").read_text(encoding="utf-8")
+    for title, programs in TABLES.items():
+        _, _, rest = page.partition(f"<!-- {title}: ")
+        table = rest.partition(f"<!-- end of {title} -->")[0]
+        rows = re.findall(r"^\| (\S+) \|", table, re.MULTILINE)[1:]
+        if title == "scenarios":
+            assert len(rows) > 100
+            assert set(rows) <= set(programs())
+        else:
+            assert rows == list(programs()), f"run {rest.partition(' -->')[0]}"
+
+
+@pytest.mark.unaudited
+def test_the_portfolio_finds_each_bad_scenario_of_the_catalogue_soon() -> None:
+    """It is judged by the median of 100 seeds, and 2,000 schedules: see docs/sampling.md."""
+    for name, (program, codes) in scenarios().items():
+        for seed in range(2):
+            found = schedules(program, codes, "portfolio", seed, lambda: 0)
+            assert found is not None, name
+            assert found < 500, name
+
+
+def test_the_cost_of_each_strategy_is_measured_with_few_actors_and_with_many() -> None:
+    rows = [line.split() for line in run("benchmarks.costs", "--rounds", "1").splitlines()[2:]]
+    assert len(rows) == 2 * 2 * 2 * len(SAMPLING)
+    assert {row[0] for row in rows} == {"3", "50"}
+    assert all(row[-1] in {"within", "OVER"} for row in rows if row[4] in {"pct", "pos", "surw"})

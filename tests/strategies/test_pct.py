@@ -78,6 +78,19 @@ def test_a_new_actor_takes_a_random_rank_among_those_that_are_present() -> None:
     assert all(about(count, cpq + pcq + pqc, 1 / 3) for count in (cpq, pcq, pqc))
 
 
+def test_a_new_actor_is_above_all_that_were_lowered() -> None:
+    class Noted(Pct):
+        def _among(self) -> float:
+            ranks.append(super()._among())
+            return ranks[-1]
+
+    ranks: list[float] = []
+    for _ in runs(family, Noted(6, depth=4), 200):
+        pass
+    assert len(ranks) == 200
+    assert all(-1 < rank < 0 for rank in ranks)
+
+
 def spinning(machine: Machine) -> Any:
     flag = machine.counter("flag")
 
@@ -101,7 +114,7 @@ def test_who_spins_is_lowered_so_that_the_others_go_on() -> None:
 
 
 def test_who_spun_does_not_raise_k() -> None:
-    strategy = Pct(0)
+    strategy = Pct(0, depth=1)
     ks = {strategy.k for _ in runs(spinning, strategy, 14)}
     assert max(ks) < 64
 
