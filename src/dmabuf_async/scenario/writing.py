@@ -80,4 +80,3 @@ def _character(one: str) -> str:
     if one in _ESCAPES:
         return _ESCAPES[one]
     return one if one >= " " and one != "\x7f" else f"\\u{ord(one):04x}"
-
