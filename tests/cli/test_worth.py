@@ -19,7 +19,7 @@ def told(sample: Sample, *, found: bool = False) -> str:
 def test_what_was_seen_and_what_is_left_are_a_line_each() -> None:
     assert told(SAMPLE) == (
         "seen: 40 happens-before classes and 1,900 states in 111 of 500 random executions\n"
-        "left: about 12% of executions, at most 22%, are still of a new class; about 44 classes exist, or more; "
+        "left: about 12% of random executions, at most 22%, are still of a new class; about 44 classes exist, or more; "
         "a finding comes in at most 0.60% of them (95% sure)"
     )
 
@@ -27,9 +27,14 @@ def test_what_was_seen_and_what_is_left_are_a_line_each() -> None:
 def test_where_nothing_new_came_only_the_bound_is_told() -> None:
     words = told(replace(SAMPLE, new=0.0, exist=40.0, exist_error=0.0), found=True)
     assert words.endswith(
-        "left: at most 22% of executions are still of a new class; another finding comes in at most 0.60% of them "
-        "(95% sure)"
+        "left: at most 22% of random executions are still of a new class; another finding comes in at most 0.60% of "
+        "them (95% sure)"
     )
+
+
+def test_where_everything_is_new_it_is_said_once() -> None:
+    words = told(replace(SAMPLE, new=0.999, new_bound=1.0, exist=1_921.7))
+    assert "left: about 100% of random executions are still of a new class; about 1,922 classes exist, or more" in words
 
 
 def test_what_does_not_draw_independently_has_nothing_left_to_tell() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,9 @@ from dmabuf_async.engine.footsteps import Footsteps
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.classes import ClassWatch
 from dmabuf_async.explore.dpor import Dpor
+from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.ops import Op
 from dmabuf_async.scenario import catalogue
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.base import Strategy
@@ -149,6 +152,28 @@ def test_an_execution_that_is_not_wanted_is_watched_as_any_other() -> None:
         told.append((core.choices, watch.findings, watch.step, machine.fingerprint, watch.reached))
     assert told[0] == told[1]
     assert told[0][1]
+
+
+def test_actors_that_are_alike_are_told_apart() -> None:
+    program = catalogue.load(str(ROOT / "scenarios" / "kmap" / "three-importers-repaired.toml"))
+    machines, walk = program.machines(), RandomWalk(0)
+    states, exact, pairs = set[int](), set[object](), set[tuple[int, object]]()
+    for _ in range(60):
+        machine = machines()
+        watch = watched(machine, states)
+        looking: Any = watch.before
+
+        def look(actor: Actor, op: Op, machine: Machine = machine, before: Any = looking) -> None:
+            exact.add((machine.fingerprint, *[one.local for one in machine.actors]))
+            before(actor, op)
+
+        watch.before = look  # type: ignore[method-assign]
+        core = inline.execute(machine, walk, watch=watch)
+        assert core is not None
+        exact.add((machine.fingerprint, *[one.local for one in machine.actors]))
+        pairs.add((watch.happens_before, canonical(program, core.choices)))
+    assert len(states) == len(exact) > 700
+    assert len(pairs) == len({hashed for hashed, _ in pairs}) == len({found for _, found in pairs}) > 50
 
 
 def test_the_hash_is_the_same_in_every_process() -> None:

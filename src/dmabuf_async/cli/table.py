@@ -188,7 +188,7 @@ class Table:
         if many:
             chance, most = max(many, key=itemgetter(0))
             self._console.line(
-                f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of executions, "
+                f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of random executions, "
                 f"{printable(most.scenario)} in {share(chance)}",
                 "dim",
             )

@@ -21,8 +21,11 @@ def worth(sample: Sample, *, found: bool) -> list[tuple[str, str]]:
         seen += f"; {sample.new_per_thousand:,.0f} of the latest {_LATEST:,} of these were new"
     if sample.new is None or sample.new_bound is None or sample.exist is None:
         return [("seen", seen)]
-    bound = f"at most {share(sample.new_bound, up=True)}"
-    new = f"about {share(sample.new)} of executions, {bound}," if sample.new else f"{bound} of executions"
+    estimate, bound = share(sample.new), share(sample.new_bound, up=True)
+    executions = f"of {sample.sampler} executions"
+    new = f"about {estimate} {executions}, at most {bound}," if sample.new else f"at most {bound} {executions}"
+    if estimate == bound:
+        new = f"about {estimate} {executions}"
     left = [f"{new} are still of a new class"]
     if sample.new:
         left.append(f"about {sample.exist:,.0f} classes exist, or more")

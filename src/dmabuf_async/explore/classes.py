@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from dmabuf_async.engine.parking import BY_PATH
 from dmabuf_async.engine.watch import Watch
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class ClassWatch(Watch):
         self._actors: list[Actor] = []  # all that ever lived, once the first step has been made
         self._reads: Iterable[Thing] = ()
         self._latest_of: dict[tuple[int, ...], int] = {}  # the hash of its latest step, by the path of the actor
-        self._written: dict[int, int] = {}  # the hash of the step that wrote it, by the key of the object
+        self._written: dict[int, int] = {}  # the square of the hash of the step that wrote it, by the key of the object
         self._readers: dict[int, int] = {}  # the sum of those that have read it since
 
     def before(self, actor: Actor, op: Op) -> None:
@@ -66,7 +67,7 @@ class ClassWatch(Watch):
             self.deep = self._wide
             return
         if len(self._states) < self._room:
-            self._states.add(hash((self.machine.fingerprint, sum([one.local for one in actors]))))
+            self._see(actors)
         if actor.judged is None:
             self._reads = (*op.reads(actor), *actor.context)
         else:
@@ -85,6 +86,7 @@ class ClassWatch(Watch):
                 key = thing.key
                 before += writers.get(key, key) + readers.get(key, 0)
             self._latest_of[path] = step = hash((self._latest_of.get(path, path), outcome, before))
+            step *= step  # hashes of tuples that are alike lie at equal distances, so that sums of theirs would meet
             for thing in reads:
                 key = thing.key
                 readers[key] = readers.get(key, 0) + step
@@ -100,8 +102,14 @@ class ClassWatch(Watch):
 
     def over(self, core: Choosing) -> None:
         if self._looks and len(self._states) < self._room:
-            self._states.add(hash((self.machine.fingerprint, sum([one.local for one in core.actors]))))
+            self._see(core.actors)
         super().over(core)
+
+    def _see(self, actors: list[Actor]) -> None:
+        """Add the state that the execution has come to."""
+        if len(actors) > len(self.machine.actors):  # who was spawned stands in the order of birth
+            actors = sorted(actors, key=BY_PATH)
+        self._states.add(hash((self.machine.fingerprint, *[one.local for one in actors])))
 
     @property
     def happens_before(self) -> int:
