@@ -23,9 +23,9 @@ Manner: TypeAlias = Literal["kernel", "user", "device", "process"]
 
 MANNERS: Final[tuple[Manner, ...]] = ("kernel", "user", "device", "process")
 DIRECTIONS: Final[tuple[Direction, ...]] = ("bidirectional", "to_device", "from_device")
-MOST_STEPS: Final = 9
+MOST_STEPS: Final = 7
 """Things that one importer begins, at most."""
-_ENDS: Final = 6
+_ENDS: Final = 5
 """One in so many times, what was begun is ended though more could be done."""
 
 

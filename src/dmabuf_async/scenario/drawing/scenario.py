@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from dmabuf_async.errors import ScenarioError
 from dmabuf_async.scenario.drawing.draws import Draws, one_of, seldom
 from dmabuf_async.scenario.drawing.drivers import drivers
 from dmabuf_async.scenario.drawing.ground import Ground, ground, may_stall
@@ -14,15 +15,17 @@ from dmabuf_async.scenario.processes import processes
 from dmabuf_async.scenario.schema import Scenario, Step, TaskSpec
 from dmabuf_async.scenario.verbs import kernel, process
 
-MOST_IMPORTERS: Final = 4
+MOST_IMPORTERS: Final = 3
 
 
 def drawn(scenario: Scenario, draws: Draws) -> Scenario:
     """A scenario with the machine, the exporters and the environment of ``scenario``, and drawn importers.
 
     Its exporters keep their defects, and so does the kernel's core. Importers, devices among them, have none. Nothing
-    is expected to be found.
+    is expected to be found. Raises ScenarioError if ``scenario`` has no buffer.
     """
+    if not scenario.buffers:
+        raise ScenarioError("there is no buffer in it, and so no exporter to draw importers against")
     driving = drivers(draws, scenario)
     floor = ground(scenario, {task.name for task in driving}, stalls=may_stall(scenario) and seldom(draws))
     tasks = importers(draws, floor)
