@@ -25,6 +25,7 @@ MOVING: Final = ("swapping", "migrating")
 KINDS: Final = {
     "small": Kind(),
     "two pages and slots": Kind("vram = 2, highmem = 4, kmap_slots = 2", "pages = 2"),
+    "one slot": Kind("vram = 2, highmem = 4, kmap_slots = 1", "pages = 2"),
     "out of reach": Kind("vram = 2, cpu_visible = false", own=AWAY),
     "memory that runs out": Kind("vram = 2, cpu_visible = false", "pages = 2", AWAY, "enomem = 1"),
     "retries": Kind(own=dict.fromkeys(MOVING, 'fault = "retry"')),
@@ -32,7 +33,7 @@ KINDS: Final = {
     "zeros": Kind(own={"swapping": "populated = false"}),
     "a cache": Kind("vram = 2, words = 1, coherent = false"),
     "a busy cache": Kind("vram = 2, coherent = false, line_words = 2", "", {}, "evictions = 2, prefetches = 2"),
-    "little memory": Kind("ram = 2, vram = 2, swap = 6", "pages = 2", AWAY, "", 1),
+    "little memory": Kind("ram = 2, vram = 4, swap = 6", "pages = 2", AWAY, "", 1),
 }
 
 

@@ -54,6 +54,10 @@ def importers(draws: Draws, floor: Ground) -> list[TaskSpec]:
     found: list[TaskSpec] = []
     owners: list[str] = []
     manners: list[Manner] = [one for one in MANNERS if _possible(floor, one)]
+    if not floor.coherent:
+        manners += ["process"] * len(
+            manners
+        )  # it takes one task that does everything to see that caches are kept right
     while len(found) < MOST_IMPORTERS and (not found or draws.below(3)):
         manner = one_of(draws, manners)
         owner = None
