@@ -14,12 +14,12 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from dmabuf_async.checkers.base import Checker
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.engine.core import Core
-from dmabuf_async.engine.watch import Step, Watch, shown
+from dmabuf_async.engine.watch import Step, Watch
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
-from dmabuf_async.ops import Op
+from dmabuf_async.ops import Op, shown
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.tasks import Cancel, Join, Spawn
 from dmabuf_async.thing import Thing

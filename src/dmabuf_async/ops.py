@@ -12,10 +12,10 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from dmabuf_async.errors import KernelError
+from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
-    from dmabuf_async.thing import Thing
 
 CALM = 0
 """The outcome that is not a fault; option 0 of every choice is the calm one."""
@@ -107,6 +107,10 @@ class Op:
         """The op in words: ``lock fb.lock``."""
         return f"{self.kind} {self.thing.name}"
 
+    def worded(self, result: Any) -> str:
+        """A result in words, the same on every engine and in every process; empty if it isn't worth a word."""
+        return shown(result)
+
     def blockers(self, actor: Actor) -> tuple[Actor, ...] | None:
         """While it is disabled: the actors of which one (:attr:`every`: all) must act; None if it could be anybody."""
         return None
@@ -182,3 +186,10 @@ def settle(value: object, site: str = "") -> Settle:
     place in the program for reports.
     """
     return Settle(value, site)
+
+
+def shown(result: Any) -> str:
+    """A result by its name or as Python writes it; empty for None."""
+    if result is None:
+        return ""
+    return result.name if isinstance(result, Thing | Errno) else repr(result)

@@ -344,3 +344,6 @@ class UserMode(Op):
 
     def describe(self) -> str:
         return "return to user mode"
+
+    def worded(self, result: Any) -> str:
+        return "killed" if result else ""

@@ -45,15 +45,27 @@ def test_what_is_known_beside_what_is_expected_is_told_beside_it(cli: Any, make:
     assert "access-without-backing, as expected; unbalanced-put, known" in told.out
 
 
-def test_another_finding_still_fails_and_is_the_one_that_is_shown(cli: Any, make: Any) -> None:
+@pytest.mark.parametrize("which", [0, 1])
+def test_another_finding_still_fails_and_is_the_one_that_is_shown(cli: Any, make: Any, which: int) -> None:
     scenario = make(expect="", edit=TWO)
-    first, second = sorted(accepted(cli(*FUZZ, scenario).out), reverse=True)
+    both = accepted(cli(*FUZZ, scenario).out)
+    first, second = both[which], both[1 - which]
     Path("known.txt").write_text(first, encoding="utf-8")
     told = cli(*FUZZ, scenario, "--known", "known.txt")
     assert told.code == 1
     assert accepted(told.out) == [second]
-    assert "unbalanced-put, known" in told.out
-    assert f"{second.split()[1]}, not expected; " in told.out
+    known, code = first.split()[1], second.split()[1]
+    assert f"{code}, not expected; {known}, known" in told.out
+    assert re.findall(r"^x ([\w-]+)  ", told.out, re.MULTILINE) == [code]
+
+
+def test_what_is_expected_is_told_as_expected_though_it_is_known(cli: Any, make: Any) -> None:
+    (line,) = accepted(cli(*FUZZ, make(expect="")).out)
+    Path("known.txt").write_text(line, encoding="utf-8")
+    told = cli(*FUZZ, make(), "--known", "known.txt")
+    assert told.code == 0
+    assert "access-without-backing, as expected" in told.out
+    assert "nothing was found for line 1" in told.err, "the line is not needed any more"
 
 
 def test_what_is_known_of_one_scenario_is_not_known_of_another(cli: Any, make: Any) -> None:

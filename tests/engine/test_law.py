@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import ENGINES, inline, on_anyio
 from dmabuf_async.engine.core import Core
-from dmabuf_async.engine.watch import Watch, shown
+from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.execution import Execution, execution, perform, perform_async
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.ops import shown
 from dmabuf_async.scenario import catalogue
 from dmabuf_async.strategies.base import ChoicePoint, RunInfo, Strategy
 from dmabuf_async.strategies.calm import Calm

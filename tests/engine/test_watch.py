@@ -12,13 +12,12 @@ from dmabuf_async.checkers.base import Found
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import inline
 from dmabuf_async.engine.core import Core
-from dmabuf_async.engine.watch import Watch, shown
+from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
-from dmabuf_async.ops import ENOMEM, settle
+from dmabuf_async.ops import ENOMEM, settle, shown
 from dmabuf_async.strategies.base import ChoicePoint, RunInfo
 from dmabuf_async.strategies.replay import Replay
-from dmabuf_async.tasks import UNWOUND
 from tests.harness import execute
 from tests.programs import Spec, answers, specs
 
@@ -263,5 +262,5 @@ def test_what_decides_whether_more_is_primary_is_told_and_nothing_as_long_as_not
 
 def test_a_result_is_shown_the_same_everywhere() -> None:
     machine = Machine()
-    assert shown(None) == shown(UNWOUND) == ""
+    assert shown(None) == ""
     assert (shown(ENOMEM), shown(machine.cell("x")), shown(7), shown("a")) == ("ENOMEM", "x", "7", "'a'")

@@ -28,6 +28,7 @@ from dmabuf_async.strategies.base import Strategy
 from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.strategies.replay import Replay
+from dmabuf_async.tasks import Group
 from tests.brute import brute, class_of, program_of
 from tests.generated import program as generated
 from tests.harness import Every
@@ -119,9 +120,25 @@ def test_dpor_executes_each_class_once_and_chance_comes_to_no_other(name: str) -
     assert len(seen) == search.classes == len(search.choices)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_every_state_is_counted_once(seed: int) -> None:
-    program = generated(seed, size=60)
+def spawning(machine: Machine) -> None:
+    """Which child is born first is chance."""
+    cell = machine.cell("c")
+
+    async def add() -> None:
+        await cell.add(1)
+
+    async def main() -> None:
+        async with Group() as group:
+            await group.spawn(add)
+
+    machine.task("one", main)
+    machine.task("two", main)
+
+
+@pytest.mark.parametrize(
+    "program", [program_of(spawning), *[generated(seed, size=60) for seed in range(20)]], ids=lambda one: one.name
+)
+def test_every_state_is_counted_once(program: Program) -> None:
     everything = brute(program)
     assert everything is not None
     states: set[int] = set()
@@ -178,9 +195,10 @@ def test_actors_that_are_alike_are_told_apart() -> None:
 
 def test_the_hash_is_the_same_in_every_process() -> None:
     code = "from tests.explore.test_classes import hashes; print(*hashes())"
+    path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
     told = {
         subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path},
             capture_output=True, text=True, check=True,
         ).stdout
         for seed in ("1", "2")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dmabuf_async.explore.cost import Cost
+from dmabuf_async.explore.shrinking import Shrunk
 from dmabuf_async.explore.verdict import Failure, Sample, Verdict
 from dmabuf_async.report.jsonl import event_line, finding_line, verdict_line
 from dmabuf_async.trace.events import Event, Finding, Signature
@@ -28,6 +30,7 @@ EVENT = Event(
 FINDING = Finding(
     "stale-pte", "P1, P2", "page 0 points to ram#2", 6, "mover", ("ram#2", "pte m 0"), SIGNATURE, primary=True
 )
+SHRUNK = Shrunk(FINDING, "dba1:mv7k.p091", (1,), (), Cost(0, 1, 4, 6), 2, "stopped after 5 s", 12, 345)
 VERDICT = Verdict(
     "fb.toml",
     "sampled 400 (random)",
@@ -35,7 +38,7 @@ VERDICT = Verdict(
     12_000,
     1.5,
     2,
-    failures=(Failure(FINDING, "dba1:mv7k.p091", 17, expected=False),),
+    failures=(Failure(FINDING, "dba1:mv7k.p091", 17, expected=False, shrunk=SHRUNK),),
     counts={SIGNATURE: 3},
     missing=("lost-write",),
     unseen=("fault-during-move",),

@@ -132,7 +132,7 @@ def test_steps_at_one_place_that_do_not_touch_what_it_is_about_share_a_row() -> 
     run = trace(*(at(step, "mover", "step 1 mmap") for step in range(1, 5)), at(5, "mover", "step 2 migrate"))
     table = lanes(run, finding(5))
     assert table.rows == (
-        Row(1, 0, ".. step 1 mmap, 4 ops", "", 4),
+        Row(1, 0, ".. step 1 mmap: op x4", "", 4),
         Row(5, 0, "op 5", "x stale-pte"),
     )
     assert [row.last for row in lanes(run, finding(5), every=True).rows] == [0] * 5
@@ -165,3 +165,15 @@ def test_a_preempted_step_is_never_hidden_in_a_row_of_several() -> None:
     events[3] = Event(4, "mover", 0, "op", "op 4", site="a", preempts="display")
     table = lanes(trace(*events, at(8, "mover", "end")), finding(8))
     assert [(row.step, row.last) for row in table.rows] == [(1, 3), (4, 0), (5, 7), (8, 0)]
+
+
+def test_all_steps_at_the_place_of_the_finding_have_rows_of_their_own() -> None:
+    run = trace(*(at(step, "mover", "step 2 migrate") for step in range(1, 5)))
+    assert [row.step for row in lanes(run, finding(4)).rows] == [1, 2, 3, 4]
+
+
+def test_a_row_of_several_steps_says_of_what_kinds_they_are() -> None:
+    kinds = ("lock", "look", "look", "copy", "unlock")
+    events = [Event(n, "mover", 0, kind, f"{kind} it", site="step 1 move") for n, kind in enumerate(kinds, 1)]
+    table = lanes(trace(*events, at(6, "mover", "end")), finding(6))
+    assert table.rows[0].text == ".. step 1 move: lock, look x2, copy, unlock"

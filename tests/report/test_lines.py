@@ -192,8 +192,8 @@ def test_hidden_steps_are_counted_and_only_mentioned_if_there_are_any() -> None:
     def hidden(run: Trace, *, every: bool = False) -> list[str]:
         return [line.text.strip() for line in report(run, every=every) if line.style == "dim"]
 
-    assert hidden(RUN) == ["3 hidden steps play no part in this: --all"]
-    assert hidden(replace(RUN, events=RUN.events[:13])) == ["1 hidden step plays no part in this: --all"]
+    assert hidden(RUN) == ["3 hidden steps play no part, or come later: --all"]
+    assert hidden(replace(RUN, events=RUN.events[:13])) == ["1 hidden step plays no part, or comes later: --all"]
     assert hidden(RUN, every=True) == []
 
 
@@ -257,24 +257,24 @@ def explained(*steps: int, **changed: object) -> Why:
         (
             explained(4, 13),
             (
-                "it breaks because display's `fault page 0: pte = ram#2` (4) comes before mover's `switch fb[0] to "
-                "vram#0` (13); the other way round it holds"
+                "it hangs on this order: display's `fault page 0: pte = ram#2` (4) comes before mover's `switch fb[0] "
+                "to vram#0` (13); the other way round it holds"
             ),
         ),
         (
             explained(4, 0),
             (
-                "it breaks because display's `fault page 0: pte = ram#2` (4) comes before camera's `map the attachment "
-                "of fb for DMA`; the other way round it holds"
+                "it hangs on this order: display's `fault page 0: pte = ram#2` (4) comes before camera's `map the "
+                "attachment of fb for DMA`; the other way round it holds"
             ),
         ),
         (
             explained(faults=(RUN.events[7],)),
-            "it breaks because of memory's `no page in lowmem` (8); without that it holds",
+            "it hangs on memory's `no page in lowmem` (8); without that it holds",
         ),
         (
             explained(faults=(replace(RUN.events[6], result="ENOMEM"),)),
-            "it breaks because of mover's `allocate a page in vram` (7) with ENOMEM; without that it holds",
+            "it hangs on mover's `allocate a page in vram` (7) with ENOMEM; without that it holds",
         ),
         (
             explained(alone=True),
@@ -306,11 +306,11 @@ def test_where_the_nearest_passing_execution_parts_is_told_with_the_command_that
     why = explained(4, 13, passing="dba1:x", parts=13, instead=RUN.events[13])
     told = [line.text for line in text(RUN, MOVED, verdict=VERDICT, replay=REPLAY, why=why, passes="dmabuf-async pass")]
     at = next(n for n, line in enumerate(told) if line.startswith("  passes"))
-    assert told[at] == "  passes   with mover's `free ram#2` at step 13 instead:"
+    assert told[at] == "  passes   it parts from this one at step 13, where mover goes on:"
     assert told[at + 1] == "           dmabuf-async pass"
     assert any("switch fb[0] to vram#0   x stale-pte, * after step 4" in line for line in told)
     ends = explained(4, 13, passing="dba1:x", parts=13)
-    assert parting(ends) == "and ends before step 13:"
+    assert parting(ends) == "it ends before step 13:"
 
 
 def test_without_a_passing_execution_none_is_told() -> None:
@@ -323,8 +323,18 @@ def test_several_steps_in_a_row_are_numbered_from_the_first_to_the_last_and_it_i
     run = Trace(("mover",), (*steps, event(100, "mover", "switch", writes="y")), ())
     finding = replace(MOVED, step=100)
     told = [line.text for line in text(run, finding, verdict=VERDICT, replay=REPLAY)]
-    assert " 1-99   .. step 1 move, 99 ops" in told
+    assert " 1-99   .. step 1 move: copy x99" in told
     assert "        every step in a row of its own: --all" in told
     every = [line.text for line in text(run, finding, verdict=VERDICT, replay=REPLAY, steps="all")]
     assert "   99   copy" in every
     assert not any("--all" in line for line in every)
+
+
+def test_of_a_deadlock_what_each_waits_to_do_is_the_last_of_its_column() -> None:
+    waiting = (event(0, "display", "lock b"), event(0, "mover", "lock a"))
+    run = Trace(("display", "mover"), (event(1, "display", "lock a"), event(2, "mover", "lock b")), (), waiting)
+    told = [line.text for line in text(run, replace(MOVED, code="deadlock", step=2), verdict=VERDICT, replay=REPLAY)]
+    at = next(n for n, line in enumerate(told) if "waits to" in line)
+    assert told[at : at + 2] == ["        waits to lock b", "                          waits to lock a"]
+    others = [line.text for line in text(run, replace(MOVED, step=2), verdict=VERDICT, replay=REPLAY)]
+    assert not any("waits to" in line for line in others)

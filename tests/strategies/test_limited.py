@@ -12,11 +12,12 @@ from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.replaying import replay
+from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario import catalogue
 from dmabuf_async.strategies import SAMPLING
-from dmabuf_async.strategies.base import ChoicePoint
+from dmabuf_async.strategies.base import ChoicePoint, Run
 from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.strategies.catalogue import strategy
 from dmabuf_async.strategies.limited import Limited
@@ -95,3 +96,40 @@ def test_all_else_is_what_the_strategy_has() -> None:
     verdict = perform(fuzz(program_of(faulty, Sizes(ram=32, enomem=1)), limited, executions=20))
     assert verdict.sample is not None
     assert (verdict.sample.sampler, verdict.sample.drawn) == ("random", 4)
+
+
+class Hearing(Calm):
+    """Counts the steps that it chooses or is told of."""
+
+    heard = 0
+
+    def attend(self, run: Run) -> None:
+        run.alone = self.hear
+
+    def hear(self, actor: Actor) -> None:
+        self.heard += 1
+
+    def choose(self, point: ChoicePoint) -> int:
+        self.heard += not point.is_outcome
+        return super().choose(point)
+
+
+def test_a_strategy_hears_of_the_step_that_is_left_when_no_fault_may_come_any_more() -> None:
+    def build(machine: Machine) -> None:
+        cell = machine.cell("c")
+
+        async def wait() -> None:
+            await cell.wait("==", 1, interruptible=True)
+
+        async def store() -> None:
+            for _ in range(3):
+                await cell.load()
+            await cell.store(1)
+
+        machine.task("one", wait)
+        machine.task("two", store)
+
+    hearing, machine = Hearing(), program_of(build, Sizes(eintr=1)).machines()()
+    core = inline.execute(machine, Limited(hearing, 0))
+    assert core is not None
+    assert hearing.heard == core.steps == 5

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from benchmarks.sctbench import BUGS, reorder
+from dmabuf_async.engine import inline
+from dmabuf_async.engine.watch import Watch
+from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.strategies.surw import Surw
 from dmabuf_async.tasks import Group
+from tests.generated import program
 from tests.strategies.sampled import about, measures, observed, runs
 
 pytestmark = pytest.mark.unaudited  # thousands of executions
@@ -114,6 +118,32 @@ def test_who_was_drawn_and_has_ended_is_forgotten() -> None:
     strategy = Surw(5)
     counts = observed(build, strategy, N)
     assert about(counts["ba"], N, 1 / 10)
+
+
+class Checked(Surw):
+    """Looks at itself before each choice."""
+
+    def pick(self, current: Actor) -> Actor:
+        picked = super().pick(current)
+        for note in self._waiting:
+            op, actor = note.op, note.actor
+            assert note.waiting
+            assert actor.path in self._bag
+            assert op is not None
+            if op is actor.op:  # else a kill or a cancellation has put another one in its place
+                assert self._key in [thing.key for thing in (*op.reads(actor), *op.writes(actor))]
+        return picked
+
+
+def test_whoever_waits_stands_before_the_object_and_can_be_drawn() -> None:
+    """Also after steps that nobody chose, interrupts, kills, spawns and joins."""
+    for number in range(150):
+        machines, strategy = program(number).machines(), Checked(9)
+        for _ in range(12):
+            machine = machines()
+            core = inline.execute(machine, strategy, watch=Watch(machine), max_steps=300)
+            assert core is not None
+            assert core.stopped != "cut"
 
 
 def test_accesses_that_were_not_measured_count_as_one() -> None:

@@ -11,7 +11,7 @@ VERBS: Final = {
     "watch": "look at an execution live: actors, buffers, pins and maps",
     "replay": "show again the execution that a schedule stands for",
     "explain": "tell what a finding means, which rule it breaks, and the cure",
-    "scenario": "list scenarios, show one, print the JSON Schema of the files",
+    "scenario": "list scenarios, show or reduce one, print their JSON Schema",
     "completion": "print the completion script of a shell",
 }
 """Verb to what it does, in one line that fits into 80 columns."""

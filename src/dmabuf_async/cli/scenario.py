@@ -1,6 +1,8 @@
-"""``dmabuf-async scenario``: list scenarios, show one, print the JSON Schema of their files."""
+"""``dmabuf-async scenario``: list scenarios, show one, reduce one, print the JSON Schema of their files."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -11,9 +13,11 @@ FOLDER = "scenarios"
 """Where scenarios are looked for if nothing is said."""
 
 
-@click.group("scenario", cls=Nouns, no_args_is_help=True, short_help="list scenarios, show one, print the JSON Schema")
+@click.group(
+    "scenario", cls=Nouns, no_args_is_help=True, short_help="list scenarios, show or reduce one, print the JSON Schema"
+)
 def command() -> None:
-    """List scenarios, show one, print the JSON Schema of scenario files."""
+    """List scenarios, show one, reduce one to what a finding needs, print the JSON Schema of scenario files."""
 
 
 @command.command("list", cls=Verb)
@@ -74,6 +78,56 @@ def show(context: click.Context, scenario: str) -> int:
             of_python(program, console.width) if document is None else of_file(program, document, console.width)
         )
     return exits.AS_EXPECTED
+
+
+@command.command("reduce", cls=Verb)
+@options.scenario
+@click.argument("schedule", metavar="[dba1:...]", required=False)
+@click.option("--code", metavar="CODE", help="Reduce to the first finding of this code.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the scenario to this file, which must not be there yet, instead of printing it.",
+)
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Take the smallest that was found by then.",
+)
+@options.max_steps
+@options.as_json
+@click.pass_context
+def reduce(
+    context: click.Context,
+    *,
+    scenario: str,
+    schedule: str | None,
+    code: str | None,
+    output: Path | None,
+    force: bool,
+    seconds: float,
+    max_steps: int,
+) -> int:
+    """Print what is left of SCENARIO when all goes that its finding does not need.
+
+    The finding is the one that the schedule dba1:... shows, or the first of CODE, or the first of all, an unexpected
+    one before others. Tasks go, steps, what nobody uses, and sizes, as long as the same finding comes, and none of
+    another kind. The result is a scenario file that expects this finding, with the line that replays it.
+    """
+    from dmabuf_async.cli.reducing import Target, run
+
+    if schedule is not None and code is not None:
+        raise click.UsageError("a schedule says which finding is meant: leave out --code", context)
+    if force and output is None:
+        raise click.UsageError("--force is about the file of --output: name one", context)
+    return run(context, scenario, Target(schedule, code), output, force=force, seconds=seconds, max_steps=max_steps)
 
 
 @command.command("schema", cls=Verb)

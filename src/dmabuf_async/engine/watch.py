@@ -13,7 +13,7 @@ from dmabuf_async.engine.parking import NOBODY
 from dmabuf_async.engine.site import role, site
 from dmabuf_async.engine.table import hashed
 from dmabuf_async.engine.taint import Taint
-from dmabuf_async.ops import CALM, Errno, Footprint
+from dmabuf_async.ops import CALM, Footprint
 from dmabuf_async.tasks import UNWOUND
 from dmabuf_async.thing import Thing
 from dmabuf_async.trace.events import Event, Finding, LockEdge, Signature, Trace
@@ -51,6 +51,7 @@ class Watch:
         self.findings: list[Finding] = []
         self.steps: list[Step] | None = [] if trace or footprints else None
         self.on_step = on_step
+        self.waiting: tuple[Event, ...] = ()  # what actors never got to do
         self.on_over: Callable[[Choosing], None] | None = None
         self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
@@ -196,6 +197,10 @@ class Watch:
             stuck = [actor for actor in core.actors if not actor.ended and not actor.stuck and not core.idles(actor)]
             if stuck:
                 self.state(self._duties.deadlock.stated(stuck), self.step)
+        if self.steps is not None:
+            self.waiting = tuple(
+                _waits(actor) for actor in core.actors if actor.op is not None and not core.idles(actor)
+            )
         if self.on_over is not None:
             self.on_over(core)
 
@@ -254,7 +259,7 @@ class Watch:
         events = tuple(step.event(number) for number, step in enumerate(self.steps or (), 1))
         names = tuple(actor.name for actor in sorted(core.actors, key=lambda actor: actor.path))
         others = tuple(dict.fromkeys(event.actor for event in events if event.actor not in names))
-        return Trace(names + others, events, tuple(self.findings))
+        return Trace(names + others, events, tuple(self.findings), self.waiting)
 
 
 class _Duties(NamedTuple):
@@ -305,7 +310,7 @@ class Step(NamedTuple):
             cpu=None if actor.cpu is None or actor.cpu.number < 0 else actor.cpu.number,
             kind=self.op.kind,
             text=self.op.describe(),
-            result=shown(result),
+            result="" if result == UNWOUND else self.op.worded(result),
             fault=self.outcome != CALM or actor.cpu is None,
             preempts=None if self.preempted is None else self.preempted.name,
             site=self.site,
@@ -314,11 +319,10 @@ class Step(NamedTuple):
         )
 
 
-def shown(result: Any) -> str:
-    """A result in a trace: the same text on every engine and in every process."""
-    if result is None or result == UNWOUND:
-        return ""
-    return result.name if isinstance(result, Thing | Errno) else repr(result)
+def _waits(actor: Actor) -> Event:
+    """What an actor stands before, as a step that is not made."""
+    assert actor.op is not None
+    return Step(actor, actor.op, CALM, None, None, actor.site, actor.op.footprint(actor)).event(0)
 
 
 def _touched(actor: Actor, op: Op, written: tuple[Thing, ...]) -> Footprint:

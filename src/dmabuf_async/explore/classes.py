@@ -1,10 +1,10 @@
 """Which happens-before class an execution is of, and the states on its way, told while it is made.
 
 A class is what Mazurkiewicz calls a trace: the steps of an execution, ordered by program order and conflicts
-(DESIGN 2). Each step gets a hash of whose it is, of its outcome, and of the hashes of what comes right before it: the
-latest step of its actor, the latest that wrote an object which it touches and, of an object which it writes, all that
-have read it since. So the last hash of each actor stands for all that comes before, and two executions have the
-same ones if, and but for a collision of 61 bits only if, they order conflicts in the same way: then DPOR counts them as
+(DESIGN 2). Each step gets a hash of whose it is, of its outcome, and of the hashes of the latest step of its actor and
+of the latest steps that wrote what it touches. That tells all conflicts: the writes of an object follow one another,
+and a read lies between the write that it follows and the next one. So two executions have the same last hash of each
+actor if, and but for a collision of 61 bits only if, they order conflicts in the same way: then DPOR counts them as
 one. All of it is made from numbers, so that it is the same in every process.
 """
 
@@ -54,7 +54,6 @@ class ClassWatch(Watch):
         self._reads: Iterable[Thing] = ()
         self._latest_of: dict[tuple[int, ...], int] = {}  # the hash of its latest step, by the path of the actor
         self._written: dict[int, int] = {}  # the square of the hash of the step that wrote it, by the key of the object
-        self._readers: dict[int, int] = {}  # the sum of those that have read it since
 
     def before(self, actor: Actor, op: Op) -> None:
         if self._wide:
@@ -76,24 +75,19 @@ class ClassWatch(Watch):
 
     def after(self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]) -> None:
         if self._looks:
-            path, writers, readers, reads = actor.path, self._written, self._readers, self._reads
+            path, writers = actor.path, self._written
             writes: Iterable[Thing] = written if actor.judged is None else self._judged_writes()
             before = 0  # a sum: in which order an op lists its objects may be chance
-            for thing in reads:
+            for thing in self._reads:
                 key = thing.key
                 before += writers.get(key, key)
             for thing in writes:
                 key = thing.key
-                before += writers.get(key, key) + readers.get(key, 0)
+                before += writers.get(key, key)
             self._latest_of[path] = step = hash((self._latest_of.get(path, path), outcome, before))
             step *= step  # hashes of tuples that are alike lie at equal distances, so that sums of theirs would meet
-            for thing in reads:
-                key = thing.key
-                readers[key] = readers.get(key, 0) + step
             for thing in writes:
-                key = thing.key
-                writers[key] = step
-                readers[key] = 0
+                writers[thing.key] = step
         super().after(actor, op, outcome, result, written)
 
     def _judged_writes(self) -> Iterable[Thing]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -153,12 +153,9 @@ class _Search:
         self._max_steps = max_steps
         self._until = until
         self._clock = clock
-        events = failing.trace.events
-        self._order = list(places(events))
+        self._order = list(places(failing.trace.events))
         self._tried = 0
-        again, waiting = reordered(self._program, Reordered(self._order), max_steps)
-        if again is not None and again.stopped == failing.stopped:
-            events = (*events, *waiting)
+        events = (*failing.trace.events, *failing.trace.waiting)
         self._steps = [
             _Step(one.place, did, event) for one, did, event in zip(places(events), doings(events), events, strict=True)
         ]
@@ -192,10 +189,12 @@ class _Search:
         """Conflicting pairs of which the finding depends on the first, those nearest to what it is about first."""
         ranked = []
         for first, second in self._conflicting():
-            shared = _shared(self._steps[first].event, self._steps[second].event)
-            ranked.append((self._rank(shared), second - first, first, second))
+            ranked.append((self._rank(self._objects(first, second)), second - first, first, second))
         ranked.sort()
         return [(first, second) for _, _, first, second in ranked]
+
+    def _objects(self, first: int, second: int) -> tuple[str, ...]:
+        return _shared(self._steps[first].event, self._steps[second].event)
 
     def _rank(self, objects: Collection[str]) -> int:
         """How near they are to what the finding is about; 0 is nearest."""
@@ -262,7 +261,7 @@ class _Search:
             for first, second in pairs
         ]
         left_out = [steps[at].place for at in calmed]
-        done, _ = reordered(self._program, Reordered(self._order, holds, left_out), self._max_steps)
+        done = reordered(self._program, Reordered(self._order, holds, left_out), self._max_steps)
         if done is None:
             return None
         self._tried += 1
@@ -286,26 +285,27 @@ class _Search:
         return (min(self._earlier(best.execution), key=lambda one: one[0], default=(0, *pairs))[1],)
 
     def _earlier(self, passing: Execution) -> Iterator[tuple[Any, Pair]]:
-        """What comes before a step there, and not in the failing one, and how far that is from what it is about."""
+        """Pairs that come the other way round there, and how far they are from what the finding is about.
+
+        They conflict by what the second one touched where it came first: too late, it often finds nothing to do.
+        """
         there = execute(self._program, Replay(passing.choices), max_steps=self._max_steps)
         assert there is not None
         named = frozenset(self._finding.objects)
         theirs = {one.place: at for at, one in enumerate(places(there.trace.events))}
         others = list(zip(there.trace.events, doings(there.trace.events), strict=True))
-        events = [step.event for step in self._steps]
-        mine = {one: at for at, one in enumerate(doings(events))}
+        mine = {step.did: at for at, step in enumerate(self._steps)}
         for first, (here, _, event) in enumerate(self._steps):
             if event.step not in self._past:
                 continue
             until = theirs.get(here, len(others))
             for before, (other, did) in enumerate(others[:until]):
-                second = mine.get(did, len(events))
-                shared = () if other.actor == event.actor or second < first else _shared(event, other)
+                second = mine.get(did, 0)
+                shared = _shared(event, other) if second > first and other.actor != event.actor else ()
                 releases = event.kind.startswith(_RELEASING) or other.kind.startswith(_RELEASING)
                 if shared and not (releases and self._locks.issuperset(shared)):
                     rank = self._rank(shared), event.step != self._finding.step, named.isdisjoint(other.writes)
-                    late = events[second] if second < len(events) else replace(other, step=0, result="")
-                    yield (*rank, until - before, first, before), Pair(event, late, shared)
+                    yield (*rank, until - before, first, before), Pair(event, self._steps[second].event, shared)
 
     def _parting(self, passing: Execution) -> tuple[int, Event | None]:
         """The first step that another one makes there."""

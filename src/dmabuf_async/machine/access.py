@@ -103,6 +103,11 @@ def load(actor: Actor, place: Place, index: int, *, cached: bool = True) -> bool
     return False
 
 
+def told(newest: bool) -> str:
+    """What a load says, in words: that it read the newest version goes without saying."""
+    return "" if newest else "an older version"
+
+
 def store(actor: Actor, place: Place, index: int, *, cached: bool = True) -> None:
     """A CPU writes a word. Where that is no longer the storage of its page, the write is lost."""
     line = line_at(place, index) if cached else None

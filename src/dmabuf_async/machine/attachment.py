@@ -203,6 +203,9 @@ class Entry(Op):
     def describe(self) -> str:
         return f"look for attachment {self.index + 1} of {self.thing.name}"
 
+    def worded(self, result: Attachment | None) -> str:
+        return "none" if result is None else result.name
+
 
 class AttachmentOp(Op):
     """An op that acts on one attachment."""

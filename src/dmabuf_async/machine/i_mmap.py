@@ -53,3 +53,6 @@ class NextVma(Op):
     def describe(self) -> str:
         where = "the first vma" if self.last is None else f"the vma after {self.last.name}"
         return f"look for {where} of {self.thing.name}"
+
+    def worded(self, result: Vma | None) -> str:
+        return "none" if result is None else result.name

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dmabuf_async.machine.access import load, load_touches, store, store_touches
+from dmabuf_async.machine.access import load, load_touches, store, store_touches, told
 from dmabuf_async.machine.order import acquire, release
 from dmabuf_async.ops import Op
 from dmabuf_async.thing import Thing
@@ -348,6 +348,9 @@ class _Access(Op):
 class MapLoad(_Access):
     __slots__ = ()
     kind = "load"
+
+    def worded(self, result: bool) -> str:
+        return told(result)
 
     def apply(self, actor: Actor, outcome: int) -> bool:
         place, led = self.thing.place, self._touch(actor)

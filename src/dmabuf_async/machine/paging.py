@@ -86,6 +86,9 @@ class ClearPte(Op):
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return self.thing.touched()
 
+    def worded(self, result: bool | None) -> str:
+        return _dirty(result)
+
 
 class LookDirty(Op):
     """Read the dirty bit of a PTE, without clearing it; the result as of :class:`ClearPte`. Only a mistake needs it."""
@@ -102,6 +105,14 @@ class LookDirty(Op):
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)
+
+    def worded(self, result: bool | None) -> str:
+        return _dirty(result)
+
+
+def _dirty(result: bool | None) -> str:
+    """What the dirty bit was, in words."""
+    return "none" if result is None else "dirty" if result else "clean"
 
 
 class WriteProtect(Op):

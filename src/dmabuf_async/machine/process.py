@@ -35,6 +35,9 @@ class NextRegion(Op):
         what = "first" if self.last is None else f"next, after {self.last.name},"
         return f"look what {self.thing.name} has mapped {what}"
 
+    def worded(self, result: Vma | None) -> str:
+        return "none" if result is None else result.name
+
 
 class Bear(Op):
     """A forked process begins to run; or it never will, as the parent ends without forking it."""
@@ -99,6 +102,9 @@ class ExitMm(Op):
     def apply(self, actor: Actor, outcome: int) -> bool:
         self.thing.users -= 1
         return self.thing.users == 0
+
+    def worded(self, result: bool) -> str:
+        return "" if result else "others remain"
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)

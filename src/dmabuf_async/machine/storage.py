@@ -173,6 +173,9 @@ class Where(Op):
     def describe(self) -> str:
         return f"look where {self.thing.name} is"
 
+    def worded(self, result: Place | None) -> str:
+        return "nowhere" if result is None else result.name
+
 
 class Switch(Op):
     __slots__ = ("left", "place", "thing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dmabuf_async.machine import access
 from dmabuf_async.machine.paging import Entry
@@ -130,6 +130,9 @@ class UserAccess(Op):
 
     def describe(self) -> str:
         return f"{self.kind} word {self.word} of {self.thing.name}"
+
+    def worded(self, result: Any) -> str:
+        return access.told(result) if isinstance(result, bool) else super().worded(result).strip("'")
 
 
 class UserLoad(UserAccess):

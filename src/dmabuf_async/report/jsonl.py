@@ -18,6 +18,7 @@ from dmabuf_async.trace.events import Event, Finding, Signature
 from dmabuf_async.trace.schedule import digest_text
 
 if TYPE_CHECKING:
+    from dmabuf_async.explore.reducing import Reduced
     from dmabuf_async.explore.shrinking import Shrunk
     from dmabuf_async.scenario.program import Program
 
@@ -187,6 +188,27 @@ def scenario_line(program: Program, **more: Any) -> str:
         eventually=[one.text for one in program.eventually],
         digest=digest_text(program.digest),
         **more,
+    )
+
+
+def reduced_line(scenario: str, reduced: Reduced, text: str) -> str:
+    """What ``scenario reduce`` left, ``"type": "reduced"``.
+
+    - ``scenario``: as it was named; ``toml``: the text of the file that is left
+    - ``finding``: as in `finding_line`, and ``schedule``: ``dba1:...``, which replays it there
+    - ``least``: as of a failure in `verdict_line`
+    - ``tried``: how many smaller scenarios were; ``bound``: where it was stopped, or empty
+    """
+    shrunk = reduced.shrunk
+    return _line(
+        "reduced",
+        scenario=scenario,
+        toml=text,
+        finding=_finding(shrunk.finding),
+        schedule=shrunk.schedule,
+        least=_least(shrunk),
+        tried=reduced.tried,
+        bound=reduced.bound,
     )
 
 

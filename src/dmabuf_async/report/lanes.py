@@ -15,6 +15,9 @@ from dmabuf_async.trace.events import Event, Finding, Trace
 if TYPE_CHECKING:
     from dmabuf_async.explore.why import Why
 
+LOCKING: Final = ("lock", "trylock", "unlock", "spin", "down_", "up_", "user mode", "open group", "close group")
+"""How kinds of ops begin that order steps."""
+
 _FOLDED: Final = 3
 """So many steps in a row, at least, are worth one row for all of them."""
 
@@ -24,7 +27,7 @@ class Row:
     """One step, in the column of the actor that made it."""
 
     step: int
-    """Counted from 1, over all steps, the hidden ones too."""
+    """Counted from 1, over all steps, the hidden ones too; 0: what an actor waits to do in the end."""
     column: int
     """Index into `Lanes.columns`."""
     text: str
@@ -55,22 +58,29 @@ def lanes(trace: Trace, finding: Finding | None, *, why: Why | None = None, ever
     Preemptions are counted over the whole execution, whatever is shown.
     """
     pairs = () if why is None else why.pairs
+    waiting = trace.waiting if finding is not None and finding.code == "deadlock" else ()
+    told: set[int] = set()
     if every or finding is None:
         shown = trace.events
     else:
-        past = trace.causal_past(finding.step) | {
-            step for pair in pairs for step in (pair.first.step, pair.second.step)
-        }
+        told = {step for pair in pairs for step in (pair.first.step, pair.second.step)}
+        past = trace.causal_past(finding.step) | told
         shown = tuple(event for event in trace.events if event.step in past)
-    heads = _heads(trace.actors, shown)
+    heads = _heads(trace.actors, (*shown, *waiting))
     column = {actor: index for index, actor in enumerate(heads)}
     notes = _notes(trace, finding, why)
     if every or finding is None:
         rows = [_row(event, column, notes) for event in shown]
     else:
-        about = {*finding.objects, *(name for pair in pairs for name in pair.objects)}
-        rows = [row for run in _runs(shown, notes, about) for row in _rows(run, column, notes)]
+        about = {*finding.objects, *(name for pair in pairs for name in pair.objects)} - _locks(shown)
+        rows = [row for run in _runs(shown, told | {finding.step}, notes, about) for row in _rows(run, column, notes)]
+    rows += [Row(0, column[event.actor], printable(f"waits to {event.text}"), "") for event in waiting]
     return Lanes(tuple(heads.values()), tuple(rows), len(trace.events) - len(shown))
+
+
+def _locks(shown: Sequence[Event]) -> set[str]:
+    """Objects that locking touches: they order steps, and are not what steps are about."""
+    return {name for event in shown if event.kind.startswith(LOCKING) for name in event.reads | event.writes}
 
 
 def _notes(trace: Trace, finding: Finding | None, why: Why | None) -> dict[int, str]:
@@ -90,12 +100,19 @@ def _notes(trace: Trace, finding: Finding | None, why: Why | None) -> dict[int, 
     return {step: ", ".join(said) for step, said in notes.items()}
 
 
-def _runs(shown: Sequence[Event], notes: Collection[int], about: Collection[str]) -> Iterator[list[Event]]:
-    """Steps one after another at one place, and each step alone that has to be seen."""
+def _runs(
+    shown: Sequence[Event], told: Collection[int], notes: Collection[int], about: set[str]
+) -> Iterator[list[Event]]:
+    """Steps one after another at one place of a program, and each step alone that has to be seen.
+
+    So have all at a place where the finding is stated, or where the order matters.
+    """
+    places = {(event.actor, event.site) for event in shown if event.step in told}
 
     def place(event: Event) -> object:
+        where = (event.actor, event.site)
         alone = event.step in notes or event.fault or not event.site or not event.writes.isdisjoint(about)
-        return event.step if alone else (event.actor, event.site)
+        return event.step if alone or where in places else where
 
     for _, run in groupby(shown, place):
         yield list(run)
@@ -105,8 +122,15 @@ def _rows(run: Sequence[Event], column: dict[str, int], notes: dict[int, str]) -
     if len(run) < _FOLDED:
         yield from (_row(event, column, notes) for event in run)
     else:
-        text = printable(f".. {run[0].site}, {len(run)} ops")
+        kinds = (f"{kind} x{times}" if times > 1 else kind for kind, times in _counted(event.kind for event in run))
+        text = printable(f".. {run[0].site}: {', '.join(kinds)}")
         yield Row(run[0].step, column[run[0].actor], text, "", run[-1].step)
+
+
+def _counted(words: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Each word, and how often it comes one after another."""
+    for word, group in groupby(words):
+        yield word, sum(1 for _ in group)
 
 
 def _row(event: Event, column: dict[str, int], notes: dict[int, str]) -> Row:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, Literal
 
-from dmabuf_async.report.lanes import Lanes, Row, lanes, printable, worded
+from dmabuf_async.report.lanes import Lanes, Row, lanes, printable
 
 if TYPE_CHECKING:
     from dmabuf_async.explore.why import Pair, Why
@@ -105,8 +105,8 @@ def _lanes(table: Lanes, width: int) -> list[Line]:
     """The layout with the fewest lines, and how much it hides."""
     lines = min(_layouts(table, width), key=len) if table.rows else []
     if table.hidden:
-        steps = "step plays" if table.hidden == 1 else "steps play"
-        lines.append(Line(f"{'':8}{table.hidden} hidden {steps} no part in this: --all", "dim"))
+        steps = "step plays no part, or comes" if table.hidden == 1 else "steps play no part, or come"
+        lines.append(Line(f"{'':8}{table.hidden} hidden {steps} later: --all", "dim"))
     elif any(row.last for row in table.rows):
         lines.append(Line(f"{'':8}every step in a row of its own: --all", "dim"))
     return lines
@@ -184,17 +184,17 @@ class _Grid:
 
 
 def _number(row: Row) -> str:
-    return f"{row.step}-{row.last}" if row.last else str(row.step)
+    return f"{row.step}-{row.last}" if row.last else str(row.step or "")
 
 
 def reason(why: Why) -> str:
     """What a finding hangs on, in words: what was seen, and no more."""
     if why.faults:
         said = " and ".join(f"{_did(event)}{f' with {event.result}' if event.result else ''}" for event in why.faults)
-        return f"it breaks because of {said}; without that it holds"
+        return f"it hangs on {said}; without that it holds"
     if why.pairs:
         said = " and ".join(_order(pair) for pair in why.pairs)
-        return f"it breaks because {said}; the other way round it holds"
+        return f"it hangs on this order: {said}; the other way round it holds"
     tried = f"{why.tried:,} other order{'s' * (why.tried != 1)} of conflicting ops"
     if why.alone:
         seen = f", and {tried} still show{'s' * (why.tried == 1)} it" if why.tried else ""
@@ -207,8 +207,8 @@ def reason(why: Why) -> str:
 def parting(why: Why) -> str:
     """Where the nearest execution that passes parts from the failing one."""
     if why.instead is None:
-        return f"and ends before step {why.parts}:"
-    return f"with {why.instead.actor}'s `{worded(why.instead)}` at step {why.parts} instead:"
+        return f"it ends before step {why.parts}:"
+    return f"it parts from this one at step {why.parts}, where {why.instead.actor} goes on:"
 
 
 def _order(pair: Pair) -> str:

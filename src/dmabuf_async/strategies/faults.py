@@ -85,7 +85,7 @@ class Faults:
     def start(self, run: RunInfo) -> bool:
         self._plan = plan = self._next()
         self._fired = []
-        self._steps: Counter[Path] = Counter()
+        self._steps: Counter[Path] = Counter()  # as long as anything can be killed, every step is a choice
         self._calls: Counter[Path] = Counter()  # ops that could fail
         self._won = 0  # choices that the current actor has won on end
         self._roll: Callable[[], float] | None = None if plan.seed is None else dice(plan.seed)
@@ -109,13 +109,9 @@ class Faults:
         return self._seeds
 
     def attend(self, run: Run) -> None:
-        """The actors exist: it hears of every step from now on."""
+        """The actors exist."""
         self._run = run
         self._ready = run.ready
-        run.alone = self._step
-
-    def _step(self, actor: Actor) -> None:
-        self._steps[actor.path] += 1
 
     # Choices ---------------------------------------------------------------------
 
@@ -134,10 +130,10 @@ class Faults:
             if self._happens(self._site(actor)):
                 if actor.cpu is not None:
                     self._calls[actor.path] += 1
-                    self._step(actor)
+                    self._steps[actor.path] += 1
                 return index
         picked = self._calm(point, count) if self._roll is None else int(self._roll() * count)
-        self._step(run.option(picked))
+        self._steps[run.option(picked).path] += 1
         return picked
 
     def _calm(self, point: ChoicePoint, count: int) -> int:

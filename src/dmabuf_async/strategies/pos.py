@@ -5,9 +5,8 @@ Yuan, Yang, Gu: Partial Order Aware Concurrency Sampling, CAV 2018.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from heapq import heappop, heappush, heapreplace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.strategies.sampler import Sampler
 
@@ -17,19 +16,26 @@ if TYPE_CHECKING:
     from dmabuf_async.strategies.base import Run
     from dmabuf_async.thing import Thing
 
+UNDRAWN: Final = 2.0
+"""The priority of an op that can't be performed, until it can: what it draws matters only then."""
+
 
 class Pending:
     """An actor, and what is known of the op that it stands before."""
 
-    __slots__ = ("actor", "context", "op", "priority", "reads", "writes")
+    __slots__ = ("actor", "context", "op", "priority", "queued", "reads", "writes")
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.op: Op | None = None
-        self.priority = 0.0  # the least goes first
+        self.priority = UNDRAWN  # the least goes first
+        self.queued = False  # with this priority, if it has been drawn
         self.reads: tuple[Thing, ...] = ()
         self.writes: tuple[Thing, ...] = ()
         self.context: tuple[Thing, ...] = ()
+
+    def __lt__(self, other: Pending) -> bool:
+        return self.actor.path < other.actor.path
 
 
 class Pos(Sampler):
@@ -47,39 +53,67 @@ class Pos(Sampler):
     def attend(self, run: Run) -> None:
         super().attend(run)
         run.alone = self.alone
-        self._heap: list[tuple[float, tuple[int, ...], Pending]] = []
+        self._heap: list[tuple[float, Pending]] = []  # also with priorities that are no longer those of the op
         self._touching: dict[int, dict[Pending, bool]] = {}  # by the key of an object; True: it writes it
         self._within: dict[int, list[Pending]] = {}  # by the key of what all ops of these actors read beside
-        self._latest: Actor | None = None
+        self._made: Pending | None = None  # who makes the latest step, and is to draw
+        self._reads: tuple[Thing, ...] = ()  # of that step, if those that conflict with it are to draw
+        self._writes: tuple[Thing, ...] = ()
 
     def pick(self, current: Actor) -> Actor:
-        if self._latest is not None:
-            self._made(self._latest)
+        made, heap = self._made, self._heap
+        if made is not None:
+            self._disturb(made)
+            made.op = None  # as long as it goes on alone nobody asks what it stands before
+            if made.actor.ready:
+                made.priority = priority = self.roll()
+                made.queued = True
+                if heap and heap[0][1] is made:  # what it had drawn before
+                    heapreplace(heap, (priority, made))
+                else:
+                    heappush(heap, (priority, made))
+            else:
+                made.priority = UNDRAWN
         if self.woken:
             self._admit()
-        heap = self._heap
         while True:
-            priority, _, note = heap[0]
+            priority, note = heap[0]
             actor = note.actor
             if note.priority == priority and actor.ready:
-                if note.op is actor.op:
-                    self._latest = actor
+                op = actor.op
+                assert op is not None
+                if note is made:
+                    self._reads, self._writes = op.reads(actor), op.writes(actor)
                     return actor
-                self._renew(note)  # somebody has put another op in its place
+                if made is not None:
+                    self._announce(made)
+                    made = None
+                if note.op is op:
+                    self._made = note
+                    self._reads, self._writes = note.reads, note.writes
+                    return actor
+                self._announce(note)  # somebody has put another op in its place
+                self._draw(note)
             else:
+                if note.priority == priority:
+                    note.queued = False
                 heappop(heap)
 
     def alone(self, actor: Actor) -> None:
-        """A step is about to be made that nobody chose."""
-        if self._latest is not None:
-            self._made(self._latest)
+        """A step is about to be made that nobody chose. Until something is chosen its actor need not draw."""
+        made = self._made
+        if made is not None:
+            self._disturb(made)
+            if made.actor is not actor:
+                self._announce(made)
+                self._draw(made)
         if self.woken:
             self._admit()
-        self._latest = None
-        if actor.rank is not None:
-            self._latest = actor
-        elif actor.op is not None:  # of the environment: it has no priority
-            self._disturb(actor.op.reads(actor), actor.op.writes(actor), None)
+        self._made = actor.rank  # none, if it is of the environment: it has no priority
+        op = actor.op
+        if op is not None:
+            self._reads, self._writes = op.reads(actor), op.writes(actor)
+            self._disturb(self._made)
 
     def _admit(self) -> None:
         """Queue who became ready; who is new draws."""
@@ -87,13 +121,17 @@ class Pos(Sampler):
             note: Pending | None = actor.rank
             if note is None:
                 actor.rank = note = Pending(actor)
-                self._renew(note)
-            else:
-                heappush(self._heap, (note.priority, actor.path, note))
+                self._announce(note)
+                self._draw(note)
+            elif note.priority == UNDRAWN:
+                self._draw(note)
+            elif not note.queued:
+                note.queued = True
+                heappush(self._heap, (note.priority, note))
         self.woken.clear()
 
-    def _renew(self, note: Pending) -> None:
-        """The actor stands before another op: take note of it, and draw."""
+    def _announce(self, note: Pending) -> None:
+        """Take note of what the actor stands before now."""
         actor, touching = note.actor, self._touching
         note.op = op = actor.op
         reads, writes = ((), ()) if op is None else (op.reads(actor), op.writes(actor))
@@ -104,63 +142,42 @@ class Pos(Sampler):
                 touching[thing.key].pop(note, None)
             note.reads, note.writes = reads, writes
             for thing in reads:
-                here = touching.get(thing.key)
-                if here is None:
-                    touching[thing.key] = {note: False}
-                else:
-                    here[note] = False
+                touching.setdefault(thing.key, {})[note] = False
             for thing in writes:
-                here = touching.get(thing.key)
-                if here is None:
-                    touching[thing.key] = {note: True}
-                else:
-                    here[note] = True
+                touching.setdefault(thing.key, {})[note] = True
         if note.context is not actor.context:
-            self._enter(note)
-        note.priority = priority = self.roll()
-        if actor.ready:
-            heap = self._heap
-            if heap and heap[0][2] is note:  # what it had drawn before
-                heapreplace(heap, (priority, actor.path, note))
-            else:
-                heappush(heap, (priority, actor.path, note))
-
-    def _enter(self, note: Pending) -> None:
-        for thing in note.context:
-            self._within[thing.key].remove(note)
-        note.context = note.actor.context
-        for thing in note.context:
-            self._within.setdefault(thing.key, []).append(note)
+            for thing in note.context:
+                self._within[thing.key].remove(note)
+            note.context = actor.context
+            for thing in note.context:
+                self._within.setdefault(thing.key, []).append(note)
 
     def _draw(self, note: Pending) -> None:
-        note.priority = priority = self.roll()
+        """Draw a priority; who can't go on does so when it can."""
         if note.actor.ready:
-            heappush(self._heap, (priority, note.actor.path, note))
+            note.priority = priority = self.roll()
+            note.queued = True
+            heappush(self._heap, (priority, note))
+        else:
+            note.priority = UNDRAWN
 
-    def _made(self, actor: Actor) -> None:
-        """``actor`` has made the step that it was picked for."""
-        note: Pending = actor.rank
-        reads, writes = note.reads, note.writes
-        self._renew(note)
-        self._disturb(reads, writes, note)
-
-    def _disturb(self, reads: Iterable[Thing], writes: Iterable[Thing], note: Pending | None) -> None:
-        """All but ``note`` that conflict with a step that touched these draw anew."""
+    def _disturb(self, made: Pending | None) -> None:
+        """All others that conflict with the latest step draw anew, once."""
         touching, within = self._touching, self._within
-        for thing in writes:
+        for thing in self._writes:
             key = thing.key
-            here = touching.get(key)
-            if here:
-                for other in here:
-                    if other is not note:
+            if key in touching:
+                for other in touching[key]:
+                    if other is not made:
                         self._draw(other)
             if key in within:
                 for other in within[key]:
-                    if other is not note:
+                    if other is not made:
                         self._draw(other)
-        for thing in reads:
-            here = touching.get(thing.key)
-            if here:
-                for other, written in here.items():
-                    if written and other is not note:
+        for thing in self._reads:
+            key = thing.key
+            if key in touching:
+                for other, written in touching[key].items():
+                    if written and other is not made:
                         self._draw(other)
+        self._reads = self._writes = ()

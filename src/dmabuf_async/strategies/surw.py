@@ -132,6 +132,8 @@ class Surw(Sampler):
             self._admit()
         note: Standing | None = actor.rank
         if note is not None:
+            if note.waiting:
+                self._admitted(note)
             self._look(note)
             if note.at:
                 self._latest = note

@@ -93,6 +93,8 @@ class Trace:
     """In canonical order: by path of spawns, then the environment."""
     events: tuple[Event, ...]
     findings: tuple[Finding, ...]
+    waiting: tuple[Event, ...] = ()
+    """What actors stand before when the run is over and can't do, as steps numbered 0."""
 
     def causal_past(self, step: int) -> frozenset[int]:
         """The steps that the step ``step`` depends on, itself included.
