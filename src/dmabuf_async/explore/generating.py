@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ from dmabuf_async.explore.execution import Job, Jobs
 from dmabuf_async.explore.fuzzing import quiet_collector
 from dmabuf_async.explore.judging import evidence
 from dmabuf_async.explore.progress import Progress
+from dmabuf_async.scenario.drawing.simpler import simpler
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.schema import Scenario, digest
 
@@ -143,15 +145,29 @@ def generate(
 
     with quiet_collector() as collect:
         try:
-            holds()
-            told.done = True
-        except _Broken:
+            with suppress(_Broken):
+                holds()
+            if shrinks:
+                _simplify(told, decided, ends)
             told.done = True
         except _OutOfTime:
             pass
         except KeyboardInterrupt:
             told.interrupted = True
     return told
+
+
+def _simplify(told: Generated, decided: Callable[[Scenario], Decided], ends: float) -> None:
+    """Take out of the smallest scenario whatever it does not take."""
+    before = None
+    while told.smallest is not before and told.smallest is not None:
+        before = told.smallest
+        for one in simpler(before):
+            if time.monotonic() >= ends:
+                raise _OutOfTime
+            if told.code in _codes(told, one, decided):
+                told.smallest = one
+                break
 
 
 def _codes(told: Generated, one: Scenario, decided: Callable[[Scenario], Decided]) -> tuple[str, ...]:

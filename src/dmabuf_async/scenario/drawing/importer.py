@@ -21,7 +21,6 @@ from dmabuf_async.scenario.verbs import device, kernel, process
 Manner: TypeAlias = Literal["kernel", "user", "device", "process"]
 """Kernel code, user code, the driver of a device, or a process that does all of that."""
 
-MANNERS: Final[tuple[Manner, ...]] = ("kernel", "user", "device", "process")
 DIRECTIONS: Final[tuple[Direction, ...]] = ("bidirectional", "to_device", "from_device")
 MOST_STEPS: Final = 7
 """Things that one importer begins, at most."""

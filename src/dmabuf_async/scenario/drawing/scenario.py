@@ -10,7 +10,7 @@ from dmabuf_async.errors import ScenarioError
 from dmabuf_async.scenario.drawing.draws import Draws, one_of, seldom
 from dmabuf_async.scenario.drawing.drivers import drivers
 from dmabuf_async.scenario.drawing.ground import Ground, ground, may_stall
-from dmabuf_async.scenario.drawing.importer import MANNERS, DrawnImporter, Manner
+from dmabuf_async.scenario.drawing.importer import DrawnImporter, Manner
 from dmabuf_async.scenario.processes import processes
 from dmabuf_async.scenario.schema import Scenario, Step, TaskSpec
 from dmabuf_async.scenario.verbs import kernel, process
@@ -53,11 +53,7 @@ def importers(draws: Draws, floor: Ground) -> list[TaskSpec]:
     """Some tasks that use the buffers, one at least, and those that they fork."""
     found: list[TaskSpec] = []
     owners: list[str] = []
-    manners: list[Manner] = [one for one in MANNERS if _possible(floor, one)]
-    if not floor.coherent:
-        manners += ["process"] * len(
-            manners
-        )  # it takes one task that does everything to see that caches are kept right
+    manners = _manners(floor)
     while len(found) < MOST_IMPORTERS and (not found or draws.below(3)):
         manner = one_of(draws, manners)
         owner = None
@@ -73,10 +69,17 @@ def importers(draws: Draws, floor: Ground) -> list[TaskSpec]:
     return found
 
 
-def _possible(floor: Ground, manner: Manner) -> bool:
-    """Whether some exporter has what such an importer does first."""
-    wants = {"kernel": "", "user": "mmap", "device": "devices", "process": ""}[manner]
-    return not wants or any(getattr(shape, wants) for shape in floor.buffers.values())
+def _manners(floor: Ground) -> list[Manner]:
+    """What importers may be like: their exporters must have what they do first."""
+    shapes = floor.buffers.values()
+    manners: list[Manner] = ["kernel"]
+    if any(shape.mmap for shape in shapes):
+        manners.append("user")
+    if any(shape.devices for shape in shapes):
+        manners.append("device")
+    # It takes one task that does everything to see that caches are kept right.
+    manners.extend(["process"] if floor.coherent else ["process", "process", "process", "process"])
+    return manners
 
 
 def _closing(draws: Draws, floor: Ground, task: TaskSpec) -> TaskSpec:
