@@ -78,8 +78,8 @@ def class_of(steps: Sequence[Step], stopped: str) -> Class:
     latter two hold in every execution that orders conflicts so, and never make a class of their own.
 
     All else that the core orders shows in footprints: who is cancelled, and so unwound, reads its groups with every
-    op; who can be killed reads its flag with every op until it ends; who runs beside daemons reads the clock that its
-    end may stop; whoever stands on a CPU reads whether that is in atomic context. One thing shows nowhere, and
+    op; who runs beside daemons reads the clock that its end may stop; whoever stands on a CPU reads whether that is in
+    atomic context. One thing shows nowhere, and
     is no order: a fault of the environment that nothing comes after is only possible as long as something else is
     yet to be done. So not all linear extensions of a class are executions, but it has one that is.
     """

@@ -266,7 +266,7 @@ def test_what_once_went_wrong_or_might_commutes_all_along(name: str) -> None:
             check_commutation(spec, schedule[:length])
 
 
-def test_the_end_of_a_user_process_with_a_group_conflicts_with_its_kill() -> None:
+def test_the_end_of_a_user_process_with_a_group_commutes_with_its_kill() -> None:
     spec = Spec((task(("group", (), False), ("load", "y"), user=True),), sizes=Sizes(kills=1), spinner=True)
     for length in range(12):
         check_commutation(spec, [0] * length)

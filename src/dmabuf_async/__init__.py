@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.machine import Machine as Machine
     from dmabuf_async.machine.sizes import Sizes as Sizes
     from dmabuf_async.ops import settle as settle
+    from dmabuf_async.report.exploration import Exploration as Exploration
+    from dmabuf_async.report.exploration import FoundError as FoundError
+    from dmabuf_async.report.exploration import explore as explore
     from dmabuf_async.scenario.catalogue import load as load
     from dmabuf_async.scenario.python import from_function as from_function
     from dmabuf_async.strategies.calm import Calm as Calm
@@ -37,6 +40,8 @@ _HOMES = {
     "Calm": "strategies.calm",
     "DmabufAsyncError": "errors",
     "Execution": "explore.execution",
+    "Exploration": "report.exploration",
+    "FoundError": "report.exploration",
     "Group": "tasks",
     "KernelError": "errors",
     "Machine": "machine.machine",
@@ -58,6 +63,8 @@ __all__ = [
     "Calm",
     "DmabufAsyncError",
     "Execution",
+    "Exploration",
+    "FoundError",
     "Group",
     "KernelError",
     "Machine",
@@ -67,6 +74,7 @@ __all__ = [
     "__version__",
     "check",
     "execute",
+    "explore",
     "from_function",
     "fuzz",
     "load",
@@ -78,6 +86,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "explore":  # the package, which can be called: docs/decisions/18-explore-can-be-called.md
+        from importlib import import_module
+
+        return import_module(f"{__name__}.explore")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -294,7 +294,11 @@ class Deliver(Op):
 
 
 class Kill(Op):
-    """What the killer does to one user process, all its threads. Code inside the kernel runs on (DESIGN 2)."""
+    """What the killer does to one user process, all its threads. Code inside the kernel runs on (DESIGN 2).
+
+    It may come when the process has ended, and is too late then: were it not possible, any op, which may be the last of
+    its process, would conflict with it.
+    """
 
     __slots__ = ("faults", "thing")
     kind = "kill"
@@ -306,7 +310,7 @@ class Kill(Op):
         self.faults = faults
 
     def enabled(self, actor: Actor) -> bool:
-        return bool(self.faults.kills) and not self.thing.killed and not self.thing.ended
+        return bool(self.faults.kills) and not self.thing.killed
 
     def _threads(self) -> tuple[Actor, ...]:
         return (self.thing, *self.thing.threads)  # those that have ended too, or their end would be a race

@@ -105,6 +105,7 @@ def test_a_file_that_is_there_is_not_written_over(cli: Any, bad: str) -> None:
     ("args", "words"),
     [
         (("--scenarios", "3"), "--scenarios belongs to --generate"),
+        (("--generate", "--jobs", "2"), "--jobs is of no use to --generate"),
         (("-o", "x.toml"), "-o belongs to --generate"),
         (("--generate", "-o", "x.toml", "other.toml"), "-o writes one scenario, and several may be found"),
         (("--generate", "-o", "no/where.toml"), "-o: no/where.toml cannot be written"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import tomllib
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,8 @@ import pytest
 from dmabuf_async.explore import shrinking
 from dmabuf_async.trace.schedule import decode
 
-TWO_FINDINGS = Path(__file__).parents[2] / "scenarios" / "mmap" / "no-reference.toml"
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+TWO_FINDINGS = SCENARIOS / "mmap" / "no-reference.toml"
 
 
 def replay_line(told: Any) -> list[str]:
@@ -107,6 +109,32 @@ def test_replay_shrinks_what_it_is_given(cli: Any, make: Any) -> None:
     assert "this is the least: no preemption, 1 step; 1 execution (replayed)" in prose(told)
     assert replay_line(told) == replay_line(cli("fuzz", scenario, "--executions", "50"))
     assert cli(*long, "--shrink", "--json").objects[-1]["failures"][0]["least"]["proved"]
+
+
+def test_an_interrupted_replay_shows_the_best_so_far(cli: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = make(expect="")
+    long = replay_line(cli("fuzz", scenario, "--executions", "50", "--no-shrink"))
+    shrink = shrinking.shrink
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return shrink(*args, **options)
+
+    monkeypatch.setattr("dmabuf_async.cli.shrinking.shrink", interrupted)
+    told = cli(*long, "--shrink")
+    assert told.code == 130
+    assert "shrunk to " in prose(told)
+    assert "(interrupted)" in prose(told)
+
+
+def test_how_far_it_is_shows_on_a_terminal(terminal: Any) -> None:
+    scenario = SCENARIOS / "mmap" / "munmap-unlinks-first.toml"
+    kept = tomllib.loads((SCENARIOS.parent / "tests" / "explore" / "minima.toml").read_text(encoding="utf-8"))
+    schedule = kept["mmap/munmap-unlinks-first.toml"]["stale-tlb"]["schedule"]
+    screen = terminal("replay", str(scenario), schedule, "--shrink")
+    assert screen.end() == 0
+    assert b"shrinking" in screen.said
+    assert b"down to 1 preemption, 48 steps; proof:" in screen.said
 
 
 def test_where_nothing_is_found_there_is_nothing_to_shrink(cli: Any, make: Any) -> None:

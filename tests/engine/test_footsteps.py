@@ -13,7 +13,8 @@ from dmabuf_async.errors import KernelError, ReplayDiverged
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario.program import Program
-from dmabuf_async.strategies.dpor import Dpor, Made
+from dmabuf_async.strategies.dpor import Dpor
+from dmabuf_async.strategies.node import Made
 from dmabuf_async.strategies.races import HappensBefore, Race
 from dmabuf_async.tasks import Group, UserMode
 from tests.brute import Class, brute, program_of
@@ -129,14 +130,13 @@ def two_reasons(machine: Machine) -> None:
 
 
 def killed(machine: Machine) -> None:
-    cell = machine.cell("x")
+    counter = machine.counter("x")
 
     async def process() -> None:
-        await cell.store(1)
-        await cell.wait("==", 2, interruptible=True)
+        await UserMode()
 
     async def other() -> None:
-        await UserMode()
+        await counter.load()
 
     machine.task("other", other, cpu=1)
     machine.task("process", process, user=True)

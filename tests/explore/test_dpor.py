@@ -12,8 +12,10 @@ import pytest
 from benchmarks.textbook import COUNTS
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.explore.dpor import Dpor
+from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario.catalogue import load
+from dmabuf_async.tasks import UserMode
 from tests.brute import brute, program_of
 from tests.generated import Steps, program
 from tests.programs import BufferSpec, Spec, TaskSpec
@@ -49,6 +51,28 @@ def test_a_textbook_program_has_the_published_number_of_classes(name: str, optim
     assert set(search.seen.values()) == {1}
     if optimal:
         assert search.progress.executions == classes
+
+
+def test_what_a_fault_could_begin_is_explored_without_it_too() -> None:
+    """The fault is put first, before all that is yet to be explored and does not depend on it."""
+
+    def build(machine: Machine) -> None:
+        counter = machine.counter("x")
+
+        async def process() -> None:
+            await UserMode()
+            await counter.store(1)
+
+        async def other() -> None:
+            await counter.load()
+
+        machine.task("reader", other, user=True)
+        machine.task("writer", process, user=True)
+
+    made = program_of(build, Sizes(kills=1))
+    every = brute(made)
+    assert every is not None
+    assert not compared(every, reduced(made))
 
 
 MAPPED = (("kmap_atomic", 0, 0, "p"), ("mstore", "p", 0), ("kunmap", "p"))

@@ -18,8 +18,8 @@ from tests.scenario.drawing.grounds import ground
 pytestmark = pytest.mark.unaudited
 
 
-def decided(scenario: Scenario, executions: int = 10) -> Decided:
-    return perform(decide(program(scenario, "drawn"), catalogue.strategy("portfolio", 0), executions=executions))
+def decided(scenario: Scenario) -> Decided:
+    return perform(decide(program(scenario, "drawn"), catalogue.strategy("portfolio", 0), executions=10))
 
 
 def campaign(*defects: str, scenarios: int = 20, **more: float) -> Generated:
@@ -35,12 +35,12 @@ def test_a_right_exporter_is_not_accused() -> None:
 
 
 def test_what_is_found_is_shrunk_to_what_it_takes() -> None:
-    base = ground("swapping", "small", "evict-test-outside-lock")
-    result = generate(base, lambda one: decided(one, 60), scenarios=60)
-    assert result.code == "moved-while-pinned"
+    result = campaign("no-shootdown", scenarios=60)
+    assert result.code == "mapped-while-moving"
     assert result.smallest is not None
-    assert [task.name for task in result.smallest.tasks] == ["mover", "kernel"]
-    assert sum(len(task.steps) for task in result.smallest.tasks) == 3
+    mover, user = result.smallest.tasks
+    assert [step.__struct_config__.tag for step in mover.steps] == ["swap_out"]
+    assert [step.__struct_config__.tag for step in user.steps] == ["mmap", "store"]
     assert result.done
 
 

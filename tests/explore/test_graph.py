@@ -20,6 +20,7 @@ from tests.generated import program
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
 
+CATALOGUE = Path(__file__).parents[2] / "scenarios"
 SEEDS = range(int(os.environ.get("GENERATED", "60")))
 
 
@@ -329,6 +330,14 @@ def test_an_audited_graph_resumes_coroutines_and_finds_the_same(seed: int) -> No
     assert graph._live
     assert set(graph.progress.failures) == set(plain.progress.failures)
     assert len(graph.edges) == len(plain.edges)
+
+
+def test_how_often_an_access_was_tried_again_is_no_part_of_where_a_task_is() -> None:
+    """Else each way through walks, faults and moves leads to states of its own, and no table holds them all."""
+    graph = complete(load(str(CATALOGUE / "migrate" / "flag-ignored-repaired.toml")))
+    assert not graph._live
+    assert len(graph.edges) == 27_861
+    assert not graph.progress.failures
 
 
 EVENTUALLY = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,12 @@ def scenario(name: str) -> Scenario:
     return load_scenario(SCENARIOS / name, defects=DEFECTS, codes=CODES)
 
 
+@cache
+def smallest(name: str, code: str) -> Reduced:
+    """What is left when nothing ends it."""
+    return reduced(name, code)
+
+
 def reduced(name: str, code: str, **options: Any) -> Reduced:
     found = reduce(scenario(name), name, lambda finding: finding.code == code, **options)
     assert found is not None
@@ -36,7 +43,7 @@ def reduced(name: str, code: str, **options: Any) -> Reduced:
 
 
 def test_two_locks_in_both_orders_are_left_of_a_deadlock_with_two_locks() -> None:
-    left = reduced("locks/abba.toml", "deadlock").scenario
+    left = smallest("locks/abba.toml", "deadlock").scenario
     assert [[type(step).__name__ for step in task.steps] for task in left.tasks] == [["Lock", "Lock"]] * 2
     assert left.expect.findings == ["deadlock", "lock-order"]  # which comes with it, here as there
     assert (left.story, left.title) == ("", scenario("locks/abba.toml").title)
@@ -47,7 +54,7 @@ def test_two_locks_in_both_orders_are_left_of_a_deadlock_with_two_locks() -> Non
 )
 def test_what_is_left_breaks_in_the_same_way_and_in_no_other(name: str, code: str) -> None:
     whole = scenario(name)
-    found = reduced(name, code)
+    found = smallest(name, code)
     assert len(repr(found.scenario)) < len(repr(whole))
     assert not found.bound
     program = build.program(found.scenario, name)
@@ -59,11 +66,11 @@ def test_what_is_left_breaks_in_the_same_way_and_in_no_other(name: str, code: st
 
 
 def test_it_is_the_same_each_time() -> None:
-    assert reduced("locks/abba.toml", "deadlock") == reduced("locks/abba.toml", "deadlock")
+    assert reduced("locks/abba.toml", "deadlock") == smallest("locks/abba.toml", "deadlock")
 
 
 def test_the_cause_is_left_and_not_only_its_code() -> None:
-    left = reduced("cache/shared-line.toml", "lost-write").scenario
+    left = smallest("cache/shared-line.toml", "lost-write").scenario
     assert left.machine.line_words == 2  # on one word of its own it would be lost, too, but in another way
 
 
@@ -84,7 +91,7 @@ def test_what_is_not_found_reduces_to_nothing() -> None:
 
 
 def test_an_interrupt_and_the_end_of_time_give_the_smallest_so_far() -> None:
-    whole = reduced("locks/abba.toml", "deadlock")
+    whole = smallest("locks/abba.toml", "deadlock")
     for allowed in (0, 8):
         told: list[str] = []
 

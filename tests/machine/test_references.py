@@ -65,3 +65,17 @@ def test_a_reference_is_owed_by_who_took_it() -> None:
 def test_ops_say_what_they_do() -> None:
     buffer = filled(Machine())
     assert [op(buffer).describe() for op in (TakeReference, DropReference)] == ["dma_buf_get b", "dma_buf_put b"]
+
+
+def test_only_the_last_put_touches_whether_the_buffer_lives() -> None:
+    machine = Machine()
+    buffer = filled(machine)
+    actor = machine.task("a", lambda: None)
+    put = DropReference(buffer)
+    assert buffer.life in put.writes(actor)
+    TakeReference(buffer).apply(actor, 0)
+    assert buffer.life not in put.writes(actor)
+    put.apply(actor, 0)
+    assert not buffer.life.released
+    put.apply(actor, 0)
+    assert buffer.life.released

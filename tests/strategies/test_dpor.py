@@ -8,7 +8,8 @@ from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.frozen import frozen, thawed
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.strategies.base import ChoicePoint
-from dmabuf_async.strategies.dpor import Dpor, Node, asleep
+from dmabuf_async.strategies.dpor import Dpor
+from dmabuf_async.strategies.node import Node
 from dmabuf_async.strategies.wakeup_tree import Branch, Transition
 from tests.reduction import Reduced, reduced
 
@@ -86,13 +87,6 @@ def test_a_program_that_goes_another_way_is_named() -> None:
 
     with pytest.raises(ReplayDiverged, match="does not do again"):
         reduced(build)
-
-
-def test_sleep_is_by_actor_and_outcome() -> None:
-    sleeper = Transition((1,), "ENOMEM", 0, 0, 2)
-    assert asleep([sleeper], (1,), "ENOMEM")
-    assert not asleep([sleeper], (1,), "")
-    assert repr(Branch(sleeper, [])) == "<(1,) ENOMEM []>"
 
 
 def test_depth_is_no_limit_to_what_can_be_kept() -> None:

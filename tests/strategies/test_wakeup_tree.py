@@ -91,3 +91,21 @@ def test_a_graft_ends_where_something_depends_on_the_step() -> None:
     tree = chain([read(0, Y), write(1), read(2)])
     assert told(grafted(tree, read(3))) == [[0]]
     assert told(grafted(tree, read(3, 4))) == [[0, 1, 2]]
+
+
+def test_trees_may_be_deeper_than_python_can_recurse() -> None:
+    deep = [read(actor) for actor in range(5_000)]
+    assert sequences(chain(deep)) == [deep]
+    assert sequences(grafted(chain(deep), read(5_000))) == [deep]
+    assert sequences(grafted(chain(deep), write(5_000))) == [[]]
+    branches = chain(deep)
+    assert extract(branches, deep[-1]) == [deep[:-1]]
+    assert not branches
+    branches = chain(deep)
+    insert(branches, [*deep[:-1], write(5_000)])
+    assert extract(branches, deep[-1]) == [deep[:-1]]
+    assert sequences(branches) == [[*deep[:-1], write(5_000)]]
+
+
+def test_a_branch_tells_what_lies_below_it() -> None:
+    assert repr(chain([read(1, outcome="ENOMEM")])) == "[<(1,) ENOMEM []>]"

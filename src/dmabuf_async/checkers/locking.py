@@ -65,7 +65,7 @@ class MissingLock(Checker):
     def performed(self, machine: Machine, actor: Actor, op: Any, result: Any) -> Found | None:
         buffer = op.thing.buffer
         lock = buffer.lock
-        if lock is None or lock in actor.locks or not buffer.references:  # the last put has nobody to lock out
+        if lock is None or lock in actor.locks or buffer.life.released:  # the last put has nobody to lock out
             return None
         message = f"{actor.name} switches {op.thing.name} and does not hold {lock.name}"
         return Found("missing-lock", "V7", message, actor, (op.thing, lock))

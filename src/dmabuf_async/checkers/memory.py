@@ -44,7 +44,7 @@ class FrameLeak(Checker):
         for zone in machine.zones.values():
             for place in zone.places:
                 page = place.owner
-                if page is None or (page.where is place and page.buffer.references):
+                if page is None or (page.where is place and not page.buffer.life.released):
                     continue
                 kind = "frame" if zone.resident else "slot"
                 if page.where is place:

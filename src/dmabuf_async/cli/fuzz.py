@@ -66,6 +66,7 @@ EXECUTIONS = 500
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
 @options.no_shrink
 @options.known
+@options.jobs
 @options.junit
 @options.as_json
 @click.pass_context
@@ -88,6 +89,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     lanes: bool,
     no_shrink: bool,
     known: Path | None,
+    jobs: int,
     junit: Path | None,
 ) -> int:
     """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -118,9 +120,14 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     if generate:
         from dmabuf_async.cli.generating import generating
 
+        if jobs > 1:
+            raise click.UsageError(
+                "--jobs is of no use to --generate, which draws in one process. Leave it out.", context
+            )
         return generating(context, paths, own, strategy, made, scenarios=scenarios, output=output, junit=junit, **more)
     for option, value in (("--scenarios", scenarios), ("-o", output)):
         if value is not None:
             raise click.UsageError(f"{option} belongs to --generate. Leave it out, or say --generate.", context)
     campaign = Sampling(options.console(context), executions, strategy, made, **more)
+    campaign.jobs = jobs
     return options.explored(context, campaign, paths, junit)

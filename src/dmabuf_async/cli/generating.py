@@ -116,7 +116,7 @@ class Generating(Sampling):
         **more: Any,
     ) -> None:
         super().__init__(console, None, name, strategy, **more)
-        self._each = each
+        self._executions_each = each
         self._scenarios = scenarios
         self._file = file
         self._sink = sink
@@ -143,7 +143,7 @@ class Generating(Sampling):
             jobs = decide(
                 drawn,
                 self._fresh(drawn),
-                executions=self._each,
+                executions=self._executions_each,
                 max_steps=self.max_steps,
                 accepts=self.accepted.of(program.name),
                 show=lambda _: self.look(),
@@ -185,7 +185,7 @@ class Generating(Sampling):
         jobs = fuzz(
             program,
             self._fresh(program),
-            executions=self._each,
+            executions=self._executions_each,
             max_steps=self.max_steps,
             accepts=self.accepted.of(program.name),
         )
@@ -199,8 +199,8 @@ class Generating(Sampling):
         found = self._told.get(verdict.scenario)
         return super()._replay(verdict if found is None else replace(verdict, scenario=found[1].name), schedule)
 
-    def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
-        super()._tell(table, program, verdict)
+    def _tell(self, table: Table, program: Program | None, verdict: Verdict, go_on: str) -> None:
+        super()._tell(table, program, verdict, go_on)
         found = self._told.get(verdict.scenario)
         if found is None:
             return

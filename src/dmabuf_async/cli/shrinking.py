@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from dmabuf_async.cli import exits
 from dmabuf_async.cli.execution import foremost
 from dmabuf_async.cli.interrupts import noted
 from dmabuf_async.cli.progress import Progress
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.replaying import strategy_for
-from dmabuf_async.explore.shrinking import shrink
+from dmabuf_async.explore.shrinking import INTERRUPTED, shrink
 from dmabuf_async.explore.single import Shown, single
 
 if TYPE_CHECKING:
@@ -45,4 +46,5 @@ def least(console: Console, program: Program, shown: Shown, *, max_steps: int) -
         replace(failure, shrunk=shrunk) if failure.finding.signature == finding.signature else failure
         for failure in again.verdict.failures
     )
-    return Shown(again.execution, replace(again.verdict, failures=failures))
+    code = exits.INTERRUPTED if shrunk.bound == INTERRUPTED else again.verdict.exit_code
+    return Shown(again.execution, replace(again.verdict, failures=failures, exit_code=code))

@@ -12,6 +12,7 @@ from dmabuf_async.protocol import mm as core
 if TYPE_CHECKING:
     from dmabuf_async.machine.mm import Mm
     from dmabuf_async.machine.storage import Buffer
+    from dmabuf_async.ops import Settle
 
 
 class UserProcess:
@@ -26,6 +27,8 @@ class UserProcess:
         self.children = children
         self.mapped: list[str] = []
         self.forked: list[str] = []
+        self.again: Settle | None = None
+        """What it settles with when it tries an access again: all that it is in the middle of."""
 
     def holds(self) -> tuple[object, ...]:
         """What this task remembers, as plain data: what it settles with."""
@@ -61,11 +64,11 @@ class UserProcess:
 
     async def load(self, name: str, page: int, word: int) -> None:
         """Load a word from user mode."""
-        await core.load(self.mm.find(name), page, word)
+        await core.load(self.mm.find(name), page, word, self.again)
 
     async def store(self, name: str, page: int, word: int) -> None:
         """Store a word from user mode."""
-        await core.store(self.mm.find(name), page, word)
+        await core.store(self.mm.find(name), page, word, self.again)
 
     async def fork(self, child: Mm) -> None:
         """Fork: the task of the child begins."""

@@ -9,7 +9,7 @@ from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.clock import Fire
 from dmabuf_async.machine.lock_order import Pair
 from dmabuf_async.ops import CONDITIONAL, FALLIBLE, STRUCTURAL
-from dmabuf_async.strategies.dpor import Dpor, Made
+from dmabuf_async.strategies.node import Made
 from dmabuf_async.strategies.races import Race
 from dmabuf_async.strategies.wakeup_tree import Path, Transition
 from dmabuf_async.tasks import Cancel, Deliver, Fail, Join, Spawn
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Op
+    from dmabuf_async.strategies.dpor import Dpor
     from dmabuf_async.thing import Thing
 
 

@@ -89,8 +89,6 @@ class Parking:
         if sizes.kills:
             for target in machine.actors:
                 if target.user:
-                    target.ended_by = (*target.ended_by, target)
-                    target.rescope()
                     killer = self._environment(f"killer of {target.name}")
                     killer.op = Kill(target, machine.faults)
                     killer.needs = Kill.needs

@@ -13,6 +13,7 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.accepted import nothing
 from dmabuf_async.explore.coverage import Coverage
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
+from dmabuf_async.explore.guarding import GUARD_EVERY, guarded
 from dmabuf_async.explore.judging import evidence
 from dmabuf_async.explore.known import Known
 from dmabuf_async.explore.progress import Progress
@@ -53,7 +54,8 @@ def fuzz(  # noqa: PLR0913 - each is of its own kind
     What it knows is not executed again, and counts as if it had been (see :class:`~dmabuf_async.explore.known.Known`).
     It goes on past expected findings, as there may be others. ``show`` is called
     now and then, and may raise KeyboardInterrupt. An interrupt ends it with the verdict so far. Findings that are known
-    are those that ``accepts`` says yes to.
+    are those that ``accepts`` says yes to. Now and then an execution is made again; raises ReplayDiverged if it is then
+    another one.
     """
     machines = program.machines()
     checkers = tuple(checkers)
@@ -81,6 +83,8 @@ def fuzz(  # noqa: PLR0913 - each is of its own kind
                     known.learn(core)
                     progress.note(program, watch, core)
                     coverage.note(watch)
+                    if made % GUARD_EVERY == 0:
+                        yield from guarded(program, core.choices, max_steps)
                     made += 1
                     if made % COLLECT_EVERY == 0:
                         collect()

@@ -63,7 +63,7 @@ def store_touches(place: Place, index: int, *, cached: bool = True) -> Touched:
     """What a :func:`store` touches in the present state; what a checker asks when a write is lost is among it."""
     owner, word = place.owner, word_at(place, index)
     line = line_at(place, index) if cached else None
-    judged = () if owner is None else (owner, owner.copying, owner.buffer)
+    judged = () if owner is None else (owner, owner.copying, owner.buffer.life)
     words = () if word is None else (word,)
     if line is None:
         return Touched((place, *judged), words)

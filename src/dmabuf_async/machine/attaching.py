@@ -31,7 +31,7 @@ class AttachCall(Op):
         self.thing.used_by(actor)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)
+        return (self.thing.life,)
 
     def describe(self) -> str:
         return f"dma_buf_attach({self.thing.name}, {self.device.name})"
@@ -53,7 +53,7 @@ class _Call(AttachmentOp):
         raise NotImplementedError
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing.buffer, *self.thing.transfers)
+        return (self.thing.buffer.life, *self.thing.transfers)
 
     def describe(self) -> str:
         return f"{self.kind}({self.thing.buffer.name}, {self.thing.device.name})"
@@ -88,7 +88,7 @@ class MapCall(_Call):
         return ()
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing, self.thing.buffer)
+        return (self.thing, self.thing.buffer.life)
 
     def describe(self) -> str:
         return f"map_dma_buf({self.thing.buffer.name}, {self.thing.device.name}, {self.direction})"

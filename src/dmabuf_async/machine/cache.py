@@ -92,7 +92,7 @@ class Line(Thing):
     def judged(self) -> tuple[Thing, ...]:
         """What maintenance reads: whose the frame is, and whether that buffer lives."""
         owner = self.place.owner
-        return (self.place,) if owner is None else (self.place, owner, owner.copying, owner.buffer)
+        return (self.place,) if owner is None else (self.place, owner, owner.copying, owner.buffer.life)
 
 
 # What CPUs are told to do -----------------------------------------------------------------

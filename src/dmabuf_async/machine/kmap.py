@@ -99,7 +99,7 @@ class Mapping(Thing):
     def judged_by(self, actor: Actor) -> tuple[Thing, ...]:
         """What a checker reads to judge an access by ``actor``."""
         page = () if self.page is None else (self.page,)
-        return (self, self.buffer, self.buffer.pins.get(actor), *page)
+        return (self, self.buffer.life, self.buffer.pins.get(actor), *page)
 
 
 class KmapCall(Op):
@@ -125,7 +125,7 @@ class KmapCall(Op):
         return buffer.machine.kmaps.mapping(actor, number, buffer, page, self.atomic)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing, self.thing.pins.get(actor))
+        return (self.thing.life, self.thing.pins.get(actor))
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (actor,)

@@ -92,7 +92,7 @@ class _Call(Op):
         return self.start // PAGE_SIZE, (self.start + self.length) // PAGE_SIZE
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)
+        return (self.thing.life,)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing.pins.get(actor),)
@@ -136,7 +136,7 @@ class GetReturn(_Call):
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         first, end = self.pages()
-        return (self.thing, self.thing.pins, *self.thing.pages[first:end])
+        return (self.thing.pins, *self.thing.pages[first:end])
 
 
 class PutCall(_Call):
@@ -157,7 +157,7 @@ class PutCall(_Call):
             self.thing.machine.marks.add(code, actor, self.thing)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing, self.thing.pins)
+        return (self.thing.pins,)
 
 
 class References(Thing):

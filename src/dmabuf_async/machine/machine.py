@@ -163,6 +163,7 @@ class Machine:
         buffer = self._add(Buffer(self, name, pages, self.sizes.words))
         self._add(buffer.pins)
         self._add(buffer.attached)
+        self._add(buffer.life)
         for page in buffer.pages:
             self.pages.append(self._add(page))
             self._add(page.copying)

@@ -181,7 +181,7 @@ class Release(Op):
         owner = self.place.owner
         if owner is None:
             return ()
-        reads = (owner, owner.buffer, self.place.rmap)
+        reads = (owner, owner.buffer.life, self.place.rmap)
         if owner.where is None:
             return reads
         mapped = owner.buffer.attached.judging() if owner.where is self.place else ()

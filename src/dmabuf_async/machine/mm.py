@@ -322,7 +322,7 @@ class FaultCall(Op):
         return vma.first + self.index
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing, self.thing.buffer)
+        return (self.thing, self.thing.buffer.life)
 
     def describe(self) -> str:
         return f"{'write' if self.write else 'read'} fault at {self.thing.name}[{self.index}]"

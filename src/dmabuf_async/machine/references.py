@@ -52,6 +52,8 @@ class DropReference(Op):
             buffer.machine.marks.add("use-after-free", actor, buffer, detail)
             return False
         buffer.references -= 1
+        if buffer.references == 0:
+            buffer.life.released = True
         own = buffer.machine.references(buffer, actor)
         own.count = max(0, own.count - 1)
         if buffer.references == 0 and buffer.attached.entries:
@@ -64,4 +66,6 @@ class DropReference(Op):
         return (self.thing.attached,) if self.thing.references == 1 else ()
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing, self.thing.machine.references(self.thing, actor))
+        buffer = self.thing
+        own = buffer.machine.references(buffer, actor)
+        return (buffer, own, buffer.life) if buffer.references == 1 else (buffer, own)

@@ -110,7 +110,7 @@ class Page(Thing):
         Of a released buffer nobody will miss them. Where nothing at all survives, as the page has no storage, the
         contents were given up, and who reads them once more is told then.
         """
-        if not self.buffer.references:
+        if self.buffer.life.released:
             return
         for word in words:
             if self.where is not None or word.surviving():
@@ -119,13 +119,25 @@ class Page(Thing):
                 return
 
 
+class Life(Thing):
+    """Whether a buffer has been released: an object of its own, since of many puts only the last one changes it."""
+
+    __slots__ = ("released",)
+    STATE = ("released",)
+    KIND = "life"
+
+    def __init__(self, buffer: str) -> None:
+        super().__init__(f"life of {buffer}")  # names tell objects apart in the causal past of a trace
+        self.released = False
+
+
 class Buffer(Thing):
     """One dma_buf: its pages, its exporter, and a reference count (V15).
 
     ``lock`` is what rfc-2012 calls the buffer's lock; an exporter that needs none has none.
     """
 
-    __slots__ = ("attached", "exporter", "lock", "machine", "pages", "pins", "references")
+    __slots__ = ("attached", "exporter", "life", "lock", "machine", "pages", "pins", "references")
     STATE = ("references",)
     KIND = "dma_buf"
 
@@ -136,12 +148,13 @@ class Buffer(Thing):
         self.pins = PinTable(f"{name}.pins")
         self.attached = Attached(self)
         self.references = 1  # the fd that the exporting process holds
+        self.life = Life(name)
         self.lock: Mutex | None = None
         self.exporter: Any = None  # drivers lie above the machine
 
     def used_by(self, actor: Actor) -> None:
         """A protocol call: nobody may make one after the last reference is gone (V15)."""
-        if self.references == 0:
+        if self.life.released:
             self.machine.marks.add("use-after-free", actor, self, f"uses {self.name}, which has been released")
 
     @property
@@ -215,7 +228,7 @@ class Switch(Op):
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         page = self.thing
-        return (page.buffer, *page.buffer.attached.judging(), *(() if page.where is None else (page.where,)))
+        return (page.buffer.life, *page.buffer.attached.judging(), *(() if page.where is None else (page.where,)))
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         page, old = self.thing, self.thing.where
@@ -261,7 +274,7 @@ class CopyWord(Op):
                 page.copying.copied(self.index, source, target)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.source, self.target, self.thing, self.thing.buffer, self.source.rmap)
+        return (self.source, self.target, self.thing, self.thing.buffer.life, self.source.rmap)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         page, index = self.thing, self.index

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.mm import Mm, Vma
     from dmabuf_async.machine.storage import Buffer, Page
     from dmabuf_async.machine.tlb import Ranges, UserAccess
+    from dmabuf_async.ops import Settle
 
 DEFECTS: Final = {
     "no-tlb-flush": "a zap clears PTEs and flushes no TLB (P1)",
@@ -268,31 +269,33 @@ async def exit_mm(mm: Mm) -> None:
 # Accesses -----------------------------------------------------------------------------
 
 
-async def load(vma: Vma, index: int, word: int) -> bool:
+async def load(vma: Vma, index: int, word: int, again: Settle | None = None) -> bool:
     """A user-mode load from a page of the range; whether it read the newest version.
 
+    ``again``: what the task settles with whenever the access is tried again, since how often it was matters to nobody.
     Raises Signalled for an access that ends in SIGBUS or SIGSEGV, Killed if the process was killed meanwhile.
     """
-    return await _access(UserLoad(vma.pte(index), word))
+    return await _access(UserLoad(vma.pte(index), word), again)
 
 
-async def store(vma: Vma, index: int, word: int) -> None:
+async def store(vma: Vma, index: int, word: int, again: Settle | None = None) -> None:
     """A user-mode store, likewise."""
-    await _access(UserStore(vma.pte(index), word))
+    await _access(UserStore(vma.pte(index), word), again)
 
 
-async def _access(op: UserAccess) -> bool:
+async def _access(op: UserAccess, again: Settle | None) -> bool:
     """TLB, walk, fault, retry (DESIGN 4)."""
     while True:
         result: bool | str | None = await op
-        if result == WALKED:
-            continue
         if result == FAULT:
             await _fault(op.thing.vma, op.thing.index, write=op.stores)
         elif result == KILLED:
             raise Killed
-        else:
+        elif result != WALKED:
             return bool(result)
+        if again is not None:
+            del result
+            await again
 
 
 async def _fault(vma: Vma, index: int, *, write: bool) -> None:

@@ -182,6 +182,8 @@ async def user_steps(importer: Importer, repeat: int, steps: Sequence[Turn]) -> 
                 left_out -= 1
                 continue
             await settle((turn, index, importer.holds()), site)
+            if importer.process is not None:
+                importer.process.again = settle((turn, index, importer.holds(), "again"), site)
             await UserMode()  # where a kill takes effect
             if not await begin(importer):
                 left_out = skips_if_not

@@ -8,14 +8,15 @@ several outcomes of an op, which are branches, and faults of the environment, wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
+from dmabuf_async.strategies.node import Made, Node
 from dmabuf_async.strategies.races import HappensBefore, Race
+from dmabuf_async.strategies.sleep import asleep, redundant
 from dmabuf_async.strategies.wakeup_tree import (
     Branch,
-    Path,
     Transition,
     deepest_first,
     extract,
@@ -30,41 +31,6 @@ from dmabuf_async.strategies.wakeup_tree import (
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.ops import Op
-
-
-class Node:
-    """A state on the present path, and the step that is made there."""
-
-    __slots__ = ("alternatives", "answers", "asleep", "branch", "races", "sleep", "step", "todo")
-
-    def __init__(self, sleep: list[Transition], todo: list[Branch]) -> None:
-        self.sleep = sleep
-        """What need not be explored from here: elsewhere it was, or is being. The sleep set, in its order."""
-        self.asleep = len(sleep)
-        """So many of these were asleep when it was reached; the others have been explored from here."""
-        self.todo = todo
-        """The wakeup tree, without what is being explored."""
-        self.branch: Branch | None = None
-        """What is being explored."""
-        self.step: Transition | None = None
-        """The step, once it has been made."""
-        self.answers: list[int] = []
-        """How the core's questions about it are answered."""
-        self.races: list[Race] = []
-        """In which it is the second."""
-        self.alternatives: list[str] = []
-        """Other outcomes that it could have had."""
-
-
-class Made(NamedTuple):
-    """A step that is about to be made."""
-
-    step: Transition
-    past: int
-    reads: Sequence[int]
-    writes: Sequence[int]
-    races: list[Race]
-    alternatives: list[str]
 
 
 class Dpor:
@@ -170,29 +136,20 @@ class Dpor:
                 for option in options
                 if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
             ]
-        first = []
-        for fault in faults:
-            branch = next((branch for branch in node.todo if same(branch.step, fault)), None)
-            if branch is None:
-                branch = Branch(fault, [])
-            else:
-                node.todo.remove(branch)
-            for sequence in extract(node.todo, fault):
-                insert(branch.below, sequence)
-            first.append(branch)
+        first = _put_first(faults, node)
         for branch in list(first):
             if branch.below or branch.wakes is not None:
                 continue
             going_on = [
                 sequence
                 for sequence in sequences(grafted(node.todo, branch.step))
-                if not self.optimal or not _redundant(node.sleep, [branch.step, *sequence])
+                if not self.optimal or not redundant(node.sleep, [branch.step, *sequence])
             ]
             for sequence in going_on:
                 insert(branch.below, sequence)
             if not going_on:
                 first.remove(branch)
-        if not any(branch.step.shares for branch in node.todo) and not (self.optimal and _redundant(node.sleep, ())):
+        if not any(branch.step.shares for branch in node.todo) and not (self.optimal and redundant(node.sleep, ())):
             default = self._default(options, node.sleep, asked_who=asked_who)
             if default is not None:
                 node.todo.append(Branch(default, []))
@@ -311,10 +268,10 @@ class Dpor:
                 second = later
         sequence.append(second)
         if self.optimal:
-            if not _redundant(node.sleep, sequence):
+            if not redundant(node.sleep, sequence):
                 insert(node.todo, sequence)
         elif (
-            not _redundant(node.sleep[node.asleep :], sequence)
+            not redundant(node.sleep[node.asleep :], sequence)
             and all(
                 (rest := without(step, sequence)) is None or len(rest) == len(sequence)
                 for step in node.sleep[: node.asleep]
@@ -376,25 +333,24 @@ class Look(Protocol):
         ...
 
 
-def asleep(sleep: Iterable[Transition], actor: Path, outcome: str) -> bool:
-    """Whether this transition is in a sleep set."""
-    return any(step.actor == actor and step.outcome == outcome for step in sleep)
-
-
-def _redundant(sleep: Sequence[Transition], sequence: Sequence[Transition]) -> bool:
-    """Whether all executions that begin with ``sequence`` have been explored, or are being explored, elsewhere."""
-    idle: dict[Path, int] = {}
-    for step in sleep:
-        rest = without(step, sequence)
-        if rest is None:
-            continue
-        if step.shares == 1 or len(rest) < len(sequence):
-            return True
-        # One outcome of several: only if all of them are asleep is there nothing left for the actor.
-        idle[step.actor] = idle.get(step.actor, 0) + 1
-        if idle[step.actor] == step.shares:
-            return True
-    return False
+def _put_first(faults: Iterable[Transition], node: Node) -> list[Branch]:
+    """A branch for each of these faults, with all of the wakeup tree of ``node`` below it that it can begin."""
+    first: list[Branch] = []
+    calm: list[list[Transition]] = []
+    for fault in faults:
+        branch = next((branch for branch in node.todo if same(branch.step, fault)), None)
+        if branch is None:
+            branch = Branch(fault, [])
+        else:
+            node.todo.remove(branch)
+        for sequence in extract(node.todo, fault):
+            insert(branch.below, sequence)
+            calm.append(sequence)
+        first.append(branch)
+    for sequence in calm:  # it leads somewhere without the fault, too
+        if not redundant(node.sleep, sequence):
+            insert(node.todo, sequence)
+    return first
 
 
 def _index(options: Sequence[Option], step: Transition, *, is_outcome: bool) -> int:

@@ -120,26 +120,58 @@ def deepest_first(roots: Iterable[list[Branch]]) -> list[list[Branch]]:
 
 def grafted(branches: Iterable[Branch], step: Transition) -> list[Branch]:
     """A copy of the tree for when ``step`` has been made first: as far as nothing in it depends on that."""
-    return [Branch(branch.step, grafted(branch.below, step)) for branch in branches if not branch.step.depends(step)]
+    copy: list[Branch] = []
+    left = [(branches, copy)]
+    while left:
+        source, target = left.pop()
+        for branch in source:
+            if not branch.step.depends(step):
+                target.append(Branch(branch.step, []))
+                left.append((branch.below, target[-1].below))
+    return copy
 
 
 def extract(branches: list[Branch], step: Transition) -> list[list[Transition]]:
     """Take out of the tree all sequences that ``step`` can begin, and return what is left of each after it."""
     found = []
-    for branch in list(branches):
-        if same(branch.step, step):
-            found += sequences(branch.below)
-            branches.remove(branch)
+    above: list[Branch] = []  # the way to the branches that are being looked at
+    left = [iter(branches[:])]
+    while left:
+        level = above[-1].below if above else branches
+        branch = next(left[-1], None)
+        if branch is None:
+            left.pop()
+            if above:
+                done = above.pop()
+                if not level:
+                    (above[-1].below if above else branches).remove(done)
+        elif same(branch.step, step):
+            way = [one.step for one in above]
+            found += [[*way, *rest] for rest in sequences(branch.below)]
+            level.remove(branch)
         elif branch.below and not branch.step.depends(step):
-            found += [[branch.step, *rest] for rest in extract(branch.below, step)]
-            if not branch.below:
-                branches.remove(branch)
+            above.append(branch)
+            left.append(iter(branch.below[:]))
     return found
 
 
 def sequences(branches: Iterable[Branch]) -> list[list[Transition]]:
     """All sequences of a tree; one that is empty, if there is nothing in it."""
-    return [[branch.step, *rest] for branch in branches for rest in sequences(branch.below)] or [[]]
+    found = []
+    way: list[Transition] = []
+    left = [iter(branches)]
+    while left:
+        branch = next(left[-1], None)
+        if branch is None:
+            left.pop()
+            if way:
+                way.pop()
+        elif branch.below:
+            way.append(branch.step)
+            left.append(iter(branch.below))
+        else:
+            found.append([*way, branch.step])
+    return found or [[]]
 
 
 def same(step: Transition, other: Transition) -> bool:

@@ -11,13 +11,13 @@ from dmabuf_async.scenario.schema import Scenario
 
 
 class Kind(NamedTuple):
-    """``buffer``: keys of every buffer; ``own``: those that only one exporter takes."""
+    """``buffer``: keys of every buffer; ``own``: those that only one exporter takes; ``other``: a second buffer."""
 
     machine: str = "vram = 2"
     buffer: str = ""
     own: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
     environment: str = ""
-    others: int = 0
+    other: str = ""
 
 
 AWAY: Final = {"swapping": "resident = false", "migrating": 'zone = "vram"'}
@@ -33,7 +33,8 @@ KINDS: Final = {
     "zeros": Kind(own={"swapping": "populated = false"}),
     "a cache": Kind("vram = 2, words = 1, coherent = false"),
     "a busy cache": Kind("vram = 2, coherent = false, line_words = 2", "", {}, "evictions = 2, prefetches = 2"),
-    "little memory": Kind("ram = 2, vram = 4, swap = 6", "pages = 2", AWAY, "", 1),
+    "little memory": Kind("ram = 2, vram = 4, swap = 6", "pages = 2", AWAY, "", "alike"),
+    "little VRAM": Kind("ram = 4, vram = 2", "pages = 2", AWAY, "", "at home"),
 }
 
 
@@ -41,14 +42,14 @@ def ground(exporter: str, kind: str, *defects: str) -> Scenario:
     """The scenario that is drawn from."""
     told = KINDS[kind]
     named = ", ".join(f'"{one}"' for one in defects)
-    machine = told.machine
-    buffers = "\n".join(
-        f'[buffers.{name}]\nexporter = "{exporter}"\n{told.buffer}\n{told.own.get(exporter, "")}\ndefects = [{named}]'
-        for name in ("fb", "other")[: 1 + (told.others if exporter != "static" else 0)]
-    )
+    shared = f'exporter = "{exporter}"\n{told.buffer}\ndefects = [{named}]'
+    own = told.own.get(exporter, "")
+    buffers = f"[buffers.fb]\n{shared}\n{own}"
+    if told.other and exporter != "static":
+        buffers += f"\n[buffers.other]\n{shared}\n{own if told.other == 'alike' else ''}"
     text = f"""
 title = "{exporter}, {kind}"
-machine = {{ {machine} }}
+machine = {{ {told.machine} }}
 environment = {{ {told.environment} }}
 {buffers}
 [[tasks]]

@@ -1,0 +1,45 @@
+"""The node: a state on the path of a :class:`~dmabuf_async.strategies.dpor.Dpor`, and what is left to explore there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from dmabuf_async.strategies.races import Race
+    from dmabuf_async.strategies.wakeup_tree import Branch, Transition
+
+
+class Node:
+    """A state on the present path, and the step that is made there."""
+
+    __slots__ = ("alternatives", "answers", "asleep", "branch", "races", "sleep", "step", "todo")
+
+    def __init__(self, sleep: list[Transition], todo: list[Branch]) -> None:
+        self.sleep = sleep
+        """What need not be explored from here: elsewhere it was, or is being. The sleep set, in its order."""
+        self.asleep = len(sleep)
+        """So many of these were asleep when it was reached; the others have been explored from here."""
+        self.todo = todo
+        """The wakeup tree, without what is being explored."""
+        self.branch: Branch | None = None
+        """What is being explored."""
+        self.step: Transition | None = None
+        """The step, once it has been made."""
+        self.answers: list[int] = []
+        """How the core's questions about it are answered."""
+        self.races: list[Race] = []
+        """In which it is the second."""
+        self.alternatives: list[str] = []
+        """Other outcomes that it could have had."""
+
+
+class Made(NamedTuple):
+    """A step that is about to be made."""
+
+    step: Transition
+    past: int
+    reads: Sequence[int]
+    writes: Sequence[int]
+    races: list[Race]
+    alternatives: list[str]
