@@ -96,6 +96,17 @@ def test_what_the_silence_is_worth_is_told_of_one_scenario(cli: Any, make: Any) 
     assert "a finding comes in at most 4.9% of them" in " ".join(told.split())
 
 
+def test_which_member_of_the_portfolio_found_what_is_told_of_one_scenario(cli: Any, make: Any) -> None:
+    told = cli("fuzz", make(), "--executions", "60").out
+    assert "\n         found    access-without-backing 60 times, first by number 1 (random)\n" in told
+    told = cli("fuzz", make(expect=""), "--executions", "60").out
+    assert " found    " not in told, "it is shown at length"
+    members = "(pct 12, pos 12, random 12, surw 12, urw 12)"
+    assert f"found by 60 of 60 executions {members}, first by number 1 (random)" in " ".join(told.split())
+    told = cli("fuzz", make(), "--executions", "1", "--strategy", "pos").out
+    assert "\n         found    access-without-backing once, first by number 1\n" in told
+
+
 def test_of_several_the_one_is_told_that_most_is_left_of(cli: Any, make: Any) -> None:
     many = str(CIRCLE.parents[1] / "kmap" / "three-importers.toml")
     told = cli("fuzz", make(), many, "--executions", "50", "--strategy", "random").out

@@ -20,6 +20,7 @@ from dmabuf_async.explore.verdict import Failure
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.base import ChoicePoint, RunInfo
 from dmabuf_async.strategies.calm import Calm
+from dmabuf_async.strategies.catalogue import portfolio
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.trace.events import Finding, Signature
 
@@ -205,3 +206,15 @@ def test_the_collector_is_left_as_it_was(was: bool) -> None:
         assert gc.isenabled() is was
     finally:
         gc.enable()
+
+
+def test_of_a_portfolio_it_is_known_which_member_found_what(make: Make) -> None:
+    verdict = perform(fuzz(make(rounds=2), portfolio(1), executions=100))
+    (found,) = verdict.failures
+    finders = verdict.finders[found.finding.signature]
+    assert sum(finders.values()) == verdict.counts[found.finding.signature]
+    assert finders.keys() <= {"random", "pct", "pos", "surw", "urw"}
+    assert found.by == next(iter(finders)), "who found it first"
+    assert len(finders) > 1
+    alone = perform(fuzz(make(rounds=2), RandomWalk(1), executions=100))
+    assert (alone.finders, alone.failures[0].by) == ({}, "")

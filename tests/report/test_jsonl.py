@@ -40,6 +40,7 @@ VERDICT = Verdict(
     2,
     failures=(Failure(FINDING, "dba1:mv7k.p091", 17, expected=False, shrunk=SHRUNK),),
     counts={SIGNATURE: 3},
+    finders={SIGNATURE: {"surw": 2, "pct": 1}},
     missing=("lost-write",),
     unseen=("fault-during-move",),
     sample=Sample("random", 400, 91, 30, True, 250, True, 330.0, 0.12, 0.25, 44.5, 6.25),
@@ -84,12 +85,15 @@ def test_nothing_that_an_event_or_a_finding_holds_is_left_out() -> None:
 
 def test_a_verdict_holds_its_failures_and_how_often_each_was_seen() -> None:
     read: dict[str, Any] = json.loads(verdict_line(VERDICT))
-    assert read.keys() == {"schema", "type", "proved", "first"} | {field.name for field in fields(Verdict)}
+    assert read.keys() == {"schema", "type", "proved", "first"} | {field.name for field in fields(Verdict)} - {
+        "finders"
+    }
     (failure,) = read["failures"]
     finding = json.loads(finding_line(FINDING, "dba1:mv7k.p091"))
     assert {"schema": 1, "type": "finding", **failure["finding"], "schedule": failure["schedule"]} == finding
     assert (failure["execution"], failure["expected"]) == (17, False)
-    assert read["counts"] == [{"signature": asdict(SIGNATURE), "executions": 3}]
+    told = {"signature": asdict(SIGNATURE), "executions": 3, "finders": {"surw": 2, "pct": 1}}
+    assert read["counts"] == [told]
     assert (read["missing"], read["unseen"], read["exit_code"]) == (["lost-write"], ["fault-during-move"], 1)
 
 

@@ -15,6 +15,7 @@ from dmabuf_async.cli.main import bug
 from dmabuf_async.cli.options import loaded
 from dmabuf_async.cli.progress import Progress
 from dmabuf_async.cli.table import Table
+from dmabuf_async.cli.workers import Died, in_order
 from dmabuf_async.errors import DmabufAsyncError, ReplayDiverged
 from dmabuf_async.explore.accepted import Accepted
 from dmabuf_async.explore.execution import perform
@@ -64,6 +65,8 @@ class Campaign:
         self.lanes = lanes
         self.shrinks = shrinks
         self.accepted = accepted or Accepted()
+        self.jobs = 1
+        """So many are explored at a time; if it is more than one, each in a process of its own."""
         self.verdicts: list[Verdict] = []
         self.look: Callable[[], None] = _nothing
         """Raises KeyboardInterrupt if an interrupt has come."""
@@ -86,15 +89,10 @@ class Campaign:
         interrupted = False
         try:
             with Progress(self.console, len(names)) as progress, noted() as self.look:
-                for index, one in enumerate(found):
-                    left = self._share(began, len(found) - index)
-                    program, verdict = (None, one) if isinstance(one, Verdict) else self._judged(one, left, progress)
+                for program, verdict, go_on in self._each(found, began, progress):
                     progress.clear()
                     self.verdicts.append(verdict)
-                    self._tell(table, program, verdict)
-                    if verdict.interrupted:
-                        break
-                    self.look()
+                    self._tell(table, program, verdict, go_on)
         except KeyboardInterrupt:
             interrupted = True
         seconds = time.monotonic() - began
@@ -128,6 +126,55 @@ class Campaign:
                 yield from catalogue.find([path])
             except DmabufAsyncError as error:
                 yield _failed(path, error)
+
+    def _each(
+        self, found: Sequence[str | Verdict], began: float, progress: Progress
+    ) -> Iterator[tuple[Program | None, Verdict, str]]:
+        """Each scenario once it is explored, with its verdict and the command that goes on; until an interrupt."""
+        if self.jobs > 1 and len(found) > 1:
+            yield from self._side_by_side(found, began, progress)
+            return
+        for index, one in enumerate(found):
+            left = self._share(began, len(found) - index)
+            program, verdict = (None, one) if isinstance(one, Verdict) else self._judged(one, left, progress)
+            yield program, verdict, self.go_on(verdict)
+            if verdict.interrupted:
+                break
+            self.look()
+
+    def _side_by_side(
+        self, found: Sequence[str | Verdict], began: float, progress: Progress
+    ) -> Iterator[tuple[Program | None, Verdict, str]]:
+        """The same with several at a time."""
+
+        def work(index: int) -> tuple[Verdict, str]:
+            one = found[index]
+            if isinstance(one, Verdict):
+                return one, ""
+            rounds = -(-(len(found) - index) // self.jobs)
+            _, verdict = self._judged(one, self._share(began, rounds), progress.hidden())
+            return verdict, self.go_on(verdict)
+
+        for index, answer in enumerate(in_order(len(found), self.jobs, work, self._looking(progress))):
+            name = one.scenario if isinstance(one := found[index], Verdict) else one
+            if isinstance(answer, Died):
+                lost = f"{name}: {answer}; explore it alone, or with fewer --jobs"
+                yield None, _empty(name, "not explored", error=lost, exit_code=exits.INTERNAL), ""
+                continue
+            verdict, go_on = answer
+            program = None
+            if self._to_show(verdict) is not None:
+                program = loaded(name)
+            yield program, verdict, go_on
+
+    def _looking(self, progress: Progress) -> Callable[[], None]:
+        """What says how many are done while others work."""
+
+        def look() -> None:
+            progress.side_by_side(len(self.verdicts))
+            self.look()
+
+        return look
 
     def _share(self, began: float, left: int) -> float:
         """Seconds for the next scenario: an equal part of what is left."""
@@ -163,7 +210,7 @@ class Campaign:
             return shrunken(program, verdict, first, seconds=SHRINKING, max_steps=self.max_steps, show=show)
         return verdict
 
-    def _tell(self, table: Table, program: Program | None, verdict: Verdict) -> None:
+    def _tell(self, table: Table, program: Program | None, verdict: Verdict, go_on: str) -> None:
         shown = None
         failure = self._to_show(verdict)
         if failure is not None and program is not None and not failure.edges:
@@ -177,7 +224,7 @@ class Campaign:
             self.console.line(verdict_line(verdict))
         else:
             table.row(verdict)
-            table.details(verdict, self.go_on(verdict))
+            table.details(verdict, go_on)
             if failure is not None and (shown is not None or failure.edges):
                 table.broken(
                     shown, verdict, failure, self._why(program, shown, failure), partial(self._replay, verdict)

@@ -58,6 +58,7 @@ from dmabuf_async.cli.verbs import Verb
 @click.option("--lanes", is_flag=True, help="Show an expected finding of several scenarios, too.")
 @options.no_shrink
 @options.known
+@options.jobs
 @options.junit
 @options.as_json
 @click.pass_context
@@ -77,6 +78,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     lanes: bool,
     no_shrink: bool,
     known: Path | None,
+    jobs: int,
     junit: Path | None,
 ) -> int:
     """Explore all executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -122,6 +124,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         shrinks=not no_shrink,
         accepted=options.accepted(context, known),
     )
+    campaign.jobs = jobs
     return options.explored(context, campaign, paths, junit)
 
 

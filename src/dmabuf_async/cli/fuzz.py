@@ -47,6 +47,7 @@ EXECUTIONS = 500
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
 @options.no_shrink
 @options.known
+@options.jobs
 @options.junit
 @options.as_json
 @click.pass_context
@@ -66,6 +67,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     lanes: bool,
     no_shrink: bool,
     known: Path | None,
+    jobs: int,
     junit: Path | None,
 ) -> int:
     """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
@@ -96,4 +98,5 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         shrinks=not no_shrink,
         accepted=options.accepted(context, known),
     )
+    campaign.jobs = jobs
     return options.explored(context, campaign, paths, junit)

@@ -79,6 +79,14 @@ max_steps = click.option(
     metavar="N",
     help="Cut an execution after so many steps.",
 )
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Explore so many scenarios at a time, each in a process of its own.",
+)
 junit = click.option(
     "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML."
 )

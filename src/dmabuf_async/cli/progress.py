@@ -32,6 +32,7 @@ class Progress:
     """A line or two that are drawn over and over, and gone before a result is printed."""
 
     def __init__(self, console: Console, scenarios: int) -> None:
+        self._console = console
         self._shows = console.has_progress
         self._scenarios = scenarios
         self._at = 0
@@ -60,6 +61,20 @@ class Progress:
             )
 
         return show
+
+    def hidden(self) -> Progress:
+        """One for a process that has no terminal."""
+        progress = Progress(self._console, self._scenarios)
+        progress._shows = False
+        return progress
+
+    def side_by_side(self, done: int) -> None:
+        """Show that so many are done and others are being explored; to be called now and then."""
+        now = time.monotonic()
+        if self._shows and now >= self._due:
+            self._due = now + _EVERY
+            self._at = done
+            self._draw("several at a time", done / self._scenarios, f"{done:,} of {self._scenarios:,} explored", "")
 
     def shrinking(self, name: str) -> Callable[[str], None]:
         """What is to be called now and then with how far the failures of ``name`` are shrunk."""

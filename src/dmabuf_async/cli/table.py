@@ -90,6 +90,10 @@ class Table:
         if self._asked == 1 and verdict.witnesses:
             seen = (f"{witness} ({count:,}x or more)" for witness, count in verdict.witnesses.items() if count)
             told.append(("seen", "; ".join(seen)))
+        if self._asked == 1 and not verdict.extent:
+            expected = [failure for failure in verdict.failures if not failure.unexpected]
+            if expected:
+                told.append(("found", "; ".join(f"{one.finding.code} {_times(verdict, one)}" for one in expected)))
         if self._asked == 1 and verdict.sites is not None:
             sites = verdict.sites
             told.append(("faults", f"{sites.failed:,} of {sites.known:,} sites failed at least once"))
@@ -242,7 +246,24 @@ def _often(verdict: Verdict, failure: Failure) -> str:
             return f"{100 * chance:.3g}% of random executions show it"
         return f"1 in {1 / chance:,.0f} random executions shows it"
     count = verdict.counts.get(failure.finding.signature, 1)
-    return f"found by {count:,} of {verdict.executions:,} executions, first by number {failure.execution:,}"
+    finders = ", ".join(f"{name} {times:,}" for name, times in _finders(verdict, failure))
+    who = f" ({finders})" if finders else ""
+    return f"found by {count:,} of {verdict.executions:,} executions{who}, first by {_first(failure)}"
+
+
+def _times(verdict: Verdict, failure: Failure) -> str:
+    """The same in fewer words."""
+    count = verdict.counts.get(failure.finding.signature, 1)
+    return f"{f'{count:,} times' if count > 1 else 'once'}, first by {_first(failure)}"
+
+
+def _first(failure: Failure) -> str:
+    return f"number {failure.execution:,} ({failure.by})" if failure.by else f"number {failure.execution:,}"
+
+
+def _finders(verdict: Verdict, failure: Failure) -> list[tuple[str, int]]:
+    """Which members of a portfolio found it, and how often; who did so most comes first."""
+    return sorted(verdict.finders.get(failure.finding.signature, {}).items(), key=lambda one: (-one[1], one[0]))
 
 
 def _listed(words: Sequence[str], last: str = "and") -> str:

@@ -81,7 +81,7 @@ def fuzz(  # noqa: PLR0913 - each is of its own kind
                     if core is None:
                         break
                     known.learn(core)
-                    progress.note(program, watch, core)
+                    progress.note(program, watch, core, getattr(strategy, "playing", ""))
                     coverage.note(watch)
                     if made % GUARD_EVERY == 0:
                         yield from guarded(program, core.choices, max_steps)
@@ -138,6 +138,7 @@ def judge(
         cut=progress.cut,
         failures=seen.failures,
         counts=seen.counts,
+        finders=progress.finders,
         missing=() if interrupted else seen.missing,
         unseen=() if interrupted else seen.unseen,
         sites=sites_of(strategy),

@@ -27,13 +27,15 @@ class Progress:
     cut: int = 0
     failures: dict[Signature, Failure] = field(default_factory=dict)
     counts: Counter[Signature] = field(default_factory=Counter)
+    finders: dict[Signature, Counter[str]] = field(default_factory=dict)
+    """Of a portfolio: how many executions of which member showed each signature."""
     reached: set[tuple[str, str]] = field(default_factory=set)
     witnesses: Counter[str] = field(default_factory=Counter)
     """How many of the executions that were really made showed each witness of ``sometimes``."""
     locks: LockCycles = field(default_factory=LockCycles)
 
-    def note(self, program: Program, watch: Watch, core: Core) -> None:
-        """One more execution has been made, to its end or to where it was cut."""
+    def note(self, program: Program, watch: Watch, core: Core, by: str = "") -> None:
+        """One more execution has been made, to its end or to where it was cut; ``by``: which member of a portfolio."""
         self.executions += 1
         self.steps += core.steps
         self.cut += core.stopped == "cut"
@@ -43,10 +45,12 @@ class Progress:
         seen = {finding.signature: finding for finding in watch.findings if finding.primary}
         for signature, finding in seen.items():
             self.counts[signature] += 1
+            if by:
+                self.finders.setdefault(signature, Counter())[by] += 1
             if signature not in self.failures:
                 expected = finding.code in program.findings
                 schedule = encode(program.digest, core.choices)
-                self.failures[signature] = Failure(finding, schedule, self.executions, expected)
+                self.failures[signature] = Failure(finding, schedule, self.executions, expected, by=by)
         edges = watch.lock_edges()
         if edges:
             self.locks.note(edges, self.executions, lambda: encode(program.digest, core.choices))

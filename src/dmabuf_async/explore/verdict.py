@@ -37,6 +37,8 @@ class Failure:
     """The scenario says that this may, or must, be found."""
     known: bool = False
     """It is not expected, but somebody accepts it: see :mod:`dmabuf_async.explore.accepted`."""
+    by: str = ""
+    """Of a portfolio: the member that found it first."""
     until: int = 0
     """The steps that show it, if no single one does: a run that ends too early, or the way in and one round of a run
     that goes round for ever; else 0."""
@@ -112,6 +114,8 @@ class Verdict:
     """One for each signature of a primary finding, in the order of finding."""
     counts: Mapping[Signature, int] = field(default_factory=dict)
     """How many executions showed each primary signature."""
+    finders: Mapping[Signature, Mapping[str, int]] = field(default_factory=dict)
+    """Of a portfolio: how many executions of which member showed each."""
     missing: tuple[str, ...] = ()
     """Expected codes, if not one of them was found; else empty."""
     unseen: tuple[str, ...] = ()

@@ -74,15 +74,17 @@ def verdict_line(verdict: Verdict) -> str:
     - ``cut``: executions that ended at the step limit
     - ``failures``: list of objects of ``finding`` (as in `finding_line`, without
       ``schema``, ``type``, ``schedule``), ``schedule``, ``execution`` (from 1),
-      ``expected`` (true if the scenario asks for it), ``known`` (true if ``--known`` accepts it), ``until``: how many
-      steps show it if no single one does, else 0, ``chance``: the exact probability that a random execution shows it,
-      where ``check`` knows, else null, and ``edges``: of a lock order that goes in a circle only over several
-      executions, objects of ``actor``, ``held``, ``taken``, ``before``, ``after`` (classes), ``schedule``,
-      ``execution``; else empty; ``least``: null if the schedule is as it was found, else object of ``faults``,
-      ``preemptions``, ``switches``, ``steps`` (what the schedule takes up to the finding), ``proved`` (nothing cheaper
-      shows it), ``minimal`` (the names, of these four, that are proved to be the least), ``bound`` (why not all of
-      them, or empty), ``replays`` and ``states`` (what that took)
-    - ``counts``: list of objects of ``signature`` and ``executions`` that showed it
+      ``expected`` (true if the scenario asks for it), ``known`` (true if ``--known`` accepts it), ``by``: the member of
+      a portfolio that found it first, or empty, ``until``: how many steps show it if no single one does, else 0,
+      ``chance``: the exact probability that a random execution shows it, where ``check`` knows, else null, and
+      ``edges``: of a lock order that goes in a circle only over several executions, objects of ``actor``, ``held``,
+      ``taken``, ``before``, ``after`` (classes), ``schedule``, ``execution``; else empty; ``least``: null if the
+      schedule is as it was found, else object of ``faults``, ``preemptions``, ``switches``, ``steps`` (what the
+      schedule takes up to the finding), ``proved`` (nothing cheaper shows it), ``minimal`` (the names, of these four,
+      that are proved to be the least), ``bound`` (why not all of them, or empty), ``replays`` and ``states`` (what that
+      took)
+    - ``counts``: list of objects of ``signature``, ``executions`` that showed it, and ``finders``: of a portfolio, how
+      many executions of which member did, else empty
     - ``missing``: expected codes, if none of them was found
     - ``unseen``: witnesses that never came
     - ``witnesses``: object of witness and how many executions, at least, showed it, of ``check``; else empty
@@ -110,7 +112,12 @@ def verdict_line(verdict: Verdict) -> str:
         cut=verdict.cut,
         failures=[_failure(failure) for failure in verdict.failures],
         counts=[
-            {"signature": _signature(signature), "executions": count} for signature, count in verdict.counts.items()
+            {
+                "signature": _signature(signature),
+                "executions": count,
+                "finders": dict(verdict.finders.get(signature, {})),
+            }
+            for signature, count in verdict.counts.items()
         ],
         missing=list(verdict.missing),
         unseen=list(verdict.unseen),
@@ -219,6 +226,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "execution": failure.execution,
         "expected": failure.expected,
         "known": failure.known,
+        "by": failure.by,
         "until": failure.until,
         "chance": failure.chance,
         "edges": [_edge(shown) for shown in failure.edges],
