@@ -54,6 +54,10 @@ BASES: Final = {
         f"{GET}{ATTACH}{mapped('from_device')}{dma('write')}{UNMAP}{LOAD}{DETACH}; {PUT}".rstrip("; "),
         "environment = { prefetches = 6 }\n        ",
     ),
+    "a move of what user space wrote past the cache": scenario(
+        f'{GET}{LOAD}{PUT}do = "mmap", buffer = "fb", as = "u"; do = "store", at = "u"; MOVE, buffer = "fb"; '
+        'do = "munmap", at = "u"'
+    ),
     "copies through the cache": scenario(
         'do = "mmap", buffer = "fb", as = "m"; do = "store", at = "m"; MOVE, buffer = "fb"; '
         'do = "get_backing_storage", buffer = "fb"; do = "load", at = "m"; '
@@ -75,4 +79,10 @@ ROWS: Final[tuple[dict[str, Any], ...]] = tuple(
         ("dirty-line-on-free", "stale-read", "copies through the cache"),
     )
     if driver != "static" or defect != "dirty-line-on-free"
-)
+) + tuple(
+    {
+        "rule": "P10", "driver": driver, "defect": "copies-stale-lines", "code": "stale-read", "told": "V8",
+        "base": "a move of what user space wrote past the cache",
+    }
+    for driver in ("swapping", "migrating")
+)  # fmt: skip

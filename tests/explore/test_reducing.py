@@ -109,8 +109,10 @@ def test_an_interrupt_and_the_end_of_time_give_the_smallest_so_far() -> None:
     assert (late.bound, late.tried) == ("stopped after 0 s", 0)
 
 
-def finding(site: str, code: str = "stale-pte", objects: tuple[str, ...] = ("ram#0",)) -> Finding:
-    return Finding(code, "P1", "", 3, "mover", objects, Signature(code, "P1", "mover", site, "frame"))
+def finding(
+    site: str, code: str = "stale-pte", objects: tuple[str, ...] = ("ram#0",), message: str = "it broke"
+) -> Finding:
+    return Finding(code, "P1", message, 3, "mover", objects, Signature(code, "P1", "mover", site, "frame"))
 
 
 def test_it_is_the_same_finding_whatever_the_number_of_the_step() -> None:
@@ -118,3 +120,5 @@ def test_it_is_the_same_finding_whatever_the_number_of_the_step() -> None:
     assert kind_of(finding("step 2 migrate: Move.switch")) != kind_of(finding("step 2 swap_out: Move.switch"))
     assert kind_of(finding("", objects=("ram#1",))) == kind_of(finding(""))
     assert kind_of(finding("", "deadlock", ("a", "b"))) != kind_of(finding("", "deadlock", ("a",)))
+    one, several, ended = ("a waits for b", "a waits for b; b waits for a", "a waits for b (it has ended)")
+    assert len({kind_of(finding("", "deadlock", ("l",), message)) for message in (one, several, ended)}) == 3

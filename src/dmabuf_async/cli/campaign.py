@@ -75,6 +75,10 @@ class Campaign:
         """Explore one of them, in so many seconds."""
         raise NotImplementedError
 
+    def told_of(self, program: Program) -> Program:
+        """The program whose executions the verdict tells of."""
+        return program
+
     def go_on(self, verdict: Verdict) -> str:
         """The command that goes on where this one stopped; empty if there is none."""
         return ""
@@ -187,6 +191,7 @@ class Campaign:
         try:
             program = loaded(name)
             verdict = self.explored(program, seconds, progress)
+            program = self.told_of(program)
             return program, self._shrunk(program, verdict, progress)
         except KeyboardInterrupt:
             return program, _interrupted(name)

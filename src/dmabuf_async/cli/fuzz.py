@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,6 +42,25 @@ EXECUTIONS = 500
     metavar="K",
     help="At most K faults in an execution.  [default: as many as the scenario declares]",
 )
+@click.option(
+    "--generate",
+    is_flag=True,
+    help="Draw importers that keep every rule against the exporters of each scenario, in the place of its tasks.",
+)
+@click.option(
+    "--scenarios",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --generate: how many scenarios are drawn against each, at most.  [default: 100, or without end if"
+    " --time is given]",
+)
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --generate: write the smallest scenario that shows something to the new file FILE.",
+)
 @options.engine
 @options.max_steps
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
@@ -62,6 +81,9 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     depth: int | None,
     delays: int | None,
     faults: int | None,
+    generate: bool,
+    scenarios: int | None,
+    output: Path | None,
     engine: str,
     max_steps: int,
     lanes: bool,
@@ -73,10 +95,11 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
 
     What is found is the same each time for the same seed and number of executions. A file that is not valid doesn't
-    stop the others.
+    stop the others. With --generate, what is found is the exporter's fault: see docs/generating.md.
     """
     from dmabuf_async.cli.sampling import Sampling
 
+    own = executions
     if executions is None and seconds is None:
         executions = EXECUTIONS
 
@@ -84,19 +107,27 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         return options.chosen(context, strategy, seed, depth=depth, delays=delays)
 
     made()  # what is refused is refused before anything is read
-    campaign = Sampling(
-        options.console(context),
-        executions,
-        strategy,
-        made,
-        seed=seed,
-        faults=faults,
-        seconds=seconds,
-        max_steps=max_steps,
-        engine=engine,
-        lanes=lanes,
-        shrinks=not no_shrink,
-        accepted=options.accepted(context, known),
-    )
+    more: dict[str, Any] = {
+        "seed": seed,
+        "faults": faults,
+        "seconds": seconds,
+        "max_steps": max_steps,
+        "engine": engine,
+        "lanes": lanes,
+        "shrinks": not no_shrink,
+        "accepted": options.accepted(context, known),
+    }
+    if generate:
+        from dmabuf_async.cli.generating import generating
+
+        if jobs > 1:
+            raise click.UsageError(
+                "--jobs is of no use to --generate, which draws in one process. Leave it out.", context
+            )
+        return generating(context, paths, own, strategy, made, scenarios=scenarios, output=output, junit=junit, **more)
+    for option, value in (("--scenarios", scenarios), ("-o", output)):
+        if value is not None:
+            raise click.UsageError(f"{option} belongs to --generate. Leave it out, or say --generate.", context)
+    campaign = Sampling(options.console(context), executions, strategy, made, **more)
     campaign.jobs = jobs
     return options.explored(context, campaign, paths, junit)

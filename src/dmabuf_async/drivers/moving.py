@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dmabuf_async.drivers.reclaim import allocate
 from dmabuf_async.errors import KernelError
-from dmabuf_async.machine.cache import Clean
+from dmabuf_async.machine.cache import Clean, Flush
 from dmabuf_async.protocol.coherency import upkeep
 from dmabuf_async.protocol.mm import clear_ptes, flush_tlbs, unmap_mapping_range
 from dmabuf_async.tasks import Group
@@ -74,6 +74,7 @@ DEFECTS: Final = {
     "partial-zap": "zaps the first page only (V13)",
     "zap-takes-mmap-lock": "takes the mmap_lock of processes under the buffer's lock, to zap (P7)",
     "short-copy": "copies all words of a page but the last (P5)",
+    "copies-stale-lines": "copies a frame without invalidating it, though user space writes past the cache (P10)",
     "dirty-line-on-free": "does not clean the frames that it copies into, and frees them like that (V8)",
     "leak-on-enomem": "a move that fails half way keeps the places that it had allocated (V6)",
     "free-twice-on-enomem": "a move that fails half way frees the places that it had allocated twice (V6)",
@@ -244,10 +245,13 @@ class Move:
         page, source, target = relocation
         if source is None or target is None:
             return  # what is not there is zero, and so is a new frame
-        for word in range(len(page.words) - ("short-copy" in self.exporter.defects)):
+        machine, defects = self.exporter.machine, self.exporter.defects
+        if not machine.sizes.coherent and not {"copies-stale-lines", "dirty-line-on-free"} & defects:
+            await upkeep(machine, Flush, source)  # user space has written past what the cache has of it (P10)
+        for word in range(len(page.words) - ("short-copy" in defects)):
             await page.copy(word, source, target)
-        if "dirty-line-on-free" not in self.exporter.defects:  # nor a device nor who has it next may find one
-            await upkeep(self.exporter.machine, Clean, target)
+        if "dirty-line-on-free" not in defects:  # nor a device nor who has it next may find one
+            await upkeep(machine, Clean, target)
 
     async def switch(self) -> None:
         """From here on the new places are the storage."""

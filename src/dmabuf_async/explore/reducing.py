@@ -205,11 +205,15 @@ class _Reducing:
 def kind_of(finding: Finding) -> tuple[str, ...]:
     """By which it is the same finding in another scenario: its signature, but for the number of the step.
 
-    Of a deadlock, also what is waited for: one lock that is never given back is another matter than two in a circle.
+    Of a deadlock, also what is waited for, whether by one or by several, and whether for somebody who has ended: one
+    lock that is never given back is another matter than two in a circle.
     """
     one = finding.signature
     kind = (one.code, one.rule, one.role, _NUMBER.sub("", one.site), one.object_class)
-    return (*kind, *sorted(finding.objects)) if one.code == "deadlock" else kind
+    if one.code != "deadlock":
+        return kind
+    told = (mark for mark in ("; ", "(it has ended)") if mark in finding.message)
+    return (*kind, *sorted(finding.objects), *told)
 
 
 def _key(document: Document) -> str:

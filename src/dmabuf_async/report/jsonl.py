@@ -219,6 +219,19 @@ def reduced_line(scenario: str, reduced: Reduced, text: str) -> str:
     )
 
 
+def generated_line(scenario: str, file: str, text: str, *, scenarios: int, first: int, written: bool) -> str:
+    """The smallest drawn scenario that shows something, ``"type": "generated"``, after the verdict on it.
+
+    - ``scenario``: whose exporters it was drawn against, as it was named
+    - ``file``: what the schedules of the verdict replay on; ``written``: whether it is there
+    - ``text``: of that file, in TOML
+    - ``scenarios``: how many were decided, in drawing and in shrinking; ``first``: which of them showed it first
+    """
+    return _line(
+        "generated", scenario=scenario, file=file, text=text, scenarios=scenarios, first=first, written=written
+    )
+
+
 def _failure(failure: Failure) -> dict[str, Any]:
     return {
         "finding": _finding(failure.finding),
