@@ -125,4 +125,6 @@ def test_an_outcome_that_is_not_offered_again_is_told() -> None:
 
 def test_it_may_wrap_a_sampler_which_then_chooses_as_it_would_alone() -> None:
     guard, alone = Guard(Pct(3), "it"), Pct(3)
-    assert execute(loads(3, 3), guard).choices == execute(loads(3, 3), alone).choices
+    choices = execute(loads(3, 3), alone).choices
+    assert execute(loads(3, 3), guard).choices == choices
+    assert len(guard._offers) == len(choices)
