@@ -59,10 +59,13 @@ def program(scenario: schema.Scenario, name: str) -> Program:
 
 
 def furnish(machine: Machine, scenario: schema.Scenario) -> None:
-    """Make everything that the scenario, which must be valid, names on a new machine."""
+    """Make everything that the scenario, which must be valid, names on a new machine; buffers may be there already."""
     objects = Objects(
         machine,
-        buffers={name: _buffer(machine, name, spec, scenario) for name, spec in scenario.buffers.items()},
+        buffers={
+            name: machine.buffers.get(name) or _buffer(machine, name, spec, scenario)
+            for name, spec in scenario.buffers.items()
+        },
         cells={name: machine.cell(name, value) for name, value in scenario.cells.items()},
         mutexes={name: machine.mutex(name) for name in scenario.mutexes},
         devices={
