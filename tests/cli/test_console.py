@@ -91,8 +91,25 @@ def test_an_interrupted_campaign_tells_the_verdict_so_far_and_writes_junit(
     assert "interrupted" in (tmp_path / "out.xml").read_text()
 
 
-def test_in_the_background_of_a_shell_sigterm_interrupts_all_the_same(make: Any, tmp_path: Path) -> None:
-    command = f"{sys.executable} -m dmabuf_async fuzz {make(repaired=True)} --time 60 & sleep 1.5; kill $!; wait $!"
+ENDLESS = """
+from pathlib import Path
+from dmabuf_async.scenario.python import scenario
+
+@scenario
+def endless(machine):
+    cell = machine.cell("c")
+    machine.task("a", work, cell)
+
+async def work(cell):
+    Path("begun").touch()
+    await cell.add(1)
+"""
+
+
+def test_in_the_background_of_a_shell_sigterm_interrupts_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS, encoding="utf-8")
+    fuzz = f"{sys.executable} -m dmabuf_async fuzz endless.py --time 60"
+    command = f"{fuzz} & until [ -e begun ]; do sleep 0.1; done; kill $!; wait $!"
     told = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S607
     assert told.returncode == 130
     assert "interrupted" in told.stdout
