@@ -37,7 +37,9 @@ def words(reason: Why) -> list[tuple[str, str, str, str]]:
         ("pin/pins-ignored", "evictor: switch fb[0] to swap#0", "importer: put_backing_storage(fb)"),
         ("mmap/zap-after-move", "mover: switch fb[0] to vram#0", "display: clear pte display.m[0]"),
         ("mmap/tlb-not-flushed", "evictor: free ram#0", "display: flush tlb of cpu0"),
-        ("pin/pinned-after-unlock", "importer: look where fb[0] is", "evictor: switch fb[0] to swap#0"),
+        # a test that no longer holds when it is acted upon
+        ("pin/pinned-after-unlock", "evictor: load fb.pin_count", "importer: add fb.pin_count 1"),
+        ("pin/tested-outside-lock", "evictor: load fb.pin_count", "importer: add fb.pin_count 1"),
         ("mmap/fault-reinstalls-old-frame", "display: look where fb[0] is", "mover: switch fb[0] to ram#0"),
         ("kmap/slot-wait-under-lock", "two: lock fb.lock", "one: lock fb.lock"),
     ],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES
-from dmabuf_async.strategies.base import STOP, RunInfo
+from dmabuf_async.strategies.base import STOP, RunInfo, let_attend
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
@@ -51,9 +51,7 @@ class Core(Choosing):
         if not self.strategy.start(RunInfo(index, names, self.max_steps)):
             return False
         self.populate()
-        attend = getattr(self.strategy, "attend", None)
-        if attend is not None:
-            attend(self)
+        let_attend(self.strategy, self)
         return True
 
     def advance(self) -> Actor | None:  # noqa: C901 - the hot loop: calls would cost more than they tidy

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.execution import Execution, Jobs, execution, is_interrupt
 from dmabuf_async.explore.verdict import Failure, Verdict
-from dmabuf_async.strategies.base import STOP, ChoicePoint, Run, RunInfo
+from dmabuf_async.strategies.base import STOP, ChoicePoint
 from dmabuf_async.strategies.replay import Replay
+from dmabuf_async.strategies.wrapper import Wrapper
 from dmabuf_async.trace.events import Trace
 from dmabuf_async.trace.schedule import encode
 
@@ -109,24 +110,15 @@ def judge(program: Program, strategy: Strategy, execution: Execution, seconds: f
     )
 
 
-class _Noted:
+class _Noted(Wrapper):
     """Keeps the answers of a strategy, for they are lost with an execution that is interrupted."""
 
     def __init__(self, strategy: Strategy) -> None:
-        self._strategy = strategy
+        super().__init__(strategy)
         self.choices: list[int] = []
 
-    def start(self, run: RunInfo) -> bool:
-        return self._strategy.start(run)
-
-    def attend(self, run: Run) -> None:
-        attend = getattr(self._strategy, "attend", None)
-        if attend is not None:
-            attend(run)
-            run.roll = run.pick = None  # each choice is asked here
-
     def choose(self, point: ChoicePoint) -> int:
-        choice = self._strategy.choose(point)
+        choice = super().choose(point)
         if choice != STOP:
             self.choices.append(choice)
         return choice

@@ -171,7 +171,7 @@ class _Search:
         alone = len({self._steps[step - 1].event.actor for step in self._past}) == 1
         if not found:
             return Why((), (), "", parts=0, instead=None, alone=alone, tried=self._tried)
-        best = min(found, key=lambda one: (not one.calmed, len(one.turned)))
+        best = min(found, key=lambda one: (not one.calmed, not self._shows_check(one), len(one.turned)))
         parts, instead = self._parting(best.execution)
         return Why(
             pairs=self._told(best),
@@ -191,7 +191,7 @@ class _Search:
         for first, second in self._conflicting():
             ranked.append((self._rank(self._objects(first, second)), second - first, first, second))
         ranked.sort()
-        return [(first, second) for _, _, first, second in ranked]
+        return [(first, second) for *_, first, second in ranked]
 
     def _objects(self, first: int, second: int) -> tuple[str, ...]:
         return _shared(self._steps[first].event, self._steps[second].event)
@@ -276,11 +276,24 @@ class _Search:
 
     # What is seen in another execution -----------------------------------------------
 
+    def _is_check(self, first: int, second: int) -> bool:
+        """Whether somebody only looked at what another one changed afterwards, both before the rule was broken.
+
+        That is a test which no longer holds when it is acted upon: it says more than where the damage could have
+        been waited for.
+        """
+        one, other = self._steps[first].event, self._steps[second].event
+        objects = set(_shared(one, other)) - self._locks
+        return bool(objects) and objects.isdisjoint(one.writes) and 0 < other.step < self._finding.step
+
+    def _shows_check(self, one: _Passing) -> bool:
+        return len(one.held) == 1 and self._is_check(*one.held[0])
+
     def _told(self, best: _Passing) -> tuple[Pair, ...]:
         """What was turned round; or, of one pair, what came so with it and is nearest to what the finding is about."""
         turned = ((self._steps[first].event, self._steps[second].event) for first, second in best.held)
         pairs = tuple(Pair(first, second, _shared(first, second)) for first, second in turned)
-        if len(pairs) != 1:
+        if len(pairs) != 1 or self._shows_check(best):
             return pairs
         return (min(self._earlier(best.execution), key=lambda one: one[0], default=(0, *pairs))[1],)
 

@@ -138,3 +138,11 @@ class Strategy(Protocol):
     def choose(self, point: ChoicePoint) -> int:
         """An index into ``point.options``, 0 being the calm choice; or STOP."""
         ...
+
+
+def let_attend(strategy: Strategy, run: Run) -> bool:
+    """Let a strategy attend that does; whether it does."""
+    attend: Callable[[Run], None] | None = getattr(strategy, "attend", None)
+    if attend is not None:
+        attend(run)
+    return attend is not None

@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from dmabuf_async.errors import ReplayDiverged
+from dmabuf_async.strategies.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.core import Core
-    from dmabuf_async.strategies.base import ChoicePoint, Option, Run, RunInfo, Strategy
+    from dmabuf_async.strategies.base import ChoicePoint, Option, RunInfo, Strategy
 
 Offer: TypeAlias = tuple[str, ...]
 """What a choice point offers: of each option the actor, the op and the outcome, in words."""
 
 
-class Guard:
+class Guard(Wrapper):
     """Notes what the first execution was offered, and holds each later one to it.
 
     Raises ReplayDiverged at the first choice that offers something else, or, in :meth:`compare`, if an execution ended
@@ -25,7 +26,7 @@ class Guard:
     """
 
     def __init__(self, strategy: Strategy, name: str) -> None:
-        self._strategy = strategy
+        super().__init__(strategy)
         self._name = name
         self._offers: list[Offer] = []
         self._at = 0
@@ -36,13 +37,7 @@ class Guard:
 
     def start(self, run: RunInfo) -> bool:
         self._at = 0
-        return self._strategy.start(run)
-
-    def attend(self, run: Run) -> None:
-        attend = getattr(self._strategy, "attend", None)
-        if attend is not None:
-            attend(run)
-            run.roll = run.pick = None  # each choice is asked here
+        return super().start(run)
 
     def choose(self, point: ChoicePoint) -> int:
         offer = tuple([_told(option) for option in point.options])
@@ -54,7 +49,7 @@ class Guard:
             raise self._diverged(f"went on after {at} choices, where it had ended")
         elif offer != self._offers[at]:
             raise self._diverged(f"{_difference(self._offers[at], offer)} at choice {at + 1}")
-        return self._strategy.choose(point)
+        return super().choose(point)
 
     def compare(self, core: Core) -> None:
         """An execution is over: the first one is what later ones are held to."""

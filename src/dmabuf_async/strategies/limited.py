@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.strategies.base import let_attend
+
 if TYPE_CHECKING:
     from dmabuf_async.strategies.base import ChoicePoint, Run, RunInfo, Strategy
 
@@ -31,9 +33,7 @@ class Limited:
     def attend(self, run: Run) -> None:
         """The actors exist."""
         self._run = run
-        attend = getattr(self._strategy, "attend", None)
-        if attend is not None:
-            attend(run)
+        let_attend(self._strategy, run)
 
     def choose(self, point: ChoicePoint) -> int:
         run = self._run

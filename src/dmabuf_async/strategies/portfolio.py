@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dmabuf_async.strategies.base import let_attend
+
 if TYPE_CHECKING:
     from dmabuf_async.strategies.base import ChoicePoint, Run, RunInfo, Strategy
 
@@ -32,9 +34,7 @@ class Portfolio:
         return self.member.start(run)
 
     def attend(self, run: Run) -> None:
-        attend = getattr(self.member, "attend", None)
-        if attend is not None:
-            attend(run)
+        let_attend(self.member, run)
 
     def choose(self, point: ChoicePoint) -> int:
         return self.member.choose(point)
