@@ -97,12 +97,13 @@ def test_a_scenario_on_a_page_gets_what_it_expects(page: str, text: str, tmp_pat
 def test_a_program_on_a_page_prints_what_it_shows(
     page: str, text: str, printed: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    file = tmp_path / "test_it.py"  # Hypothesis, for one, reads the source of what it runs
+    file.write_text(text, encoding="utf-8")
     if "@pytest.mark" in text:
-        (tmp_path / "test_it.py").write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
         assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode == 0
         return
-    exec(compile(text, page, "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own
+    exec(compile(text, file, "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own
     shown = capsys.readouterr().out
     assert shown == printed if printed else shown.startswith("dba1:")
 

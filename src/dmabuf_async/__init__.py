@@ -86,7 +86,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name == "explore":  # the package, which can be called: docs/decisions/18-explore-can-be-called.md
+    if name == "explore":  # the package, which can be called: docs/decisions/20-explore-can-be-called.md
         from importlib import import_module
 
         return import_module(f"{__name__}.explore")

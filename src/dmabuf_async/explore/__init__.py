@@ -8,7 +8,7 @@ from typing import Any
 
 
 class _Explore(ModuleType):
-    """``explore(program)`` reads well, and this package has the name: docs/decisions/18-explore-can-be-called.md."""
+    """``explore(program)`` reads well, and this package has the name: docs/decisions/20-explore-can-be-called.md."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         from importlib import import_module
