@@ -194,3 +194,10 @@ def test_an_execution_that_was_walked_is_made_again_to_see_its_class() -> None:
     assert set(again) <= set(map(tuple, all_choices))
     assert verdict.sample.looked == 50 + isqrt(16 * 3_000) - isqrt(16 * 50)
     assert len(seen) < 400, "most are not made at all"
+
+
+def test_without_checkers_nothing_is_looked_at() -> None:
+    """Nobody judges, so silence is worth nothing."""
+    program = catalogue.load("scenarios/pin/pins-ignored.toml")
+    assert perform(fuzz(program, RandomWalk(0), executions=200)).sample is not None
+    assert perform(fuzz(program, RandomWalk(0), executions=200, checkers=())).sample is None

@@ -7,11 +7,13 @@ decided by their numbers, before they are drawn.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from math import isqrt
 from typing import TYPE_CHECKING, Final
 
+from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.classes import ClassWatch
 from dmabuf_async.explore.species import chao1, good_turing, new_bound, rate_bound
 from dmabuf_async.explore.tally import Tally
@@ -36,10 +38,14 @@ ROOM: Final = 1 << 17
 
 
 class Coverage:
-    """What is looked at of a campaign, and what it showed: executions of its strategy, or of one of a portfolio."""
+    """What is looked at of a campaign, and what it showed: executions of its strategy, or of one of a portfolio.
 
-    def __init__(self, strategy: Strategy) -> None:
+    Nothing is, unless they are ``judged``: the silence of nobody is worth nothing.
+    """
+
+    def __init__(self, strategy: Strategy, *, judged: bool = True) -> None:
         self._strategy = strategy
+        self._judged = judged
         self._mixed = hasattr(strategy, "playing")
         self.sampler: str = "random" if self._mixed else getattr(strategy, "name", type(strategy).__name__)
         self.drawn = 0
@@ -51,6 +57,8 @@ class Coverage:
     @property
     def ahead(self) -> int:
         """How many executions of the sampler come before the next one that is looked at."""
+        if not self._judged:
+            return sys.maxsize
         if self.drawn < FIRST:
             return 0
         before = isqrt(16 * self.drawn)  # it grows by one at each that is looked at
@@ -63,8 +71,10 @@ class Coverage:
         *,
         looks: bool | None = None,
         audit: Audit | None = None,
-    ) -> ClassWatch:
+    ) -> Watch:
         """Watches the next execution. Looks at it or not; None: as is decided when it is known who draws it."""
+        if not self._judged:
+            return Watch(machine, checkers, audit=audit)
         self._looks = looks is True
         wanted = self._wanted if looks is None else lambda: self._looks
         return ClassWatch(machine, checkers, wanted=wanted, states=self._states, room=ROOM, audit=audit)
@@ -78,14 +88,15 @@ class Coverage:
         """Whether the current execution is the sampler's."""
         return not self._mixed or getattr(self._strategy, "playing", "") == self.sampler
 
-    def note(self, watch: ClassWatch) -> None:
+    def note(self, watch: Watch) -> None:
         """An execution has been made, to be looked at or not."""
         self.drawn += self._draws
         if self._looks:
             self.look(watch)
 
-    def look(self, watch: ClassWatch) -> None:
+    def look(self, watch: Watch) -> None:
         """The class of an execution has been seen to its end."""
+        assert isinstance(watch, ClassWatch)
         self._tally.note(watch.happens_before)
 
     def sample(self, *, found: bool) -> Sample | None:

@@ -61,7 +61,7 @@ def fuzz(  # noqa: PLR0913 - each is of its own kind
     checkers = tuple(checkers)
     progress = Progress()
     known = Known(strategy, max_steps)
-    coverage = Coverage(strategy)
+    coverage = Coverage(strategy, judged=bool(checkers))
     made = 0
     began = time.monotonic()
     due = began + SHOW_EVERY
