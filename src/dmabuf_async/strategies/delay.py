@@ -10,16 +10,16 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.strategies import DELAYS
-from dmabuf_async.strategies.sampler import PATIENCE, Sampler
+from dmabuf_async.strategies.sampler import PATIENCE, Counting
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
-    from dmabuf_async.strategies.base import Run, RunInfo
+    from dmabuf_async.strategies.base import Run
 
 _BY_PATH: Final = attrgetter("path")
 
 
-class Delay(Sampler):
+class Delay(Counting):
     """Nobody is preempted, and who can't go on is followed by the next by path; but for so many delays.
 
     A delay passes over who would go next, at a choice drawn from as many as an execution had so far; two at the same
@@ -34,17 +34,7 @@ class Delay(Sampler):
     def __init__(self, seed: int = 0, delays: int = DELAYS) -> None:
         super().__init__(seed)
         self.delays = delays
-        self.k = 0
         self._bound = -1
-        self._choices = 0
-        self._spun = False
-
-    def start(self, run: RunInfo) -> bool:
-        if not self._spun:
-            self.k = max(self.k, self._choices)
-        self._choices = 0
-        self._spun = False
-        return super().start(run)
 
     def attend(self, run: Run) -> None:
         super().attend(run)
@@ -55,10 +45,6 @@ class Delay(Sampler):
         self._since = 0
         self._turn = 0
         self._patience = max(PATIENCE, self.k)
-
-    def wander(self, current: Actor) -> Actor:
-        self._choices += 1
-        return super().wander(current)
 
     def pick(self, current: Actor) -> Actor:
         self._choices = choices = self._choices + 1

@@ -11,11 +11,11 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from dmabuf_async.strategies import DEPTH
-from dmabuf_async.strategies.sampler import PATIENCE, Sampler
+from dmabuf_async.strategies.sampler import PATIENCE, Counting
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
-    from dmabuf_async.strategies.base import Run, RunInfo
+    from dmabuf_async.strategies.base import Run
 
 
 class Rank:
@@ -29,7 +29,7 @@ class Rank:
         self.used = 0  # choices won since it was born or lowered for spinning
 
 
-class Pct(Sampler):
+class Pct(Counting):
     """Always the highest priority; at a change point whoever would go next falls below all that were never lowered.
 
     The steps of the paper are choices here: where only one actor can go on there is nothing to be
@@ -47,16 +47,6 @@ class Pct(Sampler):
     def __init__(self, seed: int = 0, depth: int = DEPTH) -> None:
         super().__init__(seed)
         self.depth = depth
-        self.k = 0
-        self._choices = 0
-        self._spun = False
-
-    def start(self, run: RunInfo) -> bool:
-        if not self._spun:
-            self.k = max(self.k, self._choices)
-        self._choices = 0
-        self._spun = False
-        return super().start(run)
 
     def attend(self, run: Run) -> None:
         super().attend(run)
@@ -81,10 +71,6 @@ class Pct(Sampler):
         while len(points) < min(self.depth - 1, self.k):
             points.setdefault(1 + int(self.roll() * self.k), len(points) + 1.0)
         return sorted(points.items(), reverse=True)
-
-    def wander(self, current: Actor) -> Actor:
-        self._choices += 1
-        return super().wander(current)
 
     def pick(self, current: Actor) -> Actor:
         self._choices = choices = self._choices + 1

@@ -89,3 +89,25 @@ class Sampler(ABC):
         else:
             actor = self.pick_now(point.current)
         return self.run.place(actor)
+
+
+class Counting(Sampler):
+    """A sampler that measures how many choices an execution has, and tells apart those in which somebody spun."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.k = 0
+        """The most choices that an execution had so far."""
+        self._choices = 0
+        self._spun = False
+
+    def start(self, run: RunInfo) -> bool:
+        if not self._spun:
+            self.k = max(self.k, self._choices)
+        self._choices = 0
+        self._spun = False
+        return super().start(run)
+
+    def wander(self, current: Actor) -> Actor:
+        self._choices += 1
+        return super().wander(current)
