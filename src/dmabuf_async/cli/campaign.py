@@ -200,7 +200,8 @@ class Campaign:
 
     def _shrunk(self, program: Program, verdict: Verdict, progress: Progress) -> Verdict:
         """The verdict with the least schedules that show what it says, unless nobody has time for that."""
-        if not self.shrinks or verdict.interrupted or self._to_show(verdict) is None:
+        first = self._to_show(verdict)
+        if not self.shrinks or verdict.interrupted or first is None:
             return verdict
         from dmabuf_async.explore.shrinking import shrunken
 
@@ -210,7 +211,6 @@ class Campaign:
             draw(words)
             self.look()
 
-        first = self._to_show(verdict)
         with suppress(KeyboardInterrupt):  # one that did not wait: the findings are not lost with it
             return shrunken(program, verdict, first, seconds=SHRINKING, max_steps=self.max_steps, show=show)
         return verdict

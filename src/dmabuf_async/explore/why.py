@@ -23,7 +23,7 @@ from dmabuf_async.explore.execution import execute
 from dmabuf_async.explore.reordering import doings, places, reordered
 from dmabuf_async.strategies.reordered import Did, Hold, Place, Reordered
 from dmabuf_async.strategies.replay import Replay
-from dmabuf_async.trace.events import Event
+from dmabuf_async.trace.events import Event, locks
 
 if TYPE_CHECKING:
     from dmabuf_async.explore.execution import Execution
@@ -44,8 +44,6 @@ _NEXT: Final = 4
 
 _RELEASING: Final = ("unlock", "spin_unlock", "up_")
 """A release is ordered by the acquisition that it ends: what races is two acquisitions."""
-
-_LOCKING: Final = ("lock", "trylock", "unlock", "spin", "down_", "up_", "user mode", "open group", "close group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +158,7 @@ class _Search:
             _Step(one.place, did, event) for one, did, event in zip(places(events), doings(events), events, strict=True)
         ]
         self._past = failing.trace.causal_past(finding.step)
-        self._locks = {
-            name for event in events if event.kind.startswith(_LOCKING) for name in (*event.writes, *event.reads)
-        }
+        self._locks = locks(events)
         self._pairs = self._ranked()
 
     def why(self) -> Why:

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from dmabuf_async.trace.events import Event, Finding, Trace
+from dmabuf_async.trace.events import Event, Finding, Trace, locks
 
 if TYPE_CHECKING:
     from dmabuf_async.explore.why import Why
-
-LOCKING: Final = ("lock", "trylock", "unlock", "spin", "down_", "up_", "user mode", "open group", "close group")
-"""How kinds of ops begin that order steps."""
 
 _FOLDED: Final = 3
 """So many steps in a row, at least, are worth one row for all of them."""
@@ -72,15 +69,10 @@ def lanes(trace: Trace, finding: Finding | None, *, why: Why | None = None, ever
     if every or finding is None:
         rows = [_row(event, column, notes) for event in shown]
     else:
-        about = {*finding.objects, *(name for pair in pairs for name in pair.objects)} - _locks(shown)
+        about = {*finding.objects, *(name for pair in pairs for name in pair.objects)} - locks(shown)
         rows = [row for run in _runs(shown, told | {finding.step}, notes, about) for row in _rows(run, column, notes)]
     rows += [Row(0, column[event.actor], printable(f"waits to {event.text}"), "") for event in waiting]
     return Lanes(tuple(heads.values()), tuple(rows), len(trace.events) - len(shown))
-
-
-def _locks(shown: Sequence[Event]) -> set[str]:
-    """Objects that locking touches: they order steps, and are not what steps are about."""
-    return {name for event in shown if event.kind.startswith(LOCKING) for name in event.reads | event.writes}
 
 
 def _notes(trace: Trace, finding: Finding | None, why: Why | None) -> dict[int, str]:

@@ -6,7 +6,9 @@ these types alone, so that they can be made from a run that is long over.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +122,12 @@ class Trace:
                 reads |= event.reads
                 writes |= event.writes
         return frozenset(past)
+
+
+def locks(events: Iterable[Event]) -> set[str]:
+    """Names of what locking touches in these steps: it orders steps, and is not what they are about."""
+    return {name for event in events if event.kind.startswith(_LOCKING) for name in event.reads | event.writes}
+
+
+_LOCKING: Final = ("lock", "trylock", "unlock", "spin", "down_", "up_", "user mode", "open group", "close group")
+"""How kinds of ops begin that order steps."""
