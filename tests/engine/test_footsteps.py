@@ -279,9 +279,11 @@ def test_a_steady_op_touches_nothing_but_its_thing(monkeypatch: pytest.MonkeyPat
             assert op.kind == "lock"
             assert actor.locks
         before(self, actor, op)
+        known = self._objects
+        assert all(step.steady for step in known.steps[: known.steady])
 
     monkeypatch.setattr(Footsteps, "before", look)
-    reduced(program_of(everything))
+    reduced(replace(program_of(everything), reusable=True))
     assert steady == set(STEADY)
 
 
