@@ -262,8 +262,13 @@ def everything(machine: Machine) -> None:
             await lock.unlock()
         await counter.wait(">=", 1)
 
+    async def look() -> None:
+        while not await cell.load():
+            await counter.wait(">=", 1)
+
     machine.task("one", work)
     machine.task("two", work)
+    machine.task("three", look)
 
 
 def test_a_steady_op_touches_nothing_but_its_thing(monkeypatch: pytest.MonkeyPatch) -> None:
