@@ -8,6 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from dmabuf_async.campaign.recall import recall
+from dmabuf_async.campaign.remember import rare, remember
 from dmabuf_async.cli import commands, exits
 from dmabuf_async.cli.execution import explained
 from dmabuf_async.cli.interrupts import noted
@@ -24,6 +26,7 @@ from dmabuf_async.explore.single import Shown, single
 from dmabuf_async.explore.verdict import Failure, Verdict
 
 if TYPE_CHECKING:
+    from dmabuf_async.campaign.corpus import Corpus
     from dmabuf_async.cli.console import Console
     from dmabuf_async.explore.why import Why
     from dmabuf_async.scenario.program import Program
@@ -42,6 +45,8 @@ class Campaign:
 
     SHOWS_ONE: ClassVar[bool] = False
     """What a single scenario expects is shown when it is found."""
+    SAMPLES: ClassVar[bool] = False
+    """Another time, or another seed, may not find what this one has found."""
 
     def __init__(
         self,
@@ -67,6 +72,10 @@ class Campaign:
         self.accepted = accepted or Accepted()
         self.jobs = 1
         """So many are explored at a time; if it is more than one, each in a process of its own."""
+        self.corpus: Corpus | None = None
+        """What is replayed first, and where what is found is remembered."""
+        self.unwritten = ""
+        """Why the corpus could not be written, in one paragraph; else empty."""
         self.verdicts: list[Verdict] = []
         self.look: Callable[[], None] = _nothing
         """Raises KeyboardInterrupt if an interrupt has come."""
@@ -113,6 +122,7 @@ class Campaign:
         if code != exits.INTERRUPTED:
             for stale in self.accepted.unmatched(verdict.scenario for verdict in self.verdicts if not verdict.error):
                 self.console.complain(f"--known: nothing was found for line {stale.number}: {stale.signature}")
+            self._forget_gone(paths)
         return code
 
     def junit(self) -> str:
@@ -190,7 +200,13 @@ class Campaign:
         program = None
         try:
             program = loaded(name)
+            recalled = None
+            if self.corpus is not None:
+                accepts = self.accepted.of(program.name)
+                recalled = recall(self.corpus, program, accepts=accepts, max_steps=self.max_steps, engine=self.engine)
             verdict = self.explored(program, seconds, progress)
+            if recalled is not None:
+                verdict = recalled.within(verdict)
             program = self.told_of(program)
             return program, self._shrunk(program, verdict, progress)
         except KeyboardInterrupt:
@@ -201,6 +217,8 @@ class Campaign:
     def _shrunk(self, program: Program, verdict: Verdict, progress: Progress) -> Verdict:
         """The verdict with the least schedules that show what it says, unless nobody has time for that."""
         first = self._to_show(verdict)
+        if first is None and self.corpus is not None and self.SAMPLES:
+            first = rare(verdict)
         if not self.shrinks or verdict.interrupted or first is None:
             return verdict
         from dmabuf_async.explore.shrinking import shrunken
@@ -223,6 +241,7 @@ class Campaign:
                 shown = self._shown(program, failure)
             except ReplayDiverged as error:
                 verdict = self.verdicts[-1] = _failed(verdict.scenario, error)
+        verdict = self.verdicts[-1] = self._remembered(verdict)
         if self.console.as_json:
             from dmabuf_async.report.jsonl import verdict_line
 
@@ -237,6 +256,36 @@ class Campaign:
         self.console.flush()
         if verdict.error:
             self.console.complain(verdict.error)
+
+    def _remembered(self, verdict: Verdict) -> Verdict:
+        """The verdict, with what became of what is remembered of the scenario."""
+        if self.corpus is None or self.unwritten:
+            return verdict
+        command = partial(commands.replay, max_steps=self.max_steps)
+        try:
+            return remember(self.corpus, verdict, command, sampled=self.SAMPLES)
+        except OSError as error:
+            self._not_written(error, f"what was found in {verdict.scenario} and after it is not remembered")
+            return verdict
+
+    def _forget_gone(self, paths: Sequence[str]) -> None:
+        """Forget what is remembered of scenarios that are not there any more."""
+        if self.corpus is None or self.unwritten:
+            return
+        for entry in list(self.corpus.gone(paths, [verdict.scenario for verdict in self.verdicts])):
+            path = self.corpus.path(entry)
+            try:
+                self.corpus.forget(entry)
+            except OSError as error:
+                self._not_written(error, f"{path} is of {entry.scenario}, which is gone")
+                return
+            self.console.complain(f"--corpus: {path} is forgotten: the scenario {entry.scenario} is gone")
+
+    def _not_written(self, error: OSError, lost: str) -> None:
+        assert self.corpus is not None
+        self.unwritten = (
+            f"--corpus: {self.corpus.folder} cannot be written ({error.strerror}): {lost}; what lies there is whole"
+        )
 
     def _to_show(self, verdict: Verdict) -> Failure | None:
         """The failure whose execution is shown: the first unexpected one."""

@@ -58,6 +58,7 @@ from dmabuf_async.cli.verbs import Verb
 @click.option("--lanes", is_flag=True, help="Show an expected finding of several scenarios, too.")
 @options.no_shrink
 @options.known
+@options.corpus
 @options.jobs
 @options.junit
 @options.as_json
@@ -78,6 +79,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     lanes: bool,
     no_shrink: bool,
     known: Path | None,
+    corpus: Path | None,
     jobs: int,
     junit: Path | None,
 ) -> int:
@@ -124,6 +126,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
         shrinks=not no_shrink,
         accepted=options.accepted(context, known),
     )
+    campaign.corpus = options.remembered(context, corpus)
     campaign.jobs = jobs
     return options.explored(context, campaign, paths, junit)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dmabuf_async._version import __version__
-from dmabuf_async.cli.sink import Sink
+from dmabuf_async.campaign.sink import Sink
 from dmabuf_async.report.lanes import printable
 from dmabuf_async.trace.schedule import digest_text
 

@@ -66,6 +66,7 @@ EXECUTIONS = 500
 @click.option("--lanes", is_flag=True, help="Show an execution with an expected finding, too.")
 @options.no_shrink
 @options.known
+@options.corpus
 @options.jobs
 @options.junit
 @options.as_json
@@ -89,6 +90,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     lanes: bool,
     no_shrink: bool,
     known: Path | None,
+    corpus: Path | None,
     jobs: int,
     junit: Path | None,
 ) -> int:
@@ -124,10 +126,16 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
             raise click.UsageError(
                 "--jobs is of no use to --generate, which draws in one process. Leave it out.", context
             )
+        if corpus is not None:
+            raise click.UsageError(
+                "--corpus is of no use to --generate: that finds scenarios, and -o FILE keeps one. Leave it out.",
+                context,
+            )
         return generating(context, paths, own, strategy, made, scenarios=scenarios, output=output, junit=junit, **more)
     for option, value in (("--scenarios", scenarios), ("-o", output)):
         if value is not None:
             raise click.UsageError(f"{option} belongs to --generate. Leave it out, or say --generate.", context)
     campaign = Sampling(options.console(context), executions, strategy, made, **more)
+    campaign.corpus = options.remembered(context, corpus)
     campaign.jobs = jobs
     return options.explored(context, campaign, paths, junit)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from dmabuf_async.campaign.sink import Sink
 from dmabuf_async.cli import options
 from dmabuf_async.cli.sampling import Sampling
-from dmabuf_async.cli.sink import Sink
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz

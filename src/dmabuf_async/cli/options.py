@@ -14,6 +14,7 @@ from dmabuf_async.strategies import DELAYS, DEPTH, SAMPLING, SINGLE
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from dmabuf_async.campaign.corpus import Corpus
     from dmabuf_async.cli.campaign import Campaign
     from dmabuf_async.cli.console import Console
     from dmabuf_async.explore.accepted import Accepted
@@ -99,6 +100,12 @@ known = click.option(
     metavar="FILE",
     help="Findings that are accepted, one a line, as the line 'accept' below a finding has it.",
 )
+corpus = click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Replay first what is remembered in DIR, and remember there what is found.",
+)
 every = click.option("--all", "every", is_flag=True, help="Show all steps, not only those that matter.")
 as_json = click.option(
     "--json",
@@ -164,21 +171,43 @@ def document(name: str) -> Scenario | None:
 
 def explored(context: click.Context, campaign: Campaign, paths: Sequence[str], junit: Path | None) -> int:
     """Let a campaign explore the paths, and write its verdicts to the file that --junit names; the exit code."""
-    from dmabuf_async.cli.sink import Sink
+    from dmabuf_async.campaign.sink import Sink
 
     if junit is None:
-        return campaign.explore(paths)
+        return _remembering(context, campaign, paths)
     try:
         sink = Sink(junit)
     except OSError as error:
         raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
     with sink:
-        code = campaign.explore(paths)
+        code = _remembering(context, campaign, paths)
         try:
             sink.write(campaign.junit())
         except OSError as error:
             raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
     return code
+
+
+def _remembering(context: click.Context, campaign: Campaign, paths: Sequence[str]) -> int:
+    """Let it explore; what it could not remember is an error, unless it was interrupted."""
+    from dmabuf_async.cli.exits import INTERRUPTED
+
+    code = campaign.explore(paths)
+    if campaign.unwritten and code != INTERRUPTED:
+        raise click.UsageError(campaign.unwritten, context)
+    return code
+
+
+def remembered(context: click.Context, folder: Path | None) -> Corpus | None:
+    """The corpus in the folder that --corpus names."""
+    from dmabuf_async.campaign.corpus import Corpus, Unusable
+
+    if folder is None:
+        return None
+    try:
+        return Corpus(folder)
+    except Unusable as error:
+        raise click.UsageError(f"--corpus: {error}", context) from error
 
 
 def accepted(context: click.Context, path: Path | None) -> Accepted:

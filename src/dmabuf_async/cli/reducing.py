@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from dmabuf_async.campaign.sink import Sink
 from dmabuf_async.cli import commands, exits, options
 from dmabuf_async.cli.execution import foremost
 from dmabuf_async.cli.interrupts import noted
 from dmabuf_async.cli.progress import Progress
-from dmabuf_async.cli.sink import Sink
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.reducing import Reduced, kind_of, reduce

@@ -29,6 +29,8 @@ class Sampling(Campaign):
     ``faults``: at most so many in one execution, None: as many as a scenario declares.
     """
 
+    SAMPLES = True
+
     def __init__(
         self,
         console: Console,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from dmabuf_async.campaign.recall import CORPUS
 from dmabuf_async.cli import exits
 from dmabuf_async.cli.shelf import split
 from dmabuf_async.cli.worth import share, worth
@@ -18,7 +19,7 @@ from dmabuf_async.report.lines import text
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
     from dmabuf_async.explore.single import Shown
-    from dmabuf_async.explore.verdict import Failure, Verdict
+    from dmabuf_async.explore.verdict import Failure, Recalled, Verdict
     from dmabuf_async.explore.why import Why
 
 _INDENT: Final = 5
@@ -99,6 +100,7 @@ class Table:
             told.append(("faults", f"{sites.failed:,} of {sites.known:,} sites failed at least once"))
         if self._asked == 1 and verdict.sample is not None:
             told += worth(verdict.sample, found=bool(verdict.failures))
+        told += [("corpus", recollection(one)) for one in verdict.recalled]
         if go_on:
             told.append(("go on", go_on))
         for name, words in told:
@@ -198,6 +200,21 @@ class Table:
             )
 
 
+def recollection(one: Recalled) -> str:
+    """What became of a remembered schedule, in words."""
+    match one.became:
+        case "shown":
+            return f"{one.code} is shown again by {one.file}"
+        case "new":
+            return f"{one.code} is remembered in {one.file}"
+        case "kept":
+            return f"{one.code}, not decided: {one.why}; {one.file} is kept"
+        case "mended":
+            return f"{one.code} is mended: {one.why}; {one.file} is forgotten"
+        case "changed":
+            return f"{one.code} is not looked for any more: {one.why}; {one.file} is forgotten"
+
+
 def outcome(verdict: Verdict) -> str:
     """What came of a scenario, in a few words."""
     if verdict.exit_code in _WORDS and not (verdict.interrupted and verdict.extent):
@@ -246,6 +263,8 @@ def _often(verdict: Verdict, failure: Failure) -> str:
             return f"{100 * chance:.3g}% of random executions show it"
         return f"1 in {1 / chance:,.0f} random executions shows it"
     count = verdict.counts.get(failure.finding.signature, 1)
+    if failure.by == CORPUS:
+        return f"shown again by what is remembered, and by none of {verdict.executions:,} other executions"
     finders = ", ".join(f"{name} {times:,}" for name, times in _finders(verdict, failure))
     who = f" ({finders})" if finders else ""
     return f"found by {count:,} of {verdict.executions:,} executions{who}, first by {_first(failure)}"
@@ -254,6 +273,8 @@ def _often(verdict: Verdict, failure: Failure) -> str:
 def _times(verdict: Verdict, failure: Failure) -> str:
     """The same in fewer words."""
     count = verdict.counts.get(failure.finding.signature, 1)
+    if failure.by == CORPUS:
+        return "by what is remembered only"
     return f"{f'{count:,} times' if count > 1 else 'once'}, first by {_first(failure)}"
 
 

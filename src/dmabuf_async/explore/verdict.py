@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dmabuf_async.strategies.faults import Sites
 from dmabuf_async.trace.events import Finding, LockEdge, Signature
@@ -96,6 +96,25 @@ class Sample:
     """The chance that an execution shows something that is not expected is not higher; None if it was found."""
 
 
+Became: TypeAlias = Literal["shown", "new", "mended", "changed", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What became of a schedule that an earlier campaign has left: see :mod:`dmabuf_async.campaign`."""
+
+    file: str
+    """Where it is remembered, or was."""
+    code: str
+    schedule: str
+    """``dba1:...``"""
+    became: Became
+    """It shows its finding; it is remembered from now on; it shows it no more, or fits no more, and is forgotten; or
+    that could not be decided."""
+    why: str = ""
+    """Why it is forgotten or kept; else empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of exploring one scenario."""
@@ -134,6 +153,8 @@ class Verdict:
     """Of such a search: what is left, as far as can be said; else empty."""
     uncovered: tuple[str, ...] = ()
     """Of a search: codes that it does not look for, and cannot rule out."""
+    recalled: tuple[Recalled, ...] = ()
+    """Of a campaign with a corpus: what became of each schedule that was remembered, and which are from now on."""
     error: str = ""
     """Why it could not be explored, in one paragraph; else empty."""
     interrupted: bool = False

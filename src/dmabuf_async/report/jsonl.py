@@ -99,6 +99,9 @@ def verdict_line(verdict: Verdict) -> str:
     - ``extent``: what ``check`` covered, in words; ``bound``: where it stopped while something was left, or empty;
       ``left``: what was left then, in words; ``uncovered``: codes that it didn't look for
     - ``proved``: whether nothing was left
+    - ``recalled``: with ``--corpus``, what became of remembered schedules: list of objects of ``file``, ``code``,
+      ``schedule``, ``became`` (``shown``, ``new``, ``mended``, ``changed``, ``kept``; the file of a ``mended`` or
+      ``changed`` one is gone) and ``why``, or empty
     - ``error``: why it could not be explored, or empty
     - ``interrupted``; ``exit_code``: for this scenario alone
     """
@@ -130,6 +133,7 @@ def verdict_line(verdict: Verdict) -> str:
         left=verdict.left,
         uncovered=list(verdict.uncovered),
         proved=verdict.proved,
+        recalled=[asdict(one) for one in verdict.recalled],
         error=verdict.error,
         interrupted=verdict.interrupted,
         exit_code=verdict.exit_code,

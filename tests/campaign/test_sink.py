@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dmabuf_async.cli.sink import Sink
+from dmabuf_async.campaign.sink import Sink
 
 
 def test_the_file_is_there_whole_and_nothing_beside_it(tmp_path: Path) -> None:
