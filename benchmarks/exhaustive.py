@@ -116,14 +116,14 @@ def executed(name: str, executions: int, rounds: int) -> Executed:
 
 
 def walked(one: Program, executions: int) -> float:
-    """Steps per CPU second of executions that are known, after so many in which they became so."""
+    """Steps per CPU second of so many executions, after ten times as many in which they became known."""
     known, progress, machines = Known(RandomWalk(0), MAX_STEPS), Progress(), one.machines()
     spent = steps = 0.0
     with quiet_collector():
-        while progress.executions < 2 * executions:
+        while progress.executions < 11 * executions:
             before, began = progress.steps, time.process_time()
-            unknown = known.walk(progress, 2 * executions - progress.executions)
-            if progress.executions > executions:
+            unknown = known.walk(progress, 11 * executions - progress.executions)
+            if progress.executions > 10 * executions:
                 spent += time.process_time() - began
                 steps += progress.steps - before
             if unknown:
