@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from dmabuf_async.campaign.recall import recall
 from dmabuf_async.campaign.remember import rare, remember
 from dmabuf_async.cli import commands, exits
-from dmabuf_async.cli.execution import explained
 from dmabuf_async.cli.interrupts import noted
 from dmabuf_async.cli.main import bug
 from dmabuf_async.cli.options import loaded
@@ -24,11 +23,12 @@ from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.single import Shown, single
 from dmabuf_async.explore.verdict import Failure, Verdict
+from dmabuf_async.report.story import told
 
 if TYPE_CHECKING:
     from dmabuf_async.campaign.corpus import Corpus
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.explore.why import Why
+    from dmabuf_async.report.lines import Line
     from dmabuf_async.scenario.program import Program
 
 
@@ -249,10 +249,9 @@ class Campaign:
         else:
             table.row(verdict)
             table.details(verdict, go_on)
-            if failure is not None and (shown is not None or failure.edges):
-                table.broken(
-                    shown, verdict, failure, self._why(program, shown, failure), partial(self._replay, verdict)
-                )
+            if failure is not None and program is not None and (shown is not None or failure.edges):
+                story = self._story(program, shown, verdict, failure)
+                table.broken(story, verdict, failure, partial(self._replay, verdict))
         self.console.flush()
         if verdict.error:
             self.console.complain(verdict.error)
@@ -306,11 +305,17 @@ class Campaign:
             )
         return shown
 
-    def _why(self, program: Program | None, shown: Shown | None, failure: Failure) -> Why | None:
-        """Why that execution shows the failure, if it does at one of its steps."""
-        if program is None or shown is None or failure.until:
-            return None
-        return explained(program, shown.execution, failure.finding, max_steps=self.max_steps)
+    def _story(self, program: Program, shown: Shown | None, verdict: Verdict, failure: Failure) -> list[Line]:
+        """The failure, told with its execution if that is known."""
+        return told(
+            program,
+            verdict,
+            failure,
+            None if shown is None else shown.execution,
+            replay=partial(self._replay, verdict),
+            max_steps=self.max_steps,
+            width=self.console.width,
+        )
 
     def _replay(self, verdict: Verdict, schedule: str) -> str:
         return commands.replay(verdict.scenario, schedule, max_steps=self.max_steps)
