@@ -234,14 +234,14 @@ def table(tried: Sequence[Tried]) -> str:
             places = ", ".join(f"{one.scenario} ({one.site})" for one in undecided)
             if places:
                 unproved.append(f"- {driver} `{defect}`: {places}")
-    return "\n".join([*lines, "", "### Unproved", "", *(unproved or ["None."])])
+    return "\n".join([*lines, "", "## Unproved", "", *(unproved or ["None."])])
 
 
 def unproved(told: str) -> list[Variant]:
     """Those that the measured part of the page lists."""
     return [
         Variant(driver, defect, scenario, site)
-        for driver, defect, places in LISTED.findall(told.partition("### Unproved")[2])
+        for driver, defect, places in LISTED.findall(told.partition("## Unproved")[2])
         for scenario, site in PLACE.findall(places)
     ]
 
@@ -251,7 +251,7 @@ def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
     by = defaultdict[tuple[str, str], list[Proof]](list)
     for proof in proofs:
         by[proof.variant.driver, proof.variant.defect].append(proof)
-    top, *sections = told.split("\n### ")
+    top, *sections = told.split("\n## ")
     lines, listed, harmless, left = [], [], 0, 0
     for line in top.rstrip().splitlines():
         cells = line.split(" | ")
@@ -281,8 +281,8 @@ def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
         f"state graph, given at most {seconds:g} CPU seconds each, found {len(known):,} harmful after all and proved "
         f"{harmless:,} harmless there: every execution is without a finding. {left:,} it did not decide."
     )
-    graph = ["### Found by the state graph", "", summary, "", *known]
-    return "\n".join([*lines, "", *graph, "", "### Unproved", "", *(listed or ["None."])])
+    graph = ["## Found by the state graph", "", summary, "", *known]
+    return "\n".join([*lines, "", *graph, "", "## Unproved", "", *(listed or ["None."])])
 
 
 def prove_page(seconds: float, jobs: int) -> None:

@@ -105,7 +105,7 @@ def test_what_the_graph_decides_moves_on_the_page_from_unproved_to_found_and_to_
 | swapping | `short-copy` | P5 | `torn-copy` | 1 | 97% | 12 | 1 | 2 |
 | swapping | `zap-before-lock` | P2 | - | 0 | - | 23 | 0 | 1 |
 
-### Unproved
+## Unproved
 
 - swapping `short-copy`: atomic/copy.toml (fb), large/eight-actors.toml (window)
 - swapping `zap-before-lock`: atomic/copy.toml (fb)"""
@@ -129,7 +129,7 @@ def test_the_page_of_defects_adds_up_and_names_scenarios_that_exist() -> None:
     page = (ROOT / "docs" / "defects.md").read_text(encoding="utf-8")
     for name in re.findall(r"[\w-]+/[\w-]+\.toml", page):
         assert (ROOT / "scenarios" / name).is_file(), name
-    table, *_, listed = page.partition("<!-- end of what is measured -->")[0].split("\n### ")
+    table, *_, listed = page.partition("<!-- end of what is measured -->")[0].split("\n## ")
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
     number = re.search(r"^([\d,]+) variants", table, re.MULTILINE)
     assert number is not None

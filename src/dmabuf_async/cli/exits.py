@@ -8,6 +8,7 @@ from typing import Final
 from dmabuf_async.errors import ReplayDiverged, ScenarioError, ScheduleError
 
 AS_EXPECTED: Final = 0
+"""What the scenario expects is what happened; of one execution (``run``, ``watch``, ``replay``), nothing else did."""
 FOUND: Final = 1
 """An unexpected primary finding, or (``fuzz``, ``check``) none of the expected ones."""
 USAGE: Final = 2
@@ -17,9 +18,11 @@ INVALID: Final = 3
 DIVERGED: Final = 4
 """A replay did not fit, or an execution was not deterministic."""
 VACUOUS: Final = 5
+"""``check``, or a ``fuzz`` that spent its budget, never saw a witness of ``sometimes``."""
 LIMIT: Final = 6
 """``check`` stopped before it proved what was asked."""
 INTERNAL: Final = 70
+"""A bug of this program."""
 INTERRUPTED: Final = 130
 """By Ctrl-C, and by SIGTERM as well."""
 HANGUP: Final = 141

@@ -173,8 +173,9 @@ class Environment(Table, frozen=True, kw_only=True):
     """[environment]: what may go wrong, each at most so many times in one execution, 0 to 100.
 
     enomem: failed allocations. eintr: signals to interruptible waits. kills: killed user processes. evictions: dirty
-    cache lines that are written back, and prefetches: cache lines that are loaded, though nobody asked for it, on a
-    machine that is not coherent. tlb_fills: TLB entries that are filled though nobody accesses the page.
+    cache lines that are written back though nobody asked for it, on a machine that is not coherent. prefetches: cache
+    lines that are loaded though nobody asked for it, likewise. tlb_fills: TLB entries that are filled though nobody
+    accesses the page.
     """
 
     enomem: FaultBudget = 0
@@ -210,10 +211,11 @@ def split_witness(witness: str) -> tuple[str, str]:
 class Scenario(Table, frozen=True, kw_only=True):
     """A scenario file: a machine, buffers, and tasks that share them.
 
-    story: any text, for people. rules: the profile of the protocol. buffers: tables [buffers.NAME]. devices: tables
-    [devices.NAME]. cells: shared integers of 64 bits and their first values, for set and wait, read and write. mutexes,
-    spinlocks, rwsems: names of locks of each kind; a lock that is called as a class of P7 ("mmap_lock",
-    "i_mmap_rwsem") is of that class.
+    story: any text, for people. rules: the profile of the protocol. machine: the table [machine]. buffers: tables
+    [buffers.NAME]. devices: tables [devices.NAME]. cells: shared integers of 64 bits and their first values, for set
+    and wait, read and write. mutexes: names of mutexes. spinlocks: names of spinlocks. rwsems: names of reader-writer
+    semaphores; a lock that is called as a class of P7 ("mmap_lock", "i_mmap_rwsem") is of that class. environment: the
+    table [environment]. expect: the table [expect].
     """
 
     title: Title
