@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from dmabuf_async.strategies.random_walk import RandomWalk
 ROOT = Path(__file__).parents[2]
 
 
-def executed(program: Program, seed: int | None = None, **options: int) -> Execution:
+def executed(program: Program, seed: int | None = None, **options: Any) -> Execution:
     done = execute(program, Calm() if seed is None else RandomWalk(seed), **options)
     assert done is not None
     return done

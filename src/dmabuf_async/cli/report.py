@@ -41,11 +41,12 @@ def command(context: click.Context, *, scenario: str, schedule: str | None, outp
     before what, the state of the machine after each, and the rule. Without a schedule it is about the least execution
     that shows the first thing fuzz finds in 500, or else about the calm one.
     """
-    from dmabuf_async.cli.execution import claim, explained, foremost
+    from dmabuf_async.cli.execution import claim, foremost
     from dmabuf_async.cli.place import STDOUT, place
     from dmabuf_async.explore.execution import perform
     from dmabuf_async.explore.replaying import strategy_for
     from dmabuf_async.explore.single import single
+    from dmabuf_async.report.story import explained
     from dmabuf_async.trace.schedule import decode
 
     console = options.console(context)

@@ -157,7 +157,7 @@ CONTRAST = """(() => {
     return 'rgb(255, 255, 255)';
   };
   const low = [];
-  for (const element of document.querySelectorAll('h1, h2, p, dt, dd, a, button, li.head, th, td, .note, .who, label')) {
+  for (const element of document.querySelectorAll('h1,h2,p,dt,dd,a,button,.head,th,td,.note,.who,label')) {
     if (!element.offsetParent || !element.textContent.trim() || element.closest('.idle')) continue;
     const [a, b] = [getComputedStyle(element).color, behind(element)].map(light);
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_headings_go_down_level_by_level_under_one_title(text: str) -> None:
     levels = [int(tag[1]) for tag, _ in Read(text).tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
     assert {"header", "main", "footer"} <= {tag for tag, _ in Read(text).tags}
 
 
