@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dmabuf_async.checkers.catalogue import CODES, page
-from dmabuf_async.cli.explain import summary
+from dmabuf_async.checkers.catalogue import CODES, page, summary
 from docs.generated.tables import table
 
 

@@ -103,6 +103,13 @@ class Op:
         """What it may write, or read and write."""
         return ()
 
+    def steady(self, actor: Actor) -> bool:
+        """Whether it touches the same, and asks for nothing but its own ``thing``, whatever state the machine is in.
+
+        Then what it touches need not be asked again. ``actor`` is asked for what it holds.
+        """
+        return False
+
     def describe(self) -> str:
         """The op in words: ``lock fb.lock``."""
         return f"{self.kind} {self.thing.name}"

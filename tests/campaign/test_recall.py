@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from dmabuf_async.campaign.corpus import Corpus
-from dmabuf_async.campaign.recall import CORPUS, Recollection, recall
+from dmabuf_async.campaign.recall import Recollection, recall
 from dmabuf_async.campaign.remember import rare, remember
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
-from dmabuf_async.explore.verdict import Failure, Recalled, ShownEdge, Verdict
+from dmabuf_async.explore.verdict import CORPUS, Failure, Recalled, ShownEdge, Verdict
 from dmabuf_async.scenario.catalogue import load
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.random_walk import RandomWalk

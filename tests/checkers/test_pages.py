@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from dmabuf_async.checkers import catalogue
-from dmabuf_async.checkers.catalogue import CODES, PROGRESS, page
-from dmabuf_async.cli.explain import summary
+from dmabuf_async.checkers.catalogue import CODES, PROGRESS, page, summary
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.graph import Graph

@@ -135,11 +135,15 @@ def environment(**more: str) -> dict[str, str]:
 class Terminal:
     """A command on a terminal of its own."""
 
-    def __init__(self, args: Sequence[str], folder: Path, *, rows: int = 24, columns: int = 80, **env: str) -> None:
+    def __init__(
+        self, args: Sequence[str], folder: Path, *, rows: int = 24, columns: int = 80, stdin: str = "", **env: str
+    ) -> None:
         self.said = b""
         self.pid, self.master = pty.fork()
         if not self.pid:  # pragma: no cover - another process
             os.chdir(folder)
+            if stdin:
+                os.dup2(os.open(stdin, os.O_RDONLY), 0)
             os.execve(sys.executable, [*COMMAND, *args], environment(**env))  # noqa: S606 - no shell is wanted
         self.resize(rows, columns, signal_it=False)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dmabuf_async.checkers import catalogue
-from dmabuf_async.cli.explain import summary
+from dmabuf_async.checkers.catalogue import summary
 
 PAGE = "# moved-while-pinned\n\nA *pinned* `fb` moved, see V7. More.\n\n## The cure\n\nDon't.\n"
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ def test_a_schedule_is_watched(cli: Any, make: Any) -> None:
 @pytest.mark.parametrize("engine", ["inline", "asyncio", "trio"])
 def test_the_dashboard_comes_and_goes_and_the_report_stays(terminal: Any, make: Any, engine: str) -> None:
     screen = terminal("watch", make(), "--engine", engine, "--speed", "60")
+    screen.until(b" again")
+    screen.press(b"q")
     assert screen.end() == 0
     assert given_back(screen.said)
     shown, _, after = screen.said.rpartition(OFF)
@@ -154,3 +157,83 @@ def test_a_dumb_terminal_gets_lines(terminal: Any, make: Any) -> None:
     screen = terminal("watch", make(), TERM="dumb")
     assert screen.end() == 0
     assert b"\x1b" not in screen.said
+
+
+def stty(screen: Any) -> list[Any]:
+    return termios.tcgetattr(screen.master)
+
+
+@pytest.mark.parametrize("engine", ["inline", "asyncio", "trio"])
+def test_keys_pause_go_on_and_back_and_quit(terminal: Any, make: Any, engine: str) -> None:
+    screen = terminal("watch", make(), "--engine", engine, "--speed", "3")
+    before = stty(screen)
+    screen.until(b"step 2")
+    screen.press(b" ")
+    screen.until(b"paused")
+    screen.press(b"n" * 6)
+    screen.until(b"step 8")
+    screen.said = b""
+    screen.press(b"bb")
+    screen.until(b"2 back")
+    screen.until(b"step 6")
+    screen.press(b"q")
+    assert screen.end() == 130
+    assert given_back(b"".join((ON, HIDE, screen.said)))
+    assert b"unfinished" in screen.said.rpartition(OFF)[2]
+    assert before[3] & termios.ECHO
+
+
+def test_a_key_leads_to_the_finding_at_once(terminal: Any, make: Any) -> None:
+    screen = terminal("watch", make(), "--speed", "0.125", "--seed", "1")
+    screen.until(b" pause")
+    screen.said = b""
+    screen.press(b"f")
+    screen.until(b"1 primary")
+    screen.until(b"paused")
+    screen.press(b"q")
+    assert screen.end() == 130
+    assert b"access-without-backing" in screen.said.rpartition(OFF)[2]
+
+
+def test_quit_at_the_end_is_no_interrupt(terminal: Any, make: Any) -> None:
+    screen = terminal("watch", make(), "--speed", "1000")
+    screen.until(b" again")
+    screen.press(b"bbb")
+    screen.until(b"3 back")
+    screen.press(b"q")
+    assert screen.end() == 0
+
+
+def test_without_a_keyboard_it_ends_by_itself_and_tells_of_no_keys(terminal: Any, make: Any) -> None:
+    make()
+    screen = terminal("watch", "race.toml", "--speed", "60", stdin="/dev/null")
+    assert screen.end() == 0
+    assert given_back(screen.said)
+    assert b"space" not in screen.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_what_would_end_the_process_at_once_gives_the_terminal_back(terminal: Any, make: Any, number: int) -> None:
+    screen = terminal("watch", make(), "--speed", "3")
+    screen.until(b"step 2")
+    screen.kill(number)
+    assert screen.end() == 130
+    assert given_back(screen.said)
+
+
+def test_ctrl_z_gives_the_terminal_to_the_shell_until_it_is_continued(terminal: Any, make: Any) -> None:
+    screen = terminal("watch", make(), "--speed", "3")
+    screen.until(b"step 2")
+    screen.kill(signal.SIGTSTP)
+    os.waitpid(screen.pid, os.WUNTRACED)
+    screen.until(OFF)
+    assert given_back(screen.said)
+    assert stty(screen)[3] & termios.ECHO
+    screen.kill(signal.SIGCONT)
+    screen.said = b""
+    screen.until(ON)
+    screen.until(b"step")
+    assert not stty(screen)[3] & termios.ECHO
+    screen.press(b"q")
+    assert screen.end() == 130
+    assert b"Traceback" not in screen.said

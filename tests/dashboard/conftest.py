@@ -85,11 +85,11 @@ def moment_of(
         (view,) = views
         moments.append(Moment(view.snapshot(), view.events(200), view.findings()))
 
-    def pace() -> float:
+    def pace() -> tuple[()]:
         if strategy.made == at and views[0].steady and not moments:
             keep()
             strategy.stop = True
-        return 0.0
+        return ()
 
     perform(execution(program, strategy, see=see, **options), engine, pace)
     if at is None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dmabuf_async.engine.footsteps import Footsteps
 from dmabuf_async.errors import KernelError, ReplayDiverged
+from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.ops import FALLIBLE, STRUCTURAL, Op
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.dpor import Dpor
-from dmabuf_async.strategies.node import Made
 from dmabuf_async.strategies.races import HappensBefore, Race
 from dmabuf_async.tasks import Group, UserMode
 from tests.brute import Class, brute, program_of
-from tests.reduction import compared, reduced
+from tests.reduction import Unwatched, compared, reduced
 
 pytestmark = pytest.mark.unaudited  # they are many
 
@@ -171,10 +173,7 @@ def acquisitions(planted: pytest.MonkeyPatch) -> None:
 
 def births(planted: pytest.MonkeyPatch) -> None:
     """4: what a child does comes after its spawn."""
-    own: Any = Footsteps._own
-    planted.setattr(
-        Footsteps, "_own", lambda self, actor: own(self, actor) if actor.path in self._latest_of else 0
-    )  # fmt: skip
+    planted.setattr(Footsteps, "_number", lambda self, actor: self._tree.order.latest.get(actor.path, -1))
 
 
 def joins(planted: pytest.MonkeyPatch) -> None:
@@ -186,8 +185,8 @@ def outcomes(planted: pytest.MonkeyPatch) -> None:
     """5: outcomes are branches."""
     made: Any = Dpor.made
 
-    def calm(self: Dpor, step: Made) -> bool:
-        return bool(made(self, step._replace(alternatives=[])))
+    def calm(self: Dpor, *told: Any) -> bool:
+        return bool(made(self, *told[:-1], ()))
 
     planted.setattr(Dpor, "made", calm)
 
@@ -244,3 +243,78 @@ def test_one_write_wakes_all_who_wait_and_their_order_is_no_matter() -> None:
         machine.task("waker", wake)
 
     assert reduced(build).classes == 1
+
+
+STEADY = ("lock", "trylock", "unlock", "load", "store", "add", "wait")
+
+
+def everything(machine: Machine) -> None:
+    lock, outer, cell, counter = machine.mutex("m"), machine.mutex("outer"), machine.cell("x"), machine.counter("n")
+
+    async def work() -> None:
+        await outer.lock()
+        await lock.lock()
+        await cell.store(await cell.load() + 1)
+        await lock.unlock()
+        await outer.unlock()
+        if await lock.try_lock():
+            await counter.add(1)
+            await lock.unlock()
+        await counter.wait(">=", 1)
+
+    async def look() -> None:
+        while not await cell.load():
+            await counter.wait(">=", 1)
+
+    machine.task("one", work)
+    machine.task("two", work)
+    machine.task("three", look)
+
+
+def test_a_steady_op_touches_nothing_but_its_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady: set[str] = set()
+    before: Any = Footsteps.before
+
+    def look(self: Footsteps, actor: Actor, op: Op) -> None:
+        if op.steady(actor):
+            steady.add(op.kind)
+            assert {*op.reads(actor), *op.writes(actor)} == {op.thing}
+            assert not op.needs & (STRUCTURAL | FALLIBLE)
+        else:
+            assert op.kind == "lock"
+            assert actor.locks
+        before(self, actor, op)
+        known = self._objects
+        assert all(step.steady for step in known.steps[: known.steady])
+
+    monkeypatch.setattr(Footsteps, "before", look)
+    reduced(replace(program_of(everything), reusable=True))
+    assert steady == set(STEADY)
+
+
+def adders(machine: Machine) -> None:
+    counter = machine.counter("n")
+
+    async def add() -> None:
+        await counter.add(1)
+        await counter.add(1)
+
+    for name in ("one", "two", "three"):
+        machine.task(name, add)
+
+
+def test_what_is_made_again_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    before: Any = Footsteps.before
+
+    def look(self: Footsteps, actor: Actor, op: Op) -> None:
+        nonlocal looked
+        looked += 1
+        before(self, actor, op)
+
+    monkeypatch.setattr(Footsteps, "before", look)
+    search = Unwatched(replace(program_of(adders), reusable=True))
+    while search.advance():
+        pass
+    assert (search.classes, search.progress.steps) == (90, 540)
+    assert looked < 540 * 2 / 3

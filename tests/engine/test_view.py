@@ -44,10 +44,10 @@ class Looking:
         assert not self.view.steady
         return lambda: None
 
-    def pace(self) -> float:
+    def pace(self) -> tuple[()]:
         (self.snapshots if self.view.steady else self.unsteady).append(self.view.snapshot())
         assert not self.view.over
-        return 0.0
+        return ()
 
     def actor(self, name: str, step: int) -> ActorView:
         """An actor after the given step."""
@@ -331,9 +331,9 @@ def test_an_interrupted_execution_has_not_come_to_an_end_of_its_own() -> None:
 
     paces: Iterator[float] = iter([0.0, 0.0, 0.0])
 
-    def pace() -> float:
+    def pace() -> tuple[float]:
         for seconds in paces:
-            return seconds
+            return (seconds,)
         raise KeyboardInterrupt
 
     program = Program("test", "test", locks, b"test")

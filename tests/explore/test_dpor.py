@@ -39,7 +39,7 @@ def test_generated_programs_are_explored_once_a_class(first: int) -> None:
         explored += 1
         assert not compared(every, reduced(program(seed), checkers=CHECKERS)), seed
         assert not compared(every, reduced(program(seed), checkers=CHECKERS, optimal=False), optimal=False), seed
-    assert explored > 10
+    assert explored > 5  # the others are too large to be executed in every way
 
 
 @pytest.mark.parametrize("name", FEW)

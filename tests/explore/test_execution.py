@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -74,9 +74,10 @@ def test_what_a_strategy_raises_reaches_the_caller_bare(make: Make, engine: str)
 def test_the_pace_is_asked_after_steps_and_kept(make: Make, engine: str) -> None:
     asked: list[float] = []
 
-    def pace() -> float:
+    def pace() -> Iterator[float]:
         asked.append(time.monotonic())
-        return 0.01
+        yield 0.004
+        yield 0.006
 
     shown = perform(execution(make(), Calm()), engine, pace)
     assert shown is not None
@@ -87,7 +88,7 @@ def test_the_pace_is_asked_after_steps_and_kept(make: Make, engine: str) -> None
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_interrupt_between_steps_is_thrown_into_the_jobs(make: Make, engine: str) -> None:
-    def pace() -> float:
+    def pace() -> list[float]:
         raise KeyboardInterrupt
 
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - trio may wrap it

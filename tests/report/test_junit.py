@@ -6,12 +6,15 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from lxml import etree
 
 from dmabuf_async.explore.verdict import Failure, Sample, Verdict
 from dmabuf_async.report.junit import junit
+from dmabuf_async.strategies.faults import Sites
 from dmabuf_async.trace.events import Finding
 
 GOLDEN = Path(__file__).parent / "golden" / "junit.xml"
+SCHEMA = Path(__file__).parent / "schemas" / "junit-10.xsd"
 STALE = Finding("stale-pte", "P1, P2", "frame ram#2 is switched away while page 0 points to it", 13, "mover")
 LEAK = Finding("frame-leak", "M4", "frame ram#1 belongs to nobody & is not free", 40, "display")
 PASSED = Verdict("scenarios/mmap/zap-after-move.toml", "sampled 400 (random)", 400, 12_000, 1.23456, 0, failures=())
@@ -120,16 +123,22 @@ def test_no_verdict_that_is_not_as_expected_passes(exit_code: int) -> None:
     )
 
 
-def test_the_numbers_of_the_suite_are_those_of_its_cases() -> None:
+def test_the_numbers_of_a_suite_are_those_of_its_case_and_all_together_those_of_the_file() -> None:
     root = written(
         PASSED,
         replace(PASSED, failures=(failure(STALE), failure(LEAK)), exit_code=1),
         replace(PASSED, interrupted=True, exit_code=130),
     )
-    for element in (root, root.find("testsuite")):
-        assert element is not None
-        numbers = {key: element.attrib[key] for key in ("tests", "failures", "errors", "time")}
-        assert numbers == {"tests": "3", "failures": "1", "errors": "1", "time": "3.704"}
+    numbers = [
+        tuple(element.attrib[key] for key in ("tests", "failures", "errors", "time"))
+        for element in (root, *root.iter("testsuite"))
+    ]
+    assert numbers == [
+        ("3", "1", "1", "3.704"),
+        ("1", "0", "0", "1.235"),
+        ("1", "1", "0", "1.235"),
+        ("1", "0", "1", "1.235"),
+    ]
 
 
 def test_times_have_three_decimals() -> None:
@@ -175,11 +184,25 @@ def test_no_verdicts_make_an_empty_suite() -> None:
 
 def test_what_silence_is_worth_is_told_as_properties() -> None:
     sample = Sample("random", 500, 111, 40, True, 900, True, 360.0, new=0.1, new_bound=0.2)
-    (case,) = written(replace(PASSED, sample=sample)).iter("testcase")
-    told = {one.get("name"): one.get("value") for one in case.iter("property")}
+    (suite,) = written(replace(PASSED, sample=sample)).iter("testsuite")
+    told = {one.get("name"): one.get("value") for one in suite.iter("property")}
     assert told["sample.looked"] == "111"
     assert told["sample.new_bound"] == "0.2"
     assert "sample.failure_bound" not in told
-    assert case.find("properties") is case[0], "readers of the format want them first"
-    (case,) = written(PASSED).iter("testcase")
-    assert case.find("properties") is None
+    assert suite.find("properties") is suite[0], "readers of the format want them first"
+    assert written(PASSED).find(".//properties") is None
+
+
+def test_the_file_is_valid() -> None:
+    schema = etree.XMLSchema(etree.parse(SCHEMA))
+    sample = Sample("random", 500, 111, 40, True, 900, True, 360.0, new=0.1, new_bound=0.2)
+    verdicts = [
+        replace(PASSED, seconds=123_456.7, sample=sample, sites=Sites(3, 2)),
+        replace(PASSED, failures=(failure(LEAK), failure(STALE)), exit_code=1),
+        replace(PASSED, error="x.toml:3: no\n", exit_code=3),
+        replace(PASSED, interrupted=True, exit_code=130),
+    ]
+    for some in ([], verdicts[:1], verdicts):
+        schema.assertValid(etree.fromstring(junit(some, replay).encode()))
+    strange = etree.fromstring(junit(verdicts, replay).replace("<testcase ", "<testcase odd='1' ").encode())
+    assert not schema.validate(strange), "it looks"

@@ -10,7 +10,7 @@ from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.accepted import nothing
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.single import INTERRUPTED, single
-from dmabuf_async.explore.verdict import Recalled
+from dmabuf_async.explore.verdict import CORPUS, Recalled
 from dmabuf_async.strategies.replay import Replay
 from dmabuf_async.trace.schedule import decode, digest_text
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from dmabuf_async.explore.verdict import Failure, Verdict
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.trace.events import Signature
-
-CORPUS: Final = "corpus"
-"""Who found what a remembered schedule shows: what ``Failure.by`` says of it."""
 
 _CONCLUSIVE: Final = frozenset({0, 1, 5, 6})
 """Exit codes of scenarios that were explored (DESIGN 10)."""

@@ -64,3 +64,10 @@ CODES: Final[tuple[str, ...]] = (*(code for checker in CHECKERS for code in chec
 def page(code: str) -> str:
     """What ``explain CODE`` prints, in Markdown: what happened, the rule, the smallest scenario, the cure."""
     return resources.files("dmabuf_async.checkers").joinpath(f"pages/{code}.md").read_text(encoding="utf-8")
+
+
+def summary(written: str) -> str:
+    """The first sentence of a page, in one line and without marks."""
+    paragraphs = (part for part in written.split("\n\n") if part.strip() and not part.lstrip().startswith("#"))
+    text = " ".join(next(paragraphs, "").split())
+    return text.partition(". ")[0].rstrip(".").replace("`", "").replace("*", "")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from dmabuf_async.campaign.recall import recall
 from dmabuf_async.campaign.remember import rare, remember
 from dmabuf_async.cli import commands, exits
-from dmabuf_async.cli.execution import explained
 from dmabuf_async.cli.interrupts import noted
 from dmabuf_async.cli.main import bug
 from dmabuf_async.cli.options import loaded
@@ -24,16 +23,21 @@ from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.single import Shown, single
 from dmabuf_async.explore.verdict import Failure, Verdict
+from dmabuf_async.report.story import told
 
 if TYPE_CHECKING:
     from dmabuf_async.campaign.corpus import Corpus
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.explore.why import Why
+    from dmabuf_async.report.lines import Line
+    from dmabuf_async.report.reasons import Reason
     from dmabuf_async.scenario.program import Program
+    from dmabuf_async.trace.events import Signature
 
 
 SHRINKING: Final = 5.0
 """Seconds for the failures of one scenario."""
+_PROSE: Final = 100
+"""Characters in a line of what is read elsewhere than here."""
 
 
 class Campaign:
@@ -77,6 +81,9 @@ class Campaign:
         self.unwritten = ""
         """Why the corpus could not be written, in one paragraph; else empty."""
         self.verdicts: list[Verdict] = []
+        self.keeps_stories = False
+        """Whether somebody wants them who comes later."""
+        self._stories: dict[tuple[str, Signature], str] = {}
         self.look: Callable[[], None] = _nothing
         """Raises KeyboardInterrupt if an interrupt has come."""
 
@@ -129,7 +136,16 @@ class Campaign:
         """All verdicts as JUnit XML."""
         from dmabuf_async.report.junit import junit
 
-        return junit(self.verdicts, self._replay)
+        return junit(self.verdicts, self.replay)
+
+    def sarif(self, place: Callable[[Verdict, Reason], tuple[str, int]], exit_code: int) -> str:
+        """All verdicts as SARIF; ``place`` gives the path and the line of a reason."""
+        from dmabuf_async.report.sarif import sarif
+
+        def story(verdict: Verdict, failure: Failure) -> str:
+            return self._stories.get((verdict.scenario, failure.finding.signature), "")
+
+        return sarif(self.verdicts, self.replay, place, story, exit_code)
 
     def _found(self, paths: Sequence[str]) -> Iterator[str | Verdict]:
         """The scenarios of each path, or why it has none."""
@@ -249,11 +265,15 @@ class Campaign:
         else:
             table.row(verdict)
             table.details(verdict, go_on)
-            if failure is not None and (shown is not None or failure.edges):
-                table.broken(
-                    shown, verdict, failure, self._why(program, shown, failure), partial(self._replay, verdict)
-                )
+            if failure is not None and program is not None and (shown is not None or failure.edges):
+                story = self._story(program, shown, verdict, failure, self.console.width)
+                table.broken(story, verdict, failure, partial(self.replay, verdict))
         self.console.flush()
+        if program is not None and self.keeps_stories:
+            for one in verdict.failures:
+                if not one.expected:
+                    story = self._story(program, None, verdict, one, _PROSE)
+                    self._stories[verdict.scenario, one.finding.signature] = "\n".join(line.text for line in story)
         if verdict.error:
             self.console.complain(verdict.error)
 
@@ -306,13 +326,22 @@ class Campaign:
             )
         return shown
 
-    def _why(self, program: Program | None, shown: Shown | None, failure: Failure) -> Why | None:
-        """Why that execution shows the failure, if it does at one of its steps."""
-        if program is None or shown is None or failure.until:
-            return None
-        return explained(program, shown.execution, failure.finding, max_steps=self.max_steps)
+    def _story(
+        self, program: Program, shown: Shown | None, verdict: Verdict, failure: Failure, width: int
+    ) -> list[Line]:
+        """The failure, told with its execution if that is known."""
+        return told(
+            program,
+            verdict,
+            failure,
+            None if shown is None else shown.execution,
+            replay=partial(self.replay, verdict),
+            max_steps=self.max_steps,
+            width=width,
+        )
 
-    def _replay(self, verdict: Verdict, schedule: str) -> str:
+    def replay(self, verdict: Verdict, schedule: str) -> str:
+        """The command line that shows the execution of a schedule again."""
         return commands.replay(verdict.scenario, schedule, max_steps=self.max_steps)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dmabuf_async.cli import commands, options
+from dmabuf_async.cli.outputs import explored, outputs
 from dmabuf_async.cli.verbs import Verb
 
 
@@ -60,7 +61,7 @@ from dmabuf_async.cli.verbs import Verb
 @options.known
 @options.corpus
 @options.jobs
-@options.junit
+@outputs
 @options.as_json
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option as an argument
@@ -81,7 +82,6 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     known: Path | None,
     corpus: Path | None,
     jobs: int,
-    junit: Path | None,
 ) -> int:
     """Explore all executions of every scenario in the files and folders PATH, and judge each by what it expects.
 
@@ -128,7 +128,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     )
     campaign.corpus = options.remembered(context, corpus)
     campaign.jobs = jobs
-    return options.explored(context, campaign, paths, junit)
+    return explored(context, campaign, paths)
 
 
 def _single(paths: tuple[str, ...], option: str) -> str:

@@ -11,8 +11,6 @@ from dmabuf_async.strategies.replay import Replay
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.explore.execution import Execution
-    from dmabuf_async.explore.why import Why
     from dmabuf_async.report.lines import Steps
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.strategies.base import Strategy
@@ -55,6 +53,7 @@ def report(
         console.line(jsonl.verdict_line(verdict))
         return
     from dmabuf_async.report import lines
+    from dmabuf_async.report.story import explained
 
     told = foremost(program, shown)
     reason = None if verdict.interrupted else explained(program, execution, told, max_steps=max_steps)
@@ -69,17 +68,6 @@ def report(
         steps=steps,
     )
     console.lines(text)
-
-
-def explained(
-    program: Program, execution: Execution, finding: Finding | None, *, max_steps: int = MAX_STEPS
-) -> Why | None:
-    """Why the execution shows the finding; None if there is none, or if it is not of one step."""
-    from dmabuf_async.explore.why import why
-
-    if finding is None or not finding.step:
-        return None
-    return why(program, execution, finding, max_steps=max_steps)
 
 
 def foremost(program: Program, shown: Shown) -> Finding | None:

@@ -31,7 +31,7 @@ def command(context: click.Context, *, code: str | None, listed: bool) -> int:
 
     Without CODE, all codes are listed.
     """
-    from dmabuf_async.checkers.catalogue import CODES, page
+    from dmabuf_async.checkers.catalogue import CODES, page, summary
 
     console = options.console(context)
     if code is not None and code not in CODES:
@@ -53,10 +53,3 @@ def command(context: click.Context, *, code: str | None, listed: bool) -> int:
     else:
         console.line(page(code).rstrip("\n"))
     return 0
-
-
-def summary(page: str) -> str:
-    """The first sentence of a page, in one line and without marks."""
-    paragraphs = (part for part in page.split("\n\n") if part.strip() and not part.lstrip().startswith("#"))
-    text = " ".join(next(paragraphs, "").split())
-    return text.partition(". ")[0].rstrip(".").replace("`", "").replace("*", "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dmabuf_async.cli import options
+from dmabuf_async.cli.outputs import explored, outputs
 from dmabuf_async.cli.verbs import Verb
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ EXECUTIONS = 500
 @options.known
 @options.corpus
 @options.jobs
-@options.junit
+@outputs
 @options.as_json
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option as an argument
@@ -92,7 +93,6 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     known: Path | None,
     corpus: Path | None,
     jobs: int,
-    junit: Path | None,
 ) -> int:
     """Sample executions of every scenario in the files and folders PATH, and judge each by what it expects.
 
@@ -131,11 +131,11 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
                 "--corpus is of no use to --generate: that finds scenarios, and -o FILE keeps one. Leave it out.",
                 context,
             )
-        return generating(context, paths, own, strategy, made, scenarios=scenarios, output=output, junit=junit, **more)
+        return generating(context, paths, own, strategy, made, scenarios=scenarios, output=output, **more)
     for option, value in (("--scenarios", scenarios), ("-o", output)):
         if value is not None:
             raise click.UsageError(f"{option} belongs to --generate. Leave it out, or say --generate.", context)
     campaign = Sampling(options.console(context), executions, strategy, made, **more)
     campaign.corpus = options.remembered(context, corpus)
     campaign.jobs = jobs
-    return options.explored(context, campaign, paths, junit)
+    return explored(context, campaign, paths)

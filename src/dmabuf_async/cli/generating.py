@@ -16,6 +16,7 @@ import msgspec
 
 from dmabuf_async.campaign.sink import Sink
 from dmabuf_async.cli import options
+from dmabuf_async.cli.outputs import explored
 from dmabuf_async.cli.sampling import Sampling
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.explore.execution import perform
@@ -51,7 +52,6 @@ def generating(
     *,
     scenarios: int | None,
     output: Path | None,
-    junit: Path | None,
     **more: Any,
 ) -> int:
     """What the command line asks for; returns the exit code. Raises click.UsageError for what cannot be had."""
@@ -70,7 +70,7 @@ def generating(
             options.console(context), executions or EACH, name, strategy, scenarios=scenarios, file=output, sink=sink,
             **more,
         )  # fmt: skip
-        return options.explored(context, campaign, paths, junit)
+        return explored(context, campaign, paths)
 
 
 def _new(context: click.Context, paths: Sequence[str], output: Path) -> Sink:
@@ -195,9 +195,9 @@ class Generating(Sampling):
         """The file that the scenario is in, or is to be saved as."""
         return str(self._file) if self._file is not None else f"{Path(name).stem}-drawn.toml"
 
-    def _replay(self, verdict: Verdict, schedule: str) -> str:
+    def replay(self, verdict: Verdict, schedule: str) -> str:
         found = self._told.get(verdict.scenario)
-        return super()._replay(verdict if found is None else replace(verdict, scenario=found[1].name), schedule)
+        return super().replay(verdict if found is None else replace(verdict, scenario=found[1].name), schedule)
 
     def _tell(self, table: Table, program: Program | None, verdict: Verdict, go_on: str) -> None:
         super()._tell(table, program, verdict, go_on)

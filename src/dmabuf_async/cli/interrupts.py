@@ -42,3 +42,28 @@ def noted() -> Iterator[Callable[[], None]]:
     finally:
         for number, handler in former:
             signal.signal(number, handler)
+
+
+@contextmanager
+def terminated() -> Iterator[None]:
+    """While this lasts, what would end the process at once ends it as SIGTERM does: a terminal has to be restored."""
+
+    def end(_number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGTERM)
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGTERM, frame)
+
+    numbers = [
+        number for number in (signal.SIGHUP, signal.SIGQUIT) if signal.getsignal(number) is signal.SIG_DFL
+    ]  # not of what `nohup` runs
+    try:
+        for number in numbers:
+            signal.signal(number, end)
+    except ValueError:  # not the main thread: signals come elsewhere
+        numbers = []
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)

@@ -9,7 +9,10 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.cli.execution import report
+from dmabuf_async.cli.interrupts import terminated
 from dmabuf_async.dashboard import plain
+from dmabuf_async.dashboard.keyboard import Keyboard
+from dmabuf_async.dashboard.player import Player
 from dmabuf_async.engine.view import View
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.single import Shown, single
@@ -47,13 +50,14 @@ class Viewer:
         self.view, self.watch = View(machine, watch), watch
         return lambda: None
 
-    def pace(self) -> float:
-        """An actor has gone on; returns how many seconds to wait.
+    def pace(self) -> Iterator[float]:
+        """An actor has gone on; how many seconds to wait.
 
         If it stands before a settling, it is resumed once more before the next step.
         """
         assert self.view is not None
-        return self.delay if self.view.steady and self.look() else 0.0
+        if self.view.steady and self.look():
+            yield self.delay
 
     def look(self) -> bool:
         """Take in what is new; whether there is a new step."""
@@ -111,24 +115,81 @@ class OnLines(Viewer):
 
 
 class OnDashboard(Viewer):
-    """The alternate screen of a terminal. What user code prints is held back until it is gone."""
+    """The alternate screen of a terminal, and its keys. What user code prints is held back until it is gone."""
 
     def __init__(self, console: Console, program: Program, speed: float | None) -> None:
-        super().__init__(console, program, SPEED if speed is None else speed)
+        super().__init__(console, program, speed)
+        self._player = Player(SPEED if speed is None else speed)
+        self._keyboard = Keyboard()
         self._dashboard: Dashboard | None = None
 
-    def tell(self, events: list[Event], told: int) -> None:
-        assert self._dashboard is not None
+    def pace(self) -> Iterator[float]:
         assert self.view is not None
-        self._dashboard.update(self.view.snapshot(), self.view.events(_KEPT), self.view.findings())
+        if self.view.steady:
+            self.look()
+            yield from self._waits()
+
+    def _waits(self) -> Iterator[float]:
+        """How long to wait until the next step, in portions between which keys are read."""
+        while True:
+            if self._keyboard.stopped:
+                self._stop()
+            pressed = self._keyboard.pressed()
+            for key in pressed:
+                self._player.press(key, time.monotonic())
+            if self._player.left:
+                raise KeyboardInterrupt
+            shown = self._player.moment
+            seconds = self._player.wait(time.monotonic())
+            if pressed or self._player.moment is not shown:
+                self._draw()
+            if not seconds:
+                return
+            yield seconds
+
+    def look(self) -> bool:
+        new = super().look()
+        if self._player.moment is None:
+            self.tell([], self._told)
+        return new
+
+    def tell(self, events: list[Event], told: int) -> None:
+        assert self.view is not None
+        found = self.view.findings()[told:]
+        self._player.record(self.view.snapshot(), events, found, time.monotonic())
+        self._draw()
+
+    def _draw(self) -> None:
+        player, moment = self._player, self._player.moment
+        assert self._dashboard is not None
+        if moment is not None:
+            keys = _keys(player) if self._keyboard.works else ()
+            found = player.findings()
+            self._dashboard.update(moment.snapshot, player.events(_KEPT), found, status=player.status, keys=keys)
+
+    def _stop(self) -> None:
+        """Ctrl-Z: the shell gets its screen, until it says ``fg``."""
+        assert self._dashboard is not None
+        with self._dashboard.away():
+            self._keyboard.stop()
 
     def rest(self) -> None:
-        """Leave the last state on the screen for as long as every other one; an interrupt leaves at once."""
+        """Leave the last state on the screen until somebody has seen enough, if keys can say so; else for a moment.
+
+        An interrupt leaves at once.
+        """
         if self.view is None or not self.view.over:
             return
+        self.look()
         self.tell([], self._told)
+        self._player.end()
+        self._draw()
         with suppress(KeyboardInterrupt):
-            time.sleep(self.delay)
+            if not self._keyboard.works:
+                time.sleep(1 / self._player.speed)
+            while self._keyboard.works:
+                for seconds in self._waits():
+                    time.sleep(seconds)
 
     @contextmanager
     def showing(self) -> Iterator[None]:
@@ -137,13 +198,25 @@ class OnDashboard(Viewer):
         said = io.StringIO()
         title = f"{self.program.title}  ({self.program.name})"
         try:
-            with Dashboard(self.console.rich, title=title) as self._dashboard, _held_back(said):
+            with (
+                terminated(),
+                self._keyboard,
+                Dashboard(self.console.rich, title=title) as self._dashboard,
+                _held_back(said),
+            ):
                 yield
         finally:
             self.console.aside(said.getvalue())
 
     def end(self, shown: Shown, how: str, max_steps: int) -> None:
         report(self.console, self.program, shown, how=how, max_steps=max_steps)
+
+
+def _keys(player: Player) -> list[tuple[str, str]]:
+    pause = "again" if player.is_last else "pause" if player.playing else "go on"
+    return [
+        ("space", pause), ("n", "step on"), ("b", "step back"), ("f", "finding"), ("q", "quit"), ("+ -", "speed"),
+    ]  # fmt: skip
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from dmabuf_async.campaign.corpus import Corpus
-    from dmabuf_async.cli.campaign import Campaign
     from dmabuf_async.cli.console import Console
     from dmabuf_async.explore.accepted import Accepted
     from dmabuf_async.scenario.program import Program
@@ -87,9 +85,6 @@ jobs = click.option(
     show_default=True,
     metavar="N",
     help="Explore so many scenarios at a time, each in a process of its own.",
-)
-junit = click.option(
-    "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdicts as JUnit XML."
 )
 no_shrink = click.option(
     "--no-shrink", is_flag=True, help="Show an execution as it was found, not the least that shows the same."
@@ -167,35 +162,6 @@ def document(name: str) -> Scenario | None:
     if name.endswith(".py") or name.rpartition(":")[0].endswith(".py"):
         return None
     return load_scenario(Path(name), defects=DEFECTS, codes=CODES)
-
-
-def explored(context: click.Context, campaign: Campaign, paths: Sequence[str], junit: Path | None) -> int:
-    """Let a campaign explore the paths, and write its verdicts to the file that --junit names; the exit code."""
-    from dmabuf_async.campaign.sink import Sink
-
-    if junit is None:
-        return _remembering(context, campaign, paths)
-    try:
-        sink = Sink(junit)
-    except OSError as error:
-        raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
-    with sink:
-        code = _remembering(context, campaign, paths)
-        try:
-            sink.write(campaign.junit())
-        except OSError as error:
-            raise click.UsageError(f"--junit: {junit} cannot be written ({error.strerror})", context) from error
-    return code
-
-
-def _remembering(context: click.Context, campaign: Campaign, paths: Sequence[str]) -> int:
-    """Let it explore; what it could not remember is an error, unless it was interrupted."""
-    from dmabuf_async.cli.exits import INTERRUPTED
-
-    code = campaign.explore(paths)
-    if campaign.unwritten and code != INTERRUPTED:
-        raise click.UsageError(campaign.unwritten, context)
-    return code
 
 
 def remembered(context: click.Context, folder: Path | None) -> Corpus | None:

@@ -58,7 +58,7 @@ def command(
         debugger = Debugger(stop)
         jobs = single(program, strategy, max_steps=max_steps, see=debugger.see)
         try:
-            shown = perform(jobs, engine, pace=lambda: 0.0)  # each task is really resumed then
+            shown = perform(jobs, engine, pace=lambda: ())  # each task is really resumed then
         finally:
             debugger.leave()
         if not debugger.made and not shown.verdict.interrupted:

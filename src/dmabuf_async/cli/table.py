@@ -8,19 +8,18 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from dmabuf_async.campaign.recall import CORPUS
 from dmabuf_async.cli import exits
 from dmabuf_async.cli.shelf import split
 from dmabuf_async.cli.worth import share, worth
 from dmabuf_async.explore.accepted import accepting
+from dmabuf_async.explore.verdict import CORPUS
 from dmabuf_async.report.lanes import printable
-from dmabuf_async.report.lines import text
+from dmabuf_async.report.story import brief, first
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.explore.single import Shown
     from dmabuf_async.explore.verdict import Failure, Recalled, Verdict
-    from dmabuf_async.explore.why import Why
+    from dmabuf_async.report.lines import Line
 
 _INDENT: Final = 5
 _OTHERS: Final = 4
@@ -115,51 +114,21 @@ class Table:
             for line in lines:
                 self._console.line(line)
 
-    def broken(
-        self, shown: Shown | None, verdict: Verdict, failure: Failure, why: Why | None, replay: Callable[[str], str]
-    ) -> None:
-        """What broke, with the execution that shows it if one alone does, why, and how to see the others."""
+    def broken(self, story: Sequence[Line], verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
+        """What broke, as its ``story`` tells it, and how to see the others."""
         others = [other for other in verdict.failures if other is not failure and other.unexpected]
         self._console.line()
-        if shown is None:
-            self._told(verdict, failure, replay)
-            self._console.line(f"  verdict  {verdict.strength}; no execution shows it alone")
-            self._console.line(f"  explain  dmabuf-async explain {failure.finding.code}")
-        else:
-            self._console.lines(
-                text(
-                    shown.execution.trace,
-                    failure.finding,
-                    verdict=f"{verdict.strength}; {_claim(verdict, failure)}",
-                    replay=replay(failure.schedule),
-                    why=why,
-                    passes=replay(why.passing) if why is not None else "",
-                    width=self._console.width,
-                    steps="all" if failure.until else "some",  # no single step shows it
-                )
-            )
+        self._console.lines(story)
         self._acceptable(verdict, failure)
         for other in others[:_OTHERS]:
             self._console.line()
-            self._told(verdict, other, replay)
+            self._console.lines(brief(verdict, other, replay))
             self._acceptable(verdict, other)
         if len(others) > _OTHERS:
             self._console.line(
                 f"  {len(others) - _OTHERS} more findings of other signatures: --json tells them all", "dim"
             )
         self._console.line()
-
-    def _told(self, verdict: Verdict, failure: Failure, replay: Callable[[str], str]) -> None:
-        """A finding without its lanes."""
-        self._console.line(f"x {failure.finding.code}   {printable(failure.finding.message)}", "finding")
-        for shown in failure.edges:
-            edge = shown.edge
-            says = f"{edge.actor} takes {edge.taken} while it holds {edge.held}: execution {shown.execution:,}"
-            self._console.line(f"  edge     {printable(says)}")
-            self._console.line(f"  replay   {replay(shown.schedule)}")
-        if not failure.edges:
-            self._console.line(f"  verdict  {_claim(verdict, failure)}")
-            self._console.line(f"  replay   {replay(failure.schedule)}")
 
     def _acceptable(self, verdict: Verdict, failure: Failure) -> None:
         """The line for the file of --known."""
@@ -249,42 +218,12 @@ def effort(verdict: Verdict) -> str:
     return f"{strength}, {verdict.cut:,} of them cut at the step limit" if verdict.cut else strength
 
 
-def _claim(verdict: Verdict, failure: Failure) -> str:
-    """What it takes to see it, and how often it was seen."""
-    least = "" if failure.shrunk is None else f"{failure.shrunk.claim}; "
-    return f"{least}{_often(verdict, failure)}"
-
-
-def _often(verdict: Verdict, failure: Failure) -> str:
-    """How often it was found; or, better, how often random executions show it."""
-    chance = failure.chance
-    if chance is not None:
-        if chance > 0.01:
-            return f"{100 * chance:.3g}% of random executions show it"
-        return f"1 in {1 / chance:,.0f} random executions shows it"
-    count = verdict.counts.get(failure.finding.signature, 1)
-    if failure.by == CORPUS:
-        return f"shown again by what is remembered, and by none of {verdict.executions:,} other executions"
-    finders = ", ".join(f"{name} {times:,}" for name, times in _finders(verdict, failure))
-    who = f" ({finders})" if finders else ""
-    return f"found by {count:,} of {verdict.executions:,} executions{who}, first by {_first(failure)}"
-
-
 def _times(verdict: Verdict, failure: Failure) -> str:
     """The same in fewer words."""
     count = verdict.counts.get(failure.finding.signature, 1)
     if failure.by == CORPUS:
         return "by what is remembered only"
-    return f"{f'{count:,} times' if count > 1 else 'once'}, first by {_first(failure)}"
-
-
-def _first(failure: Failure) -> str:
-    return f"number {failure.execution:,} ({failure.by})" if failure.by else f"number {failure.execution:,}"
-
-
-def _finders(verdict: Verdict, failure: Failure) -> list[tuple[str, int]]:
-    """Which members of a portfolio found it, and how often; who did so most comes first."""
-    return sorted(verdict.finders.get(failure.finding.signature, {}).items(), key=lambda one: (-one[1], one[0]))
+    return f"{f'{count:,} times' if count > 1 else 'once'}, first by {first(failure)}"
 
 
 def _listed(words: Sequence[str], last: str = "and") -> str:

@@ -40,8 +40,9 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
 ) -> int:
     """Look at one execution of SCENARIO while it runs, that of a schedule if there is one.
 
-    Actors and what they stand before, buffers with residence, pins and maps, the last steps, findings. Ctrl-C
-    ends it. The report follows on the normal screen.
+    On a terminal: actors and what they stand before, buffers with residence, pins and maps, translations, locks, the
+    last steps, findings. Space pauses, n and b (or the arrows) go a step on and back, f goes to the finding, + and -
+    change the speed, q or Ctrl-C ends it. The report follows on the normal screen.
     """
     from dmabuf_async.cli.execution import described
     from dmabuf_async.cli.live import OnDashboard, OnLines, show

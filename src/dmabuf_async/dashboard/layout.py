@@ -19,6 +19,8 @@ _ASCII: Final = str.maketrans({"─": "-", "…": "~", "■": "#", "·": "."})
 _STOPPED: Final = {"ended": "ended", "deadlock": "deadlock", "cut": "cut at the step limit", "stopped": "stopped"}
 
 
+_FOOT: Final = 12
+"""A screen of fewer lines has none for the keys."""
 _MOST: Final = 30
 """No screen has room for more findings."""
 
@@ -65,21 +67,36 @@ def screen(
     height: int,
     *,
     title: str = "",
+    status: str = "",
+    keys: Sequence[tuple[str, str]] = (),
 ) -> Screen:
     """Everything that matters at one moment, in ``width`` by ``height`` cells.
 
     80 by 24 is enough for a few actors and buffers; a wide one shows also memory place by
     place, the steps in a column an actor, and where in their programs the actors are. A
     small one leaves out what matters least. ``events`` are the latest steps, as many as
-    the caller likes. ``title`` says what is being run.
+    the caller likes. ``title`` says what is being run, ``status`` how; ``keys`` are those that
+    can be pressed, each with what it does, for a last line where there is room for it.
     """
     arrange = _wide if width >= WIDE and height >= 30 else _narrow
-    lines = [_head(snapshot, title, width), *arrange(snapshot, events, findings, width, height - 1)]
-    return Screen(lines[:height])
+    foot = [_foot(keys, width)] if keys and height >= _FOOT else []
+    lines = [
+        _head(snapshot, title, width, status),
+        *arrange(snapshot, events, findings, width, height - 1 - len(foot)),
+    ]
+    return Screen([*lines, *foot][:height])
 
 
-def _head(snapshot: Snapshot, title: str, width: int) -> Text:
-    facts = [f"step {snapshot.step}"]
+def _foot(keys: Sequence[tuple[str, str]], width: int) -> Text:
+    """``space pause   n on   b back``; those that matter most come first."""
+    parts = [line(key, "bold").append(f" {word}", "dim") for key, word in keys]
+    spaced = [Text(" " * gap, no_wrap=True).join(parts) for gap in (3, 2, 1)]
+    return fitted(next((text for text in spaced if text.cell_len <= width), spaced[-1]), width)
+
+
+def _head(snapshot: Snapshot, title: str, width: int, status: str) -> Text:
+    facts = [status] if status else []
+    facts.append(f"step {snapshot.step}")
     if snapshot.now:
         facts.append(f"time {snapshot.now}")
     if snapshot.stopped:

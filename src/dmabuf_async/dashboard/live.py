@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -31,17 +31,36 @@ class Dashboard:
     def __init__(self, console: Console, *, fps: float = 10, title: str = "") -> None:
         self.shows = console.is_terminal and not console.is_dumb_terminal
         self._moment: tuple[Snapshot, Sequence[Event], Sequence[Finding]] = (_EMPTY, (), ())
+        self._words: dict[str, Any] = {}
         self._title = title
-        self._live = Live(self, console=console, screen=True, refresh_per_second=max(1.0, fps))
+        self._console = console
+        self._fps = max(1.0, fps)
+        self._live = self._made()
 
-    def update(self, snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding]) -> None:
-        """Show this moment from the next drawing on. The sequences must not change afterwards."""
-        self._moment = (snapshot, events, findings)
+    def update(self, snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], **words: Any) -> None:
+        """Show this moment from the next drawing on. The sequences must not change afterwards.
+
+        ``words`` are the ``status`` and the ``keys`` of :func:`~dmabuf_async.dashboard.layout.screen`.
+        """
+        self._moment, self._words = (snapshot, events, findings), words
 
     def refresh(self) -> None:
         """Draw now."""
         if self.shows:
             self._live.refresh()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The normal screen, for as long as this lasts."""
+        self.__exit__(None, None, None)
+        try:
+            yield
+        finally:
+            self._live = self._made()
+            self.__enter__()
+
+    def _made(self) -> Live:
+        return Live(self, console=self._console, screen=True, refresh_per_second=self._fps)
 
     def __enter__(self) -> Self:
         if self.shows:
@@ -70,4 +89,4 @@ class Dashboard:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.height or options.max_height
-        yield screen(*self._moment, options.max_width, height, title=self._title)
+        yield screen(*self._moment, options.max_width, height, title=self._title, **self._words)

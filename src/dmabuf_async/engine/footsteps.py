@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.clock import Fire
 from dmabuf_async.machine.lock_order import Pair
 from dmabuf_async.ops import CONDITIONAL, FALLIBLE, STRUCTURAL
-from dmabuf_async.strategies.node import Made
 from dmabuf_async.strategies.races import Race
 from dmabuf_async.strategies.wakeup_tree import Path, Transition
 from dmabuf_async.tasks import Cancel, Deliver, Fail, Join, Spawn
@@ -18,11 +17,40 @@ if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.choosing import Choosing
     from dmabuf_async.engine.parking import Parking
+    from dmabuf_async.engine.table import Entry
     from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.locks import AnyLock
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Op
     from dmabuf_async.strategies.dpor import Dpor
     from dmabuf_async.thing import Thing
+
+
+class Footstep(NamedTuple):
+    """A step that was made, and what it takes to imagine that it had not been."""
+
+    actor: Actor
+    op: Op
+    context: tuple[Thing, ...]
+    """What the footprint of its op depends on, as it was before the step; so do the locks."""
+    locks: tuple[AnyLock, ...]
+    before: list[tuple[Thing, Any]]
+    """The states of what it wrote."""
+    steady: bool
+    """All of this is the same in every execution that makes this step again."""
+
+
+class Touched(NamedTuple):
+    """What an op touches, if it is calm."""
+
+    context: tuple[Thing, ...]
+    """What its actor reads beside."""
+    reads: list[int]
+    """Objects by their numbers."""
+    writes: list[int]
+    step: Transition
+    steady: bool
+    """It is so whenever the actor stands there."""
 
 
 class Objects:
@@ -33,6 +61,12 @@ class Objects:
         self.numbers: dict[int, int] = {}
         self.born: dict[Path, int] = {}
         """The step that spawned an actor. What is left over of other executions is overwritten in time."""
+        self.steps: list[Footstep] = []
+        """Of the present execution; those that are yet to be made again are of the one before."""
+        self.steady = 0
+        """So many of them, from the first on, are steady."""
+        self.touched: dict[Entry | None, Touched] = {}
+        """Where a task stands before a steady op, by its table."""
 
     def of(self, things: Iterable[Thing]) -> list[int]:
         """Their numbers."""
@@ -53,14 +87,13 @@ class Footsteps(Watch):
         self, machine: Machine, checkers: Iterable[Checker], objects: Objects, *, footprints: bool = False
     ) -> None:
         super().__init__(machine, checkers, footprints=footprints)
-        self.deep = True
         self._objects = objects
         self._tree = objects.tree
+        self._skipped = 0  # so many steps are made again of which nothing is to be learned
+        if self.steps is None and not self.deep:
+            self._skipped = min(objects.steady, objects.tree.replayed)
+        self.deep = not self._skipped
         self._tree.look = self
-        self._latest_of: dict[Path, int] = {}  # the number of its latest step
-        self._stood: list[tuple[Actor, Op, Any, Any]] = []  # of each step: who, what, and what footprints depend on
-        self._before: list[list[tuple[Thing, Any]]] = []  # of each step: the states of what it wrote
-        self._states: dict[int, Any] = {}  # of what has been written, by identity
         self._unwound: dict[Actor, Op] = {}  # what it stood before when it was cancelled
         self._cancels: list[tuple[int, set[Actor | None]]] = []  # the steps that cancel, and whom
         self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
@@ -76,13 +109,21 @@ class Footsteps(Watch):
             self._see_unwinds()
         if tree.blocked:
             return
-        number = len(self._before)
-        if tree.depth < tree.replayed:
-            tree.went_on()
-        elif not tree.made(self._made(actor, op)):
-            return
-        self._latest_of[actor.path] = number
-        self._stood.append((actor, op, actor.context, actor.locks))
+        number, objects = self.step, self._objects
+        steps = objects.steps
+        if number < tree.replayed:
+            if number < objects.steady:
+                return
+        else:
+            del steps[number:]
+            objects.steady = min(objects.steady, number)
+            if not self._make(actor, op):
+                return
+        steady = self._is_steady(actor, op)
+        before = [(thing, _state(thing)) for thing in op.writes(actor)]
+        steps[number : number + 1] = [Footstep(actor, op, actor.context, actor.locks, before, steady)]
+        if steady and objects.steady == number:
+            objects.steady = number + 1
         if actor.needs & STRUCTURAL:
             if isinstance(op, Spawn):
                 self._objects.born[(*actor.path, actor.spawned)] = number
@@ -92,22 +133,10 @@ class Footsteps(Watch):
                 self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
 
     def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
-        """Remember what the step has changed, so that it can be imagined not to have been made."""
+        if self.step == self._skipped:
+            self.deep = True
         if self.steps is not None:  # else nobody asks for a fingerprint
             super().keep(actor, result, written)
-        if self._tree.blocked:
-            return
-        states = self._states
-        before: list[tuple[Thing, Any]] = []
-        for thing in written:
-            known = id(thing)
-            if isinstance(thing, Pair):  # what it remembers is no state, and decides what locks touch
-                before.append((thing, states.get(known, ())))
-                states[known] = thing.edges
-            else:
-                before.append((thing, states.get(known, thing.initial)))
-                states[known] = thing.state_of(thing)
-        self._before.append(before)
 
     def _see_unwinds(self) -> None:
         """Whose pending op the latest step has replaced by an unwind."""
@@ -116,31 +145,40 @@ class Footsteps(Watch):
                 self._unwound[other] = op
         self._standing = []
 
-    def _made(self, actor: Actor, op: Op) -> Made:
-        outcomes: tuple[str, ...] = op.outcomes(actor) if actor.needs & FALLIBLE else ("",)
-        if actor.ready:
-            shares = len(outcomes)
-            outcome = "" if shares == 1 else self._tree.outcome()
-            alternatives = [other for other in outcomes if other != outcome]
-        else:
-            shares, alternatives = 0, []
-            outcome = "" if actor.cpu is None else outcomes[-1]
-        step, reads, writes = self._touched(actor, op, outcome, shares)
-        own = self._own(actor)
-        order = self._tree.order
+    def _make(self, actor: Actor, op: Op) -> bool:
+        """Tell of a step that no execution before this one made here; False if it need not be made."""
+        _, reads, writes, step, _ = self._touched(actor, op)
+        tree = self._tree
+        order = tree.order
+        alternatives: Sequence[str] = ()
+        if not actor.ready:
+            step = step._replace(outcome="" if actor.cpu is None else op.outcomes(actor)[-1], shares=0)
+        elif actor.needs & FALLIBLE:
+            outcomes = op.outcomes(actor)
+            if len(outcomes) > 1:
+                outcome = tree.outcome()
+                step = step._replace(outcome=outcome, shares=len(outcomes))
+                alternatives = [other for other in outcomes if other != outcome]
+        latest = order.latest.get(step.actor, -1)
+        past = own = order.pasts[latest] if latest >= 0 else self._own(actor)
         conflicting = order.conflicting(reads, writes)
-        past = order.closure(own, conflicting)
+        races: Sequence[Race] = ()
+        if conflicting & ~own:
+            past = order.closure(own, conflicting)
+            races = self._races(actor, op, conflicting, own)
         if op.__class__ is Join:
             past |= self._children(op)
-        races = list(self._races(actor, op, conflicting, own)) if conflicting & ~own else []
-        return Made(step, past, reads, writes, races, alternatives)
+        return tree.made(step, past, reads, writes, races, alternatives)
 
     def _own(self, actor: Actor) -> int:
         """What comes before whatever ``actor`` does next."""
-        latest = self._latest_of.get(actor.path)
-        if latest is None:
-            latest = None if actor.parent is None else self._objects.born[actor.path]
-        return 0 if latest is None else self._tree.order.pasts[latest]
+        latest = self._number(actor)
+        return 0 if latest < 0 else self._tree.order.pasts[latest]
+
+    def _number(self, actor: Actor) -> int:
+        """The number of its latest step, or of the one that spawned it; -1 if there is none."""
+        latest = self._tree.order.latest.get(actor.path, -1)
+        return self._objects.born[actor.path] if latest < 0 and actor.parent is not None else latest
 
     def _children(self, op: Any) -> int:
         past = 0
@@ -148,42 +186,87 @@ class Footsteps(Watch):
             past |= self._own(child)
         return past
 
-    def _touched(self, actor: Actor, op: Op, outcome: str, shares: int) -> tuple[Transition, list[int], list[int]]:
+    def _touched(self, actor: Actor, op: Op) -> Touched:
+        """What ``op`` would touch now."""
+        objects = self._objects
+        steady = self._is_steady(actor, op)
+        if steady:
+            known = objects.touched.get(actor.entry)
+            if known is not None and known.context == actor.context:
+                return known
         if actor.judged is None:
-            writes = self._objects.of(op.writes(actor))
-            reads = self._objects.of((*op.reads(actor), *actor.context))
+            writes = objects.of(op.writes(actor))
+            reads = objects.of((*op.reads(actor), *actor.context))
         else:
-            footprint = op.footprint(actor)
-            reads, writes = (self._objects.of(things) for things in footprint)
+            reads, writes = (objects.of(things) for things in op.footprint(actor))
         read = wrote = 0
         for number in writes:
             wrote |= 1 << number
         for number in reads:
             read |= 1 << number
-        return Transition(actor.path, outcome, read & ~wrote, wrote, shares), reads, writes
+        touched = Touched(actor.context, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1), steady)
+        if steady:
+            objects.touched[actor.entry] = touched
+        return touched
+
+    def _is_steady(self, actor: Actor, op: Op) -> bool:
+        """Whether ``op`` is steady, and the same object whenever ``actor`` stands where it does."""
+        entry = actor.entry
+        return entry is not None and entry.op is op and op.steady(actor) and actor.judged is None
 
     def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
-        return self._touched(actor, op, outcome, shares)[0]
+        step = self._touched(actor, op).step
+        return step if shares == 1 and not outcome else step._replace(outcome=outcome, shares=shares)
 
     # Races -----------------------------------------------------------------------
 
-    def _races(self, actor: Actor, op: Op, conflicting: int, own: int) -> Iterator[Race]:
+    def _races(self, actor: Actor, op: Op, conflicting: int, own: int) -> list[Race]:
         """Races of the op that ``actor`` stands before, in which it is the second."""
-        order, end = self._tree.order, len(self._before)
+        order = self._tree.order
+        end = len(order.pasts)
+        closing = 0 if actor.cpu is None else order.writing(*self._objects.of((actor.cpu,)))
+        if not closing and not op.needs & (STRUCTURAL | FALLIBLE) and op.steady(actor):
+            if not op.needs & CONDITIONAL:
+                step = self._touched(actor, op).step
+                return [Race(first, step, end) for first in order.latest_of(conflicting, own)]
+            return list(order.racing(conflicting, own, end, self._steadily(actor, op, conflicting)))
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
             return self._imagine(actor, op, order.after(firsts, end))
 
-        yield from order.racing(conflicting, own, end, possible)
+        races = list(order.racing(conflicting, own, end, possible))
         if op.needs & CONDITIONAL and actor.cpu is not None:
             # It may be disabled for two reasons that know nothing of one another: then it must come before both.
-            closing = conflicting & ~own & order.writing(*self._objects.of((actor.cpu,)))
+            closing &= conflicting & ~own
             while closing:
                 first = closing.bit_length() - 1
                 closing ^= 1 << first
                 others = conflicting & ~own & ~order.pasts[first] & ~order.after(1 << first, end)
                 if others and not possible(1 << first)[0]:
-                    yield from order.racing(others, own, end, possible, 1 << first)
+                    races += order.racing(others, own, end, possible, 1 << first)
+        return races
+
+    def _steadily(self, actor: Actor, op: Op, conflicting: int) -> Callable[[int], tuple[list[Transition], int]]:
+        """What :meth:`_imagine` says of a steady op: it asks for nothing but the state of its own thing."""
+        thing, order = op.thing, self._tree.order
+        steps = [self._touched(actor, op).step]
+        writing = order.writing(*self._objects.of((thing,)))
+
+        def possible(firsts: int) -> tuple[list[Transition], int]:
+            left = writing
+            while left:
+                bit = left & -left
+                left ^= bit
+                at = bit.bit_length() - 1
+                if order.pasts[at] & firsts:
+                    now = _state(thing)
+                    _restore(thing, next(state for other, state in self._objects.steps[at].before if other is thing))
+                    enabled = op.enabled(actor)
+                    _restore(thing, now)
+                    return (steps if enabled else []), conflicting
+            return (steps if op.enabled(actor) else []), conflicting
+
+        return possible
 
     def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
         """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
@@ -192,7 +275,7 @@ class Footsteps(Watch):
         if unwound and all(excluded >> at & 1 for at, others in self._cancels if actor in others):
             op = unwound
         for other in self._core().actors:
-            if other.ended and excluded >> self._latest_of.get(other.path, 0) & 1:
+            if other.ended and (latest := self._number(other)) >= 0 and excluded >> latest & 1:
                 other.ended = False
                 ended.append(other)
         # What an op asks lies in its footprint, and what decides about that lies in it too, which the audit sees to: so
@@ -212,10 +295,9 @@ class Footsteps(Watch):
                     more = True
         try:
             outcomes, shares = self._possible(actor, op, excluded)
-            step, reads, writes = self._touched(actor, op, "", shares)
-            return [
-                step._replace(outcome=outcome) if outcome else step for outcome in outcomes
-            ], self._tree.order.conflicting(reads, writes)
+            _, reads, writes, step, _ = self._touched(actor, op)
+            steps = [step._replace(outcome=outcome, shares=shares) for outcome in outcomes]
+            return steps, self._tree.order.conflicting(reads, writes)
         finally:
             for thing, state in now:
                 _restore(thing, state)
@@ -228,7 +310,7 @@ class Footsteps(Watch):
         while writing:
             bit = writing & -writing
             writing ^= bit
-            found = [state for other, state in self._before[bit.bit_length() - 1] if other is thing]
+            found = [state for other, state in self._objects.steps[bit.bit_length() - 1].before if other is thing]
             if found:
                 return found[:1]
         return []
@@ -252,11 +334,11 @@ class Footsteps(Watch):
         return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
 
     def again(self, race: Race) -> Transition | None:
-        actor, op, *stood = self._stood[race.until]
+        actor, op, context, locks, _, _ = self._objects.steps[race.until]
         stands = actor.context, actor.locks
-        actor.context, actor.locks = stood
+        actor.context, actor.locks = context, locks
         try:
-            excluded = self._tree.order.after(1 << race.first | race.also, len(self._before))
+            excluded = self._tree.order.after(1 << race.first | race.also, len(self._tree.order))
             possible, _ = self._imagine(actor, op, excluded)
         finally:
             actor.context, actor.locks = stands
@@ -283,12 +365,13 @@ class Footsteps(Watch):
             op = actor.op
             if op is None or actor.ended:
                 continue
-            step, reads, writes = self._touched(actor, op, "", 0)
+            _, reads, writes, step, _ = self._touched(actor, op)
             conflicting, own = order.conflicting(reads, writes), self._own(actor)
             if late is not None and not actor.ready:
                 for outcome in self._possible(actor, op, 0)[0]:
                     if outcome or actor.cpu is None:
-                        late.append((step._replace(outcome=outcome), order.closure(own, conflicting)))
+                        fault = step._replace(outcome=outcome, shares=0)
+                        late.append((fault, order.closure(own, conflicting)))
             if conflicting & ~own:
                 yield from self._races(actor, op, conflicting, own)
 
@@ -298,16 +381,17 @@ class Footsteps(Watch):
         What lets it go on may have been done after the unwind.
         """
         order, born = self._tree.order, self._objects.born
+        made = self._objects.steps[: len(order)]
         for actor in self._unwound:
-            steps = [at for at, (other, *_) in enumerate(self._stood) if other is actor]
-            at = next((at for at in steps if isinstance(self._stood[at][1], Deliver)), None)
+            steps = [at for at, step in enumerate(made) if step.actor is actor]
+            at = next((at for at in steps if isinstance(made[at].op, Deliver)), None)
             if at is None:
                 continue  # it still stands before it
             before = max((other for other in steps if other < at), default=born.get(actor.path))
             own = 0 if before is None else order.pasts[before]
-            _, op, *stood = self._stood[at]
+            _, op, context, locks, _, _ = made[at]
             stands = actor.context, actor.locks
-            actor.context, actor.locks = stood
+            actor.context, actor.locks = context, locks
             try:
                 yield from self._races(actor, op, order.pasts[at] & ~(1 << at), own)
             finally:

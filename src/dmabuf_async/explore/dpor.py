@@ -55,6 +55,7 @@ class Dpor:
 
     def _execute(self) -> bool:
         """One more execution, unless nothing is left."""
+        self._tree.rest()
         machine = self._machines()
         watch = self._watch(machine)
         core = inline.execute(machine, self._tree, watch=watch, max_steps=self._max_steps)

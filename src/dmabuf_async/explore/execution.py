@@ -41,17 +41,22 @@ Jobs: TypeAlias = Generator[Job, Core | None, Result]
 """A process that asks for executions one after another: it does not know on which engine they are made."""
 
 
-def perform(jobs: Jobs[Result], engine: str = "inline", pace: Callable[[], float] | None = None) -> Result:
+def perform(jobs: Jobs[Result], engine: str = "inline", pace: Callable[[], Iterable[float]] | None = None) -> Result:
     """Perform the jobs on an engine: ``inline``, ``asyncio`` or ``trio``.
 
     ``pace`` is called after each step, when whoever made it stands before the next op,
-    and says how many seconds to wait. What an execution
-    raises, an interrupt among it, is thrown into the jobs, which then end.
+    and says how many seconds to wait, one wait after the other: it may look at the keyboard before it tells the
+    next one. What an execution raises, an interrupt among it, is thrown into the jobs, which then end.
     """
     if engine != "inline":
         from dmabuf_async.engine import on_anyio
 
         return cast("Result", on_anyio.run(engine, perform_async, jobs, pace))
+
+    def pause() -> None:
+        for seconds in () if pace is None else pace():
+            time.sleep(seconds)
+
     core: Core | None = None
     while True:
         try:
@@ -65,21 +70,22 @@ def perform(jobs: Jobs[Result], engine: str = "inline", pace: Callable[[], float
                 watch=job.watch,
                 max_steps=job.max_steps,
                 index=job.index,
-                pause=None if pace is None else lambda: time.sleep(pace()),
+                pause=None if pace is None else pause,
             )
         except BaseException as error:  # noqa: BLE001 - it is for the jobs to say what it means
             return _told(jobs, error)
 
 
-async def perform_async(jobs: Jobs[Result], pace: Callable[[], float] | None = None) -> Result:
+async def perform_async(jobs: Jobs[Result], pace: Callable[[], Iterable[float]] | None = None) -> Result:
     """Perform the jobs on the loop that is running: asyncio's or trio's."""
     import anyio
 
     from dmabuf_async.engine import on_anyio
 
     async def pause() -> None:
-        if pace is not None:
-            await anyio.sleep(pace())
+        for seconds in () if pace is None else pace():
+            await anyio.sleep(seconds)
+        await anyio.lowlevel.checkpoint()
 
     core: Core | None = None
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from dmabuf_async.strategies.faults import Sites
 from dmabuf_async.trace.events import Finding, LockEdge, Signature
@@ -95,6 +95,9 @@ class Sample:
     failure_bound: float | None = None
     """The chance that an execution shows something that is not expected is not higher; None if it was found."""
 
+
+CORPUS: Final = "corpus"
+"""Who found what only a remembered schedule shows: what ``Failure.by`` says of it."""
 
 Became: TypeAlias = Literal["shown", "new", "mended", "changed", "kept"]
 

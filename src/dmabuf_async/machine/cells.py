@@ -199,6 +199,9 @@ class Load(Op):
             cell.seen |= bit
         return cell.value
 
+    def steady(self, actor: Actor) -> bool:
+        return True
+
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         return self.thing.alone
 
@@ -226,6 +229,9 @@ class _Write(Op):
     def __init__(self, cell: Cell, value: Any) -> None:
         self.thing = cell
         self.value = value
+
+    def steady(self, actor: Actor) -> bool:
+        return True
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
         return self.thing.alone
@@ -343,6 +349,9 @@ class Wait(_Condition):
 
     def apply(self, actor: Actor, outcome: int) -> Any:
         return self.found(actor)
+
+    def steady(self, actor: Actor) -> bool:
+        return True
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         return self.thing.alone

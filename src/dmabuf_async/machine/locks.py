@@ -135,6 +135,9 @@ class Lock(Taking):
     def enabled(self, actor: Actor) -> bool:
         return self.thing.owner is None
 
+    def steady(self, actor: Actor) -> bool:
+        return not actor.locks
+
     def apply(self, actor: Actor, outcome: int) -> None:
         mutex = self.thing
         mutex.owner = actor
@@ -151,6 +154,9 @@ class TryLock(LockOp):
     kind = "trylock"
     thing: Mutex
 
+    def steady(self, actor: Actor) -> bool:
+        return True
+
     def apply(self, actor: Actor, outcome: int) -> bool:
         mutex = self.thing
         if mutex.owner is not None:
@@ -164,6 +170,9 @@ class Unlock(LockOp):
     __slots__ = ()
     kind = "unlock"
     thing: Mutex
+
+    def steady(self, actor: Actor) -> bool:
+        return True
 
     def apply(self, actor: Actor, outcome: int) -> None:
         mutex = self.thing

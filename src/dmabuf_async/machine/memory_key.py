@@ -104,14 +104,15 @@ def _knowing(machine: Machine, grown: Iterable[Thing], relevant: int) -> Knowing
         bit <<= 2
     bit = 2
     for cell in machine.cells:
-        known = cell.signal & relevant
-        while known:
-            event = known & -known
-            numbered[event] = numbered.get(event, 0) | bit
-            known ^= event
+        if cell.signal:
+            known = cell.signal & relevant
+            while known:
+                event = known & -known
+                numbered[event] = numbered.get(event, 0) | bit
+                known ^= event
         bit <<= 2
     others: dict[int, list[int]] = {}
-    for other in (*grown, *_attached(machine)):
+    for other in (*grown, *_attached(machine)) if machine.devices else grown:
         for event in _bits(other.past & relevant):
             others.setdefault(event, []).append(other.key)
     if not others:
@@ -145,8 +146,16 @@ def _written(page: Page) -> bool:
 
 
 def _cell(cell: Cell, by: Callable[[int], Actor], knowing: Knowing) -> Hashable:
-    accesses = (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
-    return cell.key, *[_accesses(events, by, knowing) if events else () for events in accesses]
+    loaded, stored, ordered_loaded, ordered_stored = (
+        cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored,
+    )  # fmt: skip
+    return (
+        cell.key,
+        _accesses(loaded, by, knowing) if loaded else (),
+        _accesses(stored, by, knowing) if stored else (),
+        _accesses(ordered_loaded, by, knowing) if ordered_loaded else (),
+        _accesses(ordered_stored, by, knowing) if ordered_stored else (),
+    )
 
 
 def _accesses(events: int, by: Callable[[int], Actor], knowing: Knowing) -> Hashable:

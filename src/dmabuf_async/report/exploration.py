@@ -11,19 +11,18 @@ from dmabuf_async.errors import ScenarioError
 from dmabuf_async.explore.checking import check
 from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
-from dmabuf_async.explore.replaying import replay, strategy_for
+from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.explore.searches import KINDS
 from dmabuf_async.explore.shrinking import shrunken
 from dmabuf_async.explore.single import single
-from dmabuf_async.explore.why import why
-from dmabuf_async.report.lines import text
+from dmabuf_async.report.story import brief, told
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import from_function
 from dmabuf_async.strategies.catalogue import STRATEGIES
 from dmabuf_async.strategies.catalogue import strategy as made
 
 if TYPE_CHECKING:
-    from dmabuf_async.explore.verdict import Failure, Verdict
+    from dmabuf_async.explore.verdict import Verdict
     from dmabuf_async.machine.machine import Machine
 
 EXECUTIONS: Final = 500
@@ -85,40 +84,14 @@ class Exploration:
         lines = [self.summary]
         shown = [failure for failure in self.verdict.failures if failure.unexpected]
         for failure in shown[:1]:
-            lines += ["", *self._told(failure, says, width)]
+            story = told(self.program, self.verdict, failure, replay=says, max_steps=self.max_steps, width=width)
+            lines += ["", *(line.text for line in story)]
         for failure in shown[1:]:
-            lines += ["", f"x {failure.finding.code}   {failure.finding.message}"]
-            lines += [] if failure.edges else [f"  replay   {says(failure.schedule)}"]
+            lines += ["", *(line.text for line in brief(self.verdict, failure, says))]
         return "\n".join(lines)
 
     def _command(self, schedule: str) -> str:
         return f"replay({self.program.name}, {schedule!r})"
-
-    def _told(self, failure: Failure, says: Callable[[str], str], width: int) -> list[str]:
-        finding = failure.finding
-        if failure.edges:
-            told = [f"x {finding.code}   {finding.message}"]
-            for shown in failure.edges:
-                edge = shown.edge
-                told.append(f"  edge     {edge.actor} takes {edge.taken} while it holds {edge.held}")
-                told.append(f"  replay   {says(shown.schedule)}")
-            return told
-        execution = replay(self.program, failure.schedule, max_steps=failure.until or self.max_steps)
-        reason = None
-        if finding.step and not failure.until:
-            reason = why(self.program, execution, finding, max_steps=self.max_steps)
-        least = f"; this is the least: {failure.shrunk.cost}" if failure.shrunk is not None else ""
-        report = text(
-            execution.trace,
-            finding,
-            verdict=f"{self.verdict.strength}{least}",
-            replay=says(failure.schedule),
-            why=reason,
-            passes=says(reason.passing) if reason is not None else "",
-            width=width,
-            steps="all" if failure.until else "some",
-        )
-        return [line.text for line in report]
 
 
 def replayed(program: Program, schedule: str, *, max_steps: int = MAX_STEPS) -> Exploration:

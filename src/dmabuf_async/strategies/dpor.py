@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
-from dmabuf_async.strategies.node import Made, Node
+from dmabuf_async.strategies.node import Node
 from dmabuf_async.strategies.races import HappensBefore, Race
 from dmabuf_async.strategies.sleep import asleep, redundant
 from dmabuf_async.strategies.wakeup_tree import (
@@ -61,7 +61,7 @@ class Dpor:
         """Nothing is left."""
         self._ending: tuple[list[Race], list[tuple[Transition, int]]] | None = None
         self._reversed = False
-        self._asked = 0
+        self._script: list[int] = []  # the answers of the steps that are made again, last first
 
     @property
     def done(self) -> float:
@@ -89,7 +89,8 @@ class Dpor:
         if len(self.nodes) > self.replayed:
             self.nodes[self.replayed].step = None
             self.nodes[self.replayed].answers.clear()
-        self.depth = self._asked = 0
+        self._script = [answer for node in self.nodes[: self.replayed] for answer in node.answers][::-1]
+        self.depth = 0
         self.blocked = False
         return True
 
@@ -113,10 +114,9 @@ class Dpor:
     def choose(self, point: ChoicePoint) -> int:
         if self.blocked:
             return STOP
-        if self.depth < self.replayed:
-            answers = self.nodes[self.depth].answers
-            self._asked += 1
-            return answers[self._asked - 1]
+        if self._script:
+            return self._script.pop()
+        self.depth = max(self.depth, self.replayed)
         options = point.options
         if self.depth == len(self.nodes) and not self._arrive(options, asked_who=not point.is_outcome):
             return STOP
@@ -189,28 +189,41 @@ class Dpor:
                         return self.look.transition(actor, op, outcome, len(outcomes))
         return None
 
-    def made(self, made: Made) -> bool:
-        """A step is about to be made that no execution before this one made here; False if it is asleep."""
-        depth = self.depth
-        if depth == len(self.nodes):  # nobody was asked
+    def made(
+        self,
+        step: Transition,
+        past: int,
+        reads: Sequence[int],
+        writes: Sequence[int],
+        races: Sequence[Race],
+        alternatives: Sequence[str],
+    ) -> bool:
+        """A step is about to be made that no execution before this one made here; False if it is asleep.
+
+        It comes after the steps ``past``, is the second of ``races``, and could have had other outcomes.
+        """
+        self.depth = depth = len(self.order.pasts)
+        if depth < len(self.nodes):
+            node = self.nodes[depth]
+            assert node.branch is not None
+            branch = node.branch
+        else:  # nobody was asked
             node = self._node()
-            if asleep(node.sleep, made.step.actor, made.step.outcome):
+            if node.sleep and asleep(node.sleep, step.actor, step.outcome):
                 self.blocked = True
                 self.look.blocked()
                 return False
-            branch = next((one for one in node.todo if same(one.step, made.step)), None)
-            if branch is None and node.todo:
-                raise ReplayDiverged(_DIVERGED.format(node.todo[0].step.actor, node.todo[0].step.outcome))
+            branch = next((one for one in node.todo if same(one.step, step)), None) or (
+                node.todo[0] if node.todo else Branch(step, [])
+            )
             node.todo = []
-            node.branch = branch or Branch(made.step, [])
+            node.branch = branch
             self.nodes.append(node)
-        node = self.nodes[depth]
-        assert node.branch is not None
-        if not same(node.branch.step, made.step):  # nobody was asked, as nothing else was possible
-            raise ReplayDiverged(_DIVERGED.format(node.branch.step.actor, node.branch.step.outcome))
-        node.step, node.races, node.alternatives = made.step, made.races, made.alternatives
-        self.order.append(made.step, made.past, made.reads, made.writes)
-        self.went_on()
+        if branch.step is not step and not same(branch.step, step):  # nobody was asked, or nothing else was possible
+            raise ReplayDiverged(_DIVERGED.format(branch.step.actor, branch.step.outcome))
+        node.step, node.races, node.alternatives = step, races, alternatives
+        self.order.append(step, past, reads, writes)
+        self.depth = depth + 1
         return True
 
     def outcome(self) -> str:
@@ -218,11 +231,6 @@ class Dpor:
         branch = self.nodes[self.depth].branch
         assert branch is not None
         return branch.step.outcome
-
-    def went_on(self) -> None:
-        """A step is about to be made."""
-        self.depth += 1
-        self._asked = 0
 
     # The end of an execution ------------------------------------------------------------
 
@@ -243,8 +251,7 @@ class Dpor:
                 self._reverse(race, end)
             for fault, past in late:
                 self._postpone(fault, past, end)
-            for at in range(end):
-                node = self.nodes[at]
+            for at, node in enumerate(self.nodes[:end]):
                 for race in node.races:
                     self._reverse(race, end)
                 for outcome in node.alternatives:
@@ -259,13 +266,18 @@ class Dpor:
         firsts = 1 << race.first | race.also
         first = (firsts & -firsts).bit_length() - 1
         node = self.nodes[first]
-        sequence = self.order.independent(firsts, first + 1, end)
-        if until and any(second.depends(step) for step in self.order.independent(firsts, until, end)):
-            later = self.look.again(race)
-            if later is None:
-                sequence = self.order.independent(firsts, first + 1, until)
+        order = self.order
+        if until:
+            sequence, late = order.independent(firsts, first + 1, until), order.independent(firsts, until, end)
+            if any(second.depends(step) for step in late):
+                later = self.look.again(race)
+                if later is not None:
+                    second = later
+                    sequence += late
             else:
-                second = later
+                sequence += late
+        else:
+            sequence = order.independent(firsts, first + 1, end)
         sequence.append(second)
         if self.optimal:
             if not redundant(node.sleep, sequence):
@@ -301,16 +313,17 @@ class Dpor:
         nodes = self.nodes
         while nodes:
             node = nodes[-1]
-            if node.step is not None:
-                if not asleep(node.sleep, node.step.actor, node.step.outcome):
-                    node.sleep.append(node.step)
-                node.branch = None
-                node.step = None
-            while node.branch is None and node.todo:
-                if not asleep(node.sleep, node.todo[0].step.actor, node.todo[0].step.outcome):
-                    node.branch = node.todo[0]
-                del node.todo[0]
-            if node.branch is not None:
+            if node.todo:
+                if node.step is not None:
+                    if not asleep(node.sleep, node.step.actor, node.step.outcome):
+                        node.sleep.append(node.step)
+                    node.branch = None
+                    node.step = None
+                while node.branch is None and node.todo:
+                    if not asleep(node.sleep, node.todo[0].step.actor, node.todo[0].step.outcome):
+                        node.branch = node.todo[0]
+                    del node.todo[0]
+            if node.branch is not None and node.step is None:
                 break
             del nodes[-1]
         self.replayed = max(0, len(nodes) - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dmabuf_async.strategies.races import Race
@@ -28,18 +28,7 @@ class Node:
         """The step, once it has been made."""
         self.answers: list[int] = []
         """How the core's questions about it are answered."""
-        self.races: list[Race] = []
+        self.races: Sequence[Race] = ()
         """In which it is the second."""
-        self.alternatives: list[str] = []
+        self.alternatives: Sequence[str] = ()
         """Other outcomes that it could have had."""
-
-
-class Made(NamedTuple):
-    """A step that is about to be made."""
-
-    step: Transition
-    past: int
-    reads: Sequence[int]
-    writes: Sequence[int]
-    races: list[Race]
-    alternatives: list[str]

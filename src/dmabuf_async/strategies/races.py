@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from dmabuf_async.strategies.wakeup_tree import Transition
+from dmabuf_async.strategies.wakeup_tree import Path, Transition
 
 
 class Race(NamedTuple):
@@ -34,7 +34,9 @@ class HappensBefore:
         self.pasts: list[int] = []
         """Of each step: those that come before it, itself among them."""
         self.steps: list[Transition] = []
-        self._touched: list[tuple[Sequence[int], Sequence[int]]] = []
+        self.latest: dict[Path, int] = {}
+        """The number of an actor's latest step; -1 if it has made none, like those that are not in it."""
+        self._earlier: list[int] = []  # of each step: the one of its actor before, or -1
         self._writers: list[int] = []
         self._users: list[int] = []
 
@@ -69,6 +71,15 @@ class HappensBefore:
             left &= ~own
         return own
 
+    def latest_of(self, conflicting: int, own: int) -> Iterator[int]:
+        """Those of ``conflicting`` that come before no other of them, nor among ``own``; the last one first."""
+        pasts = self.pasts
+        left = conflicting & ~own
+        while left:
+            first = left.bit_length() - 1
+            left &= ~pasts[first]
+            yield first
+
     def append(self, step: Transition, past: int, reads: Sequence[int], writes: Sequence[int]) -> None:
         """One more step has been made, after those of ``past``."""
         bit = 1 << len(self.pasts)
@@ -78,19 +89,19 @@ class HappensBefore:
             self._writers[thing] |= bit
         for thing in reads:
             users[thing] |= bit
-        self._touched.append((reads, writes))
+        self._earlier.append(self.latest.get(step.actor, -1))
+        self.latest[step.actor] = len(self.pasts)
         self.steps.append(step)
         self.pasts.append(past | bit)
 
     def cut(self, length: int) -> None:
         """Forget all but the first ``length`` steps."""
-        keep = (1 << length) - 1
-        while len(self.pasts) > length:
-            reads, writes = self._touched[-1]
-            for thing in (*reads, *writes):
-                self._users[thing] &= keep
-                self._writers[thing] &= keep
-            del self._touched[-1], self.steps[-1], self.pasts[-1]
+        keep, latest = (1 << length) - 1, self.latest
+        self._users = [steps & keep for steps in self._users]
+        self._writers = [steps & keep for steps in self._writers]
+        for at in range(len(self.pasts) - 1, length - 1, -1):
+            latest[self.steps[at].actor] = self._earlier[at]
+        del self._earlier[length:], self.steps[length:], self.pasts[length:]
 
     def after(self, firsts: int, end: int) -> int:
         """The steps ``firsts`` and those before ``end`` that come after one of them."""
