@@ -18,6 +18,7 @@ from dmabuf_async.trace.events import Event, Finding, Signature
 from dmabuf_async.trace.schedule import digest_text
 
 if TYPE_CHECKING:
+    from dmabuf_async.explore.execution import Execution
     from dmabuf_async.explore.reducing import Reduced
     from dmabuf_async.explore.shrinking import Shrunk
     from dmabuf_async.scenario.program import Program
@@ -163,6 +164,11 @@ def summary_line(verdicts: Sequence[Verdict], *, asked: int, seconds: float, exi
 def error_line(message: str, exit_code: int) -> str:
     """Why there is no result, ``"type": "error"``: ``message``, one paragraph, and ``exit_code``."""
     return _line("error", message=message, exit_code=exit_code)
+
+
+def report_line(scenario: str, execution: Execution, file: str) -> str:
+    """That ``report`` has written a page, ``"type": "report"``: ``scenario``, ``schedule``, ``steps``, ``file``."""
+    return _line("report", scenario=scenario, schedule=execution.schedule, steps=execution.steps, file=file)
 
 
 def page_line(code: str, page: str) -> str:
