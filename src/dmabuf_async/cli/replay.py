@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from dmabuf_async.cli import options
 from dmabuf_async.cli.verbs import Verb
+
+if TYPE_CHECKING:
+    from dmabuf_async.cli.console import Console
+    from dmabuf_async.explore.single import Shown
+    from dmabuf_async.scenario.program import Program
 
 
 @click.command("replay", cls=Verb, short_help="show again the execution that a schedule stands for")
@@ -22,9 +30,10 @@ from dmabuf_async.cli.verbs import Verb
     metavar="STEP",
     help="Stop in Python's debugger when this step has been made, inside the task that made it.",
 )
+@click.option("--as-test", is_flag=True, help="Print a test for pytest that fails the same way, and runs as it is.")
 @options.as_json
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - click hands over each option as an argument
     context: click.Context,
     *,
     scenario: str,
@@ -34,6 +43,7 @@ def command(
     every: bool,
     shrink: bool,
     stop: int | None,
+    as_test: bool,
 ) -> int:
     """Show again what the schedule dba1:... stands for: the same execution of SCENARIO, on every engine.
 
@@ -47,6 +57,8 @@ def command(
 
     if shrink and stop is not None:
         raise click.UsageError("--pdb stops in the execution that is given: shrink it first, without --pdb", context)
+    if as_test and (every or stop is not None):
+        raise click.UsageError(f"--as-test shows no steps: leave out {'--all' if every else '--pdb'}", context)
     decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
     program = options.loaded(scenario)
     strategy = strategy_for(program, schedule)
@@ -69,5 +81,32 @@ def command(
         from dmabuf_async.cli.shrinking import least
 
         shown = least(console, program, shown, max_steps=max_steps)
+    if as_test:
+        return _as_test(console, program, shown, max_steps)
     report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code
+
+
+def _as_test(console: Console, program: Program, shown: Shown, max_steps: int) -> int:
+    """Print the module that shows what this execution does; the exit code says whether there is one."""
+    from dmabuf_async.cli import commands, exits
+    from dmabuf_async.cli.execution import foremost
+    from dmabuf_async.report.as_test import module
+    from dmabuf_async.scenario.load import contents
+    from dmabuf_async.scenario.places import file_of
+
+    finding = foremost(program, shown)
+    if finding is None:
+        console.complain(f"{program.name}: this execution shows no finding, so that there is nothing to fail for")
+        return exits.FOUND
+    schedule = shown.execution.schedule
+    path, function = file_of(program.name)
+    command = commands.replay(program.name, schedule, max_steps=max_steps).replace(" replay ", " replay --as-test ", 1)
+    text = module(path, function, contents(Path(path)).decode(), finding, schedule, command, max_steps=max_steps)
+    if console.as_json:
+        from dmabuf_async.report.jsonl import test_line
+
+        console.line(test_line(program.name, schedule, text))
+    else:
+        console.line(text.rstrip("\n"))
+    return exits.AS_EXPECTED
