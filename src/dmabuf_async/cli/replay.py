@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from dmabuf_async.cli import options
+from dmabuf_async.cli.tracing import trace, tracing
 from dmabuf_async.cli.verbs import Verb
+
+if TYPE_CHECKING:
+    from dmabuf_async.explore.single import Shown
+    from dmabuf_async.scenario.program import Program
+    from dmabuf_async.strategies.replay import Replay
 
 
 @click.command("replay", cls=Verb, short_help="show again the execution that a schedule stands for")
@@ -22,9 +31,10 @@ from dmabuf_async.cli.verbs import Verb
     metavar="STEP",
     help="Stop in Python's debugger when this step has been made, inside the task that made it.",
 )
+@trace
 @options.as_json
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - click hands over each option as an argument
     context: click.Context,
     *,
     scenario: str,
@@ -34,6 +44,8 @@ def command(
     every: bool,
     shrink: bool,
     stop: int | None,
+    form: str | None,
+    output: Path | None,
 ) -> int:
     """Show again what the schedule dba1:... stands for: the same execution of SCENARIO, on every engine.
 
@@ -50,24 +62,37 @@ def command(
     decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
     program = options.loaded(scenario)
     strategy = strategy_for(program, schedule)
-    if stop is None:
-        shown = perform(single(program, strategy, max_steps=max_steps), engine)
-    else:
-        from dmabuf_async.cli.debugger import Debugger
-
-        debugger = Debugger(stop)
-        jobs = single(program, strategy, max_steps=max_steps, see=debugger.see)
-        try:
-            shown = perform(jobs, engine, pace=lambda: ())  # each task is really resumed then
-        finally:
-            debugger.leave()
-        if not debugger.made and not shown.verdict.interrupted:
-            made = shown.execution.steps
-            raise click.UsageError(f"--pdb: there is no step {stop}: this execution ends after step {made}", context)
     console = options.console(context)
-    if shrink:
-        from dmabuf_async.cli.shrinking import least
+    with tracing(context, form, output) as traced:
+        if stop is not None:
+            shown = _stopped(context, program, strategy, stop, engine, max_steps)
+        else:
+            shown = perform(single(program, strategy, max_steps=max_steps), engine)
+        if shrink:
+            from dmabuf_async.cli.shrinking import least
 
-        shown = least(console, program, shown, max_steps=max_steps)
-    report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
+            shown = least(console, program, shown, max_steps=max_steps)
+        told = traced(program, shown)
+    if told:
+        report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code
+
+
+def _stopped(
+    context: click.Context, program: Program, strategy: Replay, stop: int, engine: str, max_steps: int
+) -> Shown:
+    """The execution, with Python's debugger when the step has been made."""
+    from dmabuf_async.cli.debugger import Debugger
+    from dmabuf_async.explore.execution import perform
+    from dmabuf_async.explore.single import single
+
+    debugger = Debugger(stop)
+    jobs = single(program, strategy, max_steps=max_steps, see=debugger.see)
+    try:
+        shown = perform(jobs, engine, pace=tuple)  # each task is really resumed then
+    finally:
+        debugger.leave()
+    if not debugger.made and not shown.verdict.interrupted:
+        made = shown.execution.steps
+        raise click.UsageError(f"--pdb: there is no step {stop}: this execution ends after step {made}", context)
+    return shown
