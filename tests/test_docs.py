@@ -26,6 +26,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+NAMED = re.compile(r"^```toml\n(# (\S+\.toml)\n.*?)^```$", re.DOTALL | re.MULTILINE)
 RULE = re.compile(r"\b[VP]\d+\b")
 
 
@@ -139,3 +140,9 @@ def test_the_page_of_rules_has_every_rule_that_is_cited() -> None:
     defects = chain(*(RULE.findall(said) for of in DEFECTS.values() for said in of.values()))
     assert len(told) == len(set(told))
     assert {*pages, *defects} <= set(told)
+
+
+def test_a_block_that_names_its_file_is_that_file() -> None:
+    shown = {name: block for at in PAGES for block, name in NAMED.findall(at.read_text(encoding="utf-8"))}
+    assert shown
+    assert shown == {name: (ROOT / name).read_text(encoding="utf-8") for name in shown}

@@ -51,6 +51,8 @@ def test_a_replay_and_a_corpus_fulfil_it(cli: Any, make: Any) -> None:
     scenario = make(expect="")
     schedule = schedule_of(cli("run", scenario, "--seed", "5"))
     assert wrong(cli("replay", scenario, schedule, "--shrink", "--json")) == []
+    assert wrong(cli("replay", scenario, schedule, "--as-test", "--json")) == []
+    assert wrong(cli("explain", scenario, schedule, "--json")) == []
     for _ in range(2):
         assert wrong(cli("fuzz", scenario, "--corpus", "corpus", "--json")) == []
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,35 @@ def test_a_truncated_schedule_is_a_usage_error(cli: Any, make: Any, cut: int) ->
 def test_a_schedule_is_looked_at_before_the_scenario(cli: Any) -> None:
     told = cli("replay", "nowhere.toml", "dba1:")
     assert told.code == 2
+
+
+# --as-test -------------------------------------------------------------------------
+
+
+def replayable(cli: Any, scenario: str) -> tuple[str, str]:
+    found = re.search(r"^  replay   dmabuf-async replay (\S+) (dba1:\S+)$", cli("run", scenario).out, re.MULTILINE)
+    assert found is not None
+    return found[1], found[2]
+
+
+def test_as_a_test_it_is_a_module_and_nothing_else(cli: Any, make: Any) -> None:
+    line = replayable(cli, make(expect=""))
+    told = cli("replay", "--as-test", *line)
+    assert (told.code, told.err) == (0, "")
+    compile(told.out, "test_it.py", "exec")
+    assert f"Printed by: dmabuf-async replay --as-test {line[0]} {line[1]}\n" in told.out
+    (as_json,) = cli("replay", "--as-test", *line, "--json").objects
+    assert as_json == {"schema": 1, "type": "test", "scenario": line[0], "schedule": line[1], "text": told.out}
+
+
+def test_what_shows_nothing_is_no_test(cli: Any, make: Any) -> None:
+    told = cli("replay", "--as-test", *replayable(cli, make(repaired=True)))
+    assert (told.code, told.out) == (1, "")
+    assert "race.toml: this execution shows no finding, so that there is nothing to fail for" in told.err
+
+
+@pytest.mark.parametrize("option", [("--all",), ("--pdb", "1")])
+def test_a_test_shows_no_steps(cli: Any, make: Any, option: tuple[str, ...]) -> None:
+    told = cli("replay", "--as-test", *option, *replayable(cli, make()))
+    assert (told.code, told.out) == (2, "")
+    assert f"--as-test shows no steps: leave out {option[0]}" in told.err

@@ -71,6 +71,13 @@ def test_what_cannot_be_meant_or_written_is_told_in_one_paragraph(
     assert said in told.err
 
 
+def test_a_test_and_a_trace_are_not_printed_together(cli: Any, make: Any) -> None:
+    scenario = make()
+    told = cli("replay", scenario, schedule_of(cli("run", scenario)), "--as-test", "--trace", "jsonl")
+    assert (told.code, told.out) == (2, "")
+    assert "leave out --trace" in told.err
+
+
 def test_a_replay_that_does_not_fit_leaves_no_file(cli: Any, make: Any, tmp_path: Path) -> None:
     schedule = schedule_of(cli("run", make()))
     other = make("other.toml", repaired=True)

@@ -11,7 +11,7 @@ VERBS: Final = {
     "watch": "look at an execution live: actors, buffers, pins and maps",
     "replay": "show again the execution that a schedule stands for",
     "report": "write one execution as a page to share, or to print",
-    "explain": "tell what a finding means, which rule it breaks, and the cure",
+    "explain": "tell what a finding means, or the story of an execution",
     "scenario": "list scenarios, show or reduce one, print their JSON Schema",
     "completion": "print the completion script of a shell",
 }

@@ -12,6 +12,7 @@ from dmabuf_async.cli.tracing import trace, tracing
 from dmabuf_async.cli.verbs import Verb
 
 if TYPE_CHECKING:
+    from dmabuf_async.cli.console import Console
     from dmabuf_async.explore.single import Shown
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.strategies.replay import Replay
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     metavar="STEP",
     help="Stop in Python's debugger when this step has been made, inside the task that made it.",
 )
+@click.option("--as-test", is_flag=True, help="Print a test for pytest that fails the same way, and runs as it is.")
 @trace
 @options.as_json
 @click.pass_context
@@ -44,6 +46,7 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     every: bool,
     shrink: bool,
     stop: int | None,
+    as_test: bool,
     form: str | None,
     output: Path | None,
 ) -> int:
@@ -59,20 +62,25 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
 
     if shrink and stop is not None:
         raise click.UsageError("--pdb stops in the execution that is given: shrink it first, without --pdb", context)
+    if as_test and (every or stop is not None or form is not None):
+        other = "--all" if every else "--pdb" if stop is not None else "--trace"
+        raise click.UsageError(f"--as-test shows no steps: leave out {other}", context)
     decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
     program = options.loaded(scenario)
     strategy = strategy_for(program, schedule)
     console = options.console(context)
     with tracing(context, form, output) as traced:
-        if stop is not None:
-            shown = _stopped(context, program, strategy, stop, engine, max_steps)
-        else:
+        if stop is None:
             shown = perform(single(program, strategy, max_steps=max_steps), engine)
+        else:
+            shown = _stopped(context, program, strategy, stop, engine, max_steps)
         if shrink:
             from dmabuf_async.cli.shrinking import least
 
             shown = least(console, program, shown, max_steps=max_steps)
         told = traced(program, shown)
+    if as_test:
+        return _as_test(console, program, shown, max_steps)
     if told:
         report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code
@@ -96,3 +104,28 @@ def _stopped(
         made = shown.execution.steps
         raise click.UsageError(f"--pdb: there is no step {stop}: this execution ends after step {made}", context)
     return shown
+
+
+def _as_test(console: Console, program: Program, shown: Shown, max_steps: int) -> int:
+    """Print the module that shows what this execution does; the exit code says whether there is one."""
+    from dmabuf_async.cli import commands, exits
+    from dmabuf_async.cli.execution import foremost
+    from dmabuf_async.report.as_test import module
+    from dmabuf_async.scenario.load import contents
+    from dmabuf_async.scenario.places import file_of
+
+    finding = foremost(program, shown)
+    if finding is None:
+        console.complain(f"{program.name}: this execution shows no finding, so that there is nothing to fail for")
+        return exits.FOUND
+    schedule = shown.execution.schedule
+    path, function = file_of(program.name)
+    command = commands.replay(program.name, schedule, max_steps=max_steps).replace(" replay ", " replay --as-test ", 1)
+    text = module(path, function, contents(Path(path)).decode(), finding, schedule, command, max_steps=max_steps)
+    if console.as_json:
+        from dmabuf_async.report.jsonl import test_line
+
+        console.line(test_line(program.name, schedule, text))
+    else:
+        console.line(text.rstrip("\n"))
+    return exits.AS_EXPECTED

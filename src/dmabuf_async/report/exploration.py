@@ -55,6 +55,7 @@ class Exploration:
 
         It returns itself, so that the verdict can be used in the same line.
         """
+        __tracebackhide__ = True  # the message is all that pytest need show
         if self.verdict.exit_code:
             raise FoundError(self.text())
         return self

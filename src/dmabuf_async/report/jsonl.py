@@ -225,6 +225,19 @@ def page_line(code: str, page: str) -> str:
     return _line("page", code=code, page=page)
 
 
+def explanation_line(scenario: str, schedule: str, code: str, text: str) -> str:
+    """The story of an execution, ``"type": "explanation"``.
+
+    ``scenario``, ``schedule``, ``code`` of the finding that it is about, and ``text`` in Markdown.
+    """
+    return _line("explanation", scenario=scenario, schedule=schedule, code=code, text=text)
+
+
+def test_line(scenario: str, schedule: str, text: str) -> str:
+    """What ``replay --as-test`` prints, ``"type": "test"``: ``scenario``, ``schedule``; ``text``, a Python module."""
+    return _line("test", scenario=scenario, schedule=schedule, text=text)
+
+
 def completion_line(shell: str, script: str) -> str:
     """What ``completion`` prints, ``"type": "completion"``: ``shell``, and ``script``."""
     return _line("completion", shell=shell, script=script)

@@ -256,6 +256,23 @@ class Page(Line, frozen=True, kw_only=True):
     page: Annotated[str, Meta(description="in Markdown")]
 
 
+class Explanation(Line, frozen=True, kw_only=True):
+    """The story of an execution: of `explain` with a schedule."""
+
+    scenario: Scenario
+    schedule: Schedule
+    code: Code
+    text: Annotated[str, Meta(description="in Markdown")]
+
+
+class Test(Line, frozen=True, kw_only=True):
+    """What `replay --as-test` prints."""
+
+    scenario: Scenario
+    schedule: Schedule
+    text: Annotated[str, Meta(description="a Python module")]
+
+
 class Completion(Line, frozen=True, kw_only=True):
     """What `completion` prints."""
 
@@ -318,6 +335,8 @@ LINES: Final = (
     Error,
     Report,
     Page,
+    Explanation,
+    Test,
     Completion,
     Schema,
     ScenarioLine,

@@ -82,6 +82,11 @@ def text(
     return report
 
 
+def columns(trace: Trace, finding: Finding, *, why: Why | None = None, width: int = 100) -> list[Line]:
+    """The lanes alone, with the steps that matter to the finding; ``width`` as of :func:`text`."""
+    return _lanes(lanes(trace, finding, why=why), min(max(width, _NARROWEST), _WIDEST))
+
+
 def _headline(finding: Finding, width: int) -> list[Line]:
     """``x code   message     rule V7``, the rule at the right edge."""
     head = f"x {finding.code}"
