@@ -29,7 +29,7 @@ def _sections(command: click.Group, path: str) -> Iterator[str]:
             where = f"{path} {name}"
             level = "#" * len(where.split())
             with click.Context(verb, info_name=where, max_content_width=WIDTH, terminal_width=WIDTH) as inner:
-                yield f"{level} {where}\n\n```text\n{verb.get_help(inner)}\n```\n"
+                yield f"{level} {where.partition(' ')[2]}\n\n```text\n{verb.get_help(inner)}\n```\n"
             if isinstance(verb, click.Group):
                 yield from _sections(verb, where)
 
