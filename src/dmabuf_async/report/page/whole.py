@@ -123,7 +123,7 @@ def _finding(steps: Steps, words: Words) -> Html:
         facts.append(("where", joined((where, ", by ", finding.actor))))
         facts.append(("rule", tag("a", rule, href=f"#{anchor(finding.code)}")))
     if why is not None:
-        facts.append(("why", reason(why)))
+        facts.append(("why", _quoted(reason(why))))
     for key, primary in (("also", True), ("then", False)):
         others = [one for one in steps.trace.findings if one.primary is primary and one != finding]
         if others:
@@ -134,6 +134,11 @@ def _finding(steps: Steps, words: Words) -> Html:
         facts.append(("passes", joined((tag("p", parting(why)), _command(words.passes)))))
     told = joined(joined((tag("dt", key), tag("dd", value))) for key, value in facts)
     return tag("section", head, message, tag("dl", told), id="finding", aria_label="What was found")
+
+
+def _quoted(text: str) -> Html:
+    """What stands between backticks is what a step says."""
+    return joined(tag("code", part) if at % 2 else part for at, part in enumerate(text.split("`")))
 
 
 def _other(finding: Finding) -> Html:
