@@ -88,7 +88,7 @@ def test_what_another_campaign_may_miss_need_not_be_found_again(cli: Any, expect
     again = cli(*once, "--lanes", "--no-shrink", "--corpus", "corpus")
     assert again.code == (not expects)
     assert re.search(r"shown\s+again by what is\s+remembered,\s+and\s+by\s+none\s+of\s+1\s+other", again.out)
-    assert files() == names
+    assert files().keys() == names.keys(), "though a shorter schedule may have come"
 
 
 def test_what_is_expected_and_found_all_the_time_is_not_remembered(cli: Any, make: Any) -> None:
