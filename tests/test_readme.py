@@ -74,7 +74,7 @@ def portable(text: str) -> str:
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
     kinds = {kind for page in PAGES for kind, _ in BLOCK.findall(page.read_text(encoding="utf-8"))}
-    assert kinds <= {"console", "toml", "python", "text"}
+    assert kinds <= {"console", "toml", "python", "text", "yaml"}
     assert transcripts()
     assert len(programs()) == len(blocks("python"))
     shown = [printed for page in PAGES for _, printed in PROGRAM.findall(page.read_text(encoding="utf-8")) if printed]

@@ -69,6 +69,13 @@ def test_an_unlock_and_the_next_lock_are_a_flow_between_their_threads(pins: Reco
     assert (first["pid"], end["pid"]) == (1, 2)
 
 
+def test_what_only_conflicts_is_no_flow(pins: Recording) -> None:
+    synchronising = [(one.first, one.second) for one in pins.arrows if one.synchronises]
+    assert len(synchronising) < len(pins.arrows)
+    starts, ends = events(pins, "s"), events(pins, "f")
+    assert [(int(a["ts"]), int(b["ts"])) for a, b in zip(starts, ends, strict=True)] == synchronising
+
+
 @pytest.mark.parametrize(
     ("name", "first", "second"),
     [

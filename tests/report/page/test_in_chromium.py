@@ -59,6 +59,8 @@ def test_the_slider_moves_the_state_and_the_step_that_is_marked(tab: Tab) -> Non
     tab.evaluate("slider.value = 16; slider.dispatchEvent(new Event('input'))")
     assert tab.evaluate(WHERE) == "ram#0"
     assert tab.evaluate("document.querySelector('[aria-current=step]').id") == "step-16"
+    colour = "getComputedStyle(document.getElementById('step-{}')).backgroundColor"
+    assert tab.evaluate(colour.format(16)) != tab.evaluate(colour.format(17))
     assert tab.evaluate("document.querySelector('#moment').textContent").startswith("after step 16 of 26")
     assert tab.evaluate("location.hash") == "#step-16"
     assert tab.complaints == []

@@ -77,7 +77,7 @@ def page(recording: Recording, finding: Finding | None, why: Why | None, words: 
             tag(
                 "main",
                 _finding(steps, words),
-                _controls(last, start),
+                _controls(last, start, "end" if finding is None else "finding"),
                 tag(
                     "div",
                     _lanes(steps),
@@ -189,7 +189,7 @@ def _sample(kind: str) -> Html:
     return tag("svg", line, head, class_=f"sample {kind}", aria_hidden="true")
 
 
-def _controls(last: int, start: int) -> Html:
+def _controls(last: int, start: int, goal: str) -> Html:
     buttons = joined(
         tag("button", sign, type="button", id=name, aria_label=said, title=said) for name, sign, said in _BUTTONS
     )
@@ -199,7 +199,7 @@ def _controls(last: int, start: int) -> Html:
         buttons,
         tag("label", "Step", for_="slider"),
         tag("input", attributes=range_),
-        tag("button", "finding" if start < last else "end", type="button", id="start"),
+        tag("button", goal, type="button", id="start"),
         tag("p", id="now", aria_live="polite"),
         id="controls",
         role="group",
