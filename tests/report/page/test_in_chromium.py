@@ -106,8 +106,12 @@ def test_buttons_and_steps_can_be_clicked(tab: Tab) -> None:
 
 
 def test_an_address_with_a_step_opens_at_it(started: Tab, file: Path) -> None:
+    started.look(390, 500)
     started.open(file, anchor="#step-12")
     assert started.evaluate(NOW).startswith("12 of 26: ")
+    tops = "['step-12', 'controls'].map((id) => document.getElementById(id).getBoundingClientRect())"
+    step, controls = started.evaluate(f"{tops}.map((box) => [box.top, box.bottom])")
+    assert controls[1] <= step[0] < step[1] <= 500
     started.evaluate("location.hash = '#step-3'; new Promise((done) => setTimeout(done, 50))")
     assert started.evaluate(NOW).startswith("3 of 26: ")
 
