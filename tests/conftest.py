@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -21,6 +22,7 @@ from dmabuf_async.scenario.program import Program
 def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; processes inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.pop("GITHUB_ACTIONS", None)  # campaigns of the tests annotate nothing where the tests themselves run
     config.addinivalue_line("markers", "unaudited: executions of this test are not audited (it measures time, or many)")
 
 

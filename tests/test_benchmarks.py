@@ -33,6 +33,16 @@ def test_every_ratio_of_the_budgets_is_measured_in_one_run() -> None:
         assert row[1] == "bare" or row[-1] in {"within", "OVER"}
 
 
+def test_a_campaign_is_measured_with_its_panel_and_without_it() -> None:
+    rows = run("benchmarks.dashboard", "--rounds", "1", "--share", "0.05").splitlines()
+    assert len(rows) == 2
+    for row in rows:
+        assert re.fullmatch(
+            r"\S+ +[\d,]+/s without +[\d,]+/s with +[\d.]+ %, per CPU second +[\d.]+ %   budget 95 %: (within|UNDER)",
+            row,
+        )
+
+
 def test_the_cost_of_a_step_is_measured_over_three_sizes_of_buffers() -> None:
     rows = [line.split() for line in run("benchmarks.pages", "--executions", "1").splitlines()[1:]]
     assert [row[0] for row in rows] == ["8", "64", "512"]

@@ -123,6 +123,10 @@ def test_the_mark_says_how_it_is_explored(run: Run, options: str) -> None:
         ("(strategy='pvt')", "there is no strategy 'pvt': take one of random"),
         ("(executons=3)", "@pytest.mark.explore: explore() got an unexpected keyword argument 'executons'"),
         ("('dpor', seed=1)", "the search 'dpor' would ignore seed"),
+        ("(executions=0)", "executions is 0, and a whole number from 1 up was expected"),
+        ("(preemptions='1')", "preemptions is '1', and a whole number from 0 up was expected"),
+        ("(seed=1.5)", "seed is 1.5, and a whole number was expected"),
+        ("(seconds=None)", "seconds is None, and a number above 0 was expected"),
     ],
 )
 def test_a_mark_that_cannot_be_meant_is_one_paragraph(run: Run, options: str, says: str) -> None:
@@ -151,6 +155,28 @@ def test_beside_plugins_that_run_async_tests_it_is_explored_once_and_theirs_run_
     )
     code, told = run.pytest()
     assert code == 0, told
+
+
+def test_a_plugin_that_looks_whether_a_test_is_async_when_it_is_collected_leaves_an_exploration_alone(run: Run) -> None:
+    run.file(
+        "conftest.py",
+        "import inspect, pytest\n\n"
+        "@pytest.hookimpl(wrapper=True)\n"
+        "def pytest_pycollect_makeitem(collector, name, obj):\n"
+        "    made = yield\n"
+        "    for item in made if isinstance(made, list) else []:\n"
+        "        assert not inspect.iscoroutinefunction(item.obj), 'as pytest-asyncio would run it'\n"
+        "    return made\n",
+    )
+    run.file("test_right.py", RIGHT)
+    code, told = run.pytest()
+    assert code == 0, told
+    assert "3 passed" in told
+
+
+def test_a_test_without_tasks_is_named(run: Run) -> None:
+    run.file("test_it.py", "import pytest\n\n@pytest.mark.explore\ndef test_it(dmabuf):\n    pass\n")
+    assert 'the function "test_it" declares no task' in run.pytest()[1]
 
 
 def test_beside_xdist(run: Run) -> None:

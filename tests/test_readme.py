@@ -67,9 +67,14 @@ def stable(text: str) -> str:
     return re.sub(r"in [\d.]+ s \([\d,]+/s\)|in [\d.]+s$", "in T s (N/s)", text, flags=re.MULTILINE)
 
 
+def portable(text: str) -> str:
+    """Without schedules: a function is identified by its bytecode, which is another for each interpreter."""
+    return re.sub(r"dba1:\w+\.\w+", "dba1:...", text)
+
+
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
     kinds = {kind for page in PAGES for kind, _ in BLOCK.findall(page.read_text(encoding="utf-8"))}
-    assert kinds <= {"console", "toml", "python", "text"}
+    assert kinds <= {"console", "toml", "python", "text", "yaml"}
     assert transcripts()
     assert len(programs()) == len(blocks("python"))
     shown = [printed for page in PAGES for _, printed in PROGRAM.findall(page.read_text(encoding="utf-8")) if printed]
@@ -112,7 +117,7 @@ def test_a_program_on_a_page_prints_what_it_shows(
         return
     exec(compile(text, file, "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own
     shown = capsys.readouterr().out
-    assert shown.startswith("dba1:") if page == "README.md" else shown == printed
+    assert shown.startswith("dba1:") if page == "README.md" else portable(shown) == portable(printed)
 
 
 def test_the_verbs_in_the_table_are_all_there_are() -> None:

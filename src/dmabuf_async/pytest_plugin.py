@@ -16,7 +16,7 @@ import hashlib
 import inspect
 import shlex
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark."""
     config.addinivalue_line(
         "markers",
-        f"{MARK}(strategy='portfolio', executions=500, seed=0, preemptions=None, faults=None, seconds=None): explore "
+        f"{MARK}(strategy='portfolio', executions=500, seed=0, preemptions=None, faults=None, seconds=inf): explore "
         f"the interleavings of a test that takes the fixture {FIXTURE} (dmabuf_async)",
     )
 
@@ -65,11 +65,18 @@ def dmabuf(request: pytest.FixtureRequest) -> object:
     return None  # each execution has a machine of its own
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Put the exploration in the place of the test, before other plugins see that it is async."""
-    mark = item.get_closest_marker(MARK)
-    if mark is not None and isinstance(item, pytest.Function):
-        item.obj = _explored(item, item.obj, mark)
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
+    """Put explorations in the place of tests, before plugins that run async tests see that they are async.
+
+    Wrappers that come last stand innermost: theirs are given what this one returns.
+    """
+    made = yield
+    for item in made if isinstance(made, list) else [made]:
+        mark = item.get_closest_marker(MARK) if isinstance(item, pytest.Function) else None
+        if mark is not None:
+            item.obj = _explored(item, item.obj, mark)
+    return made
 
 
 def _explored(item: pytest.Function, test: Callable[..., Any], mark: pytest.Mark) -> Callable[..., None]:
@@ -97,6 +104,7 @@ def _program(item: pytest.Function, test: Callable[..., Any], arguments: Any, fi
         else:
             test(*arguments, **given)
 
+    furnish.__name__ = item.name
     identity = f"{item.nodeid}\n{inspect.getsource(test)}".encode()
     return from_function(furnish, item.nodeid, hashlib.sha256(identity).digest())
 

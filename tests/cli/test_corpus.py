@@ -80,13 +80,15 @@ def test_what_another_campaign_may_miss_need_not_be_found_again(cli: Any, expect
     Path("twin.toml").write_text(text if expects else text.partition("[expect]")[0], encoding="utf-8")
     once = ("fuzz", "--executions", "1", "--strategy", "random", "--seed", "3", "twin.toml")
     assert cli(*once).code == expects, "this one misses it"
-    assert cli("fuzz", "--executions", "100", "--lanes", "twin.toml", "--corpus", "corpus").code == (not expects)
+    assert cli("fuzz", "--executions", "100", "--lanes", "--no-shrink", "twin.toml", "--corpus", "corpus").code == (
+        not expects
+    )
     names = files()
     assert bool(expects) == (len(names) == 1)
-    again = cli(*once, "--lanes", "--corpus", "corpus")
+    again = cli(*once, "--lanes", "--no-shrink", "--corpus", "corpus")
     assert again.code == (not expects)
     assert re.search(r"shown\s+again by what is\s+remembered,\s+and\s+by\s+none\s+of\s+1\s+other", again.out)
-    assert files() == names
+    assert files().keys() == names.keys(), "though a shorter schedule may have come"
 
 
 def test_what_is_expected_and_found_all_the_time_is_not_remembered(cli: Any, make: Any) -> None:

@@ -336,3 +336,22 @@ def test_the_options_of_a_strategy_reach_it(cli: Any, make: Any) -> None:
     assert cli("fuzz", make(), "--executions", "30", "--strategy", "pct", "--depth", "2").code == 0
     [verdict, _] = cli("fuzz", make(), "--strategy", "delay", "--delays", "0", "--executions", "9", "--json").objects
     assert verdict["executions"] == 9
+
+
+def test_on_a_terminal_a_campaign_shows_its_curve_and_it_is_gone_at_the_end(terminal: Any, make: Any) -> None:
+    fuzz = terminal("fuzz", make(), "--time", "2", "--strategy", "random", columns=80)
+    fuzz.until(b"distinct behaviours")
+    fuzz.until("█".encode())
+    fuzz.until(b"something new in the next execution")
+    fuzz.until(b"first in execution")
+    shown = len(fuzz.said)
+    assert fuzz.end() == 0
+    assert b"distinct behaviours" not in fuzz.said[shown:].split(b"\x1b[2K")[-1]
+    assert max(map(len, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", fuzz.said.decode()).splitlines())) <= 80
+
+
+def test_a_low_terminal_has_a_line_and_no_panel(terminal: Any, make: Any) -> None:
+    fuzz = terminal("fuzz", make(), "--time", "1.5", rows=10)
+    assert fuzz.end() == 0
+    assert b"executions, " in fuzz.said
+    assert b"distinct" not in fuzz.said

@@ -18,7 +18,7 @@ def told(*views: DeviceView, width: int = 80, rows: int | None = None) -> list[s
 
 def test_a_line_tells_what_is_in_flight_and_where_the_translations_lead() -> None:
     assert told(DeviceView("gpu", 1, "later", (ATTACHED,))) == [
-        "gpu on fb  driver  writes [0] 1/2  from_device  [0] ram#0  iotlb [0] ram#0"
+        "gpu on fb  driver  writes [0] 1/2  from_device  iopte [0] ram#0  iotlb [0] ram#0"
     ]
 
 

@@ -155,7 +155,7 @@ def test_in_little_room_what_is_held_comes_first() -> None:
     assert told(panels.shared_in_brief(snapshot, width=25)) == ["fb.lock mover   m free", "count 3"]
     assert told(panels.shared_in_brief(snapshot, width=25, rows=1)) == ["fb.lock mover …  + 1 more"]
     assert told(panels.shared(snapshot, width=80)) == [
-        "count    counter  3",
-        "m        mutex    free",
-        "fb.lock  mutex    held by mover",
+        "count    counter   3",
+        "m        mutex     free",
+        "fb.lock  mutex     held by mover",
     ]

@@ -191,7 +191,7 @@ def test_quit_is_left() -> None:
 def test_of_a_long_execution_the_first_moments_are_forgotten_and_nobody_is_moved() -> None:
     player = played(MOST)
     pressed(player, "back")
-    for step in range(MOST + 1, MOST + 500):
+    for step in range(MOST + 1, MOST + 1200):
         player.record(snapshot(step), [event(step)], [], 0.0)
     assert step_of(player) == MOST - 1
     assert player.events(1)[0].step == MOST - 1

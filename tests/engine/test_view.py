@@ -87,7 +87,15 @@ def test_a_deadlock_can_still_be_seen_when_its_actors_have_been_unwound(engine: 
     assert seen.view.over
     forward, backward = seen.last.actors
     assert forward == ActorView(
-        "forward", 0, "blocked", "lock second", "second, held by backward", ("first",), stuck=True, site=forward.site
+        "forward",
+        0,
+        "blocked",
+        "lock second",
+        "second, held by backward",
+        ("first",),
+        stuck=True,
+        site=forward.site,
+        waits_on="second",
     )
     assert forward.site == "locks.take"
     assert (backward.waits_for, backward.locks) == ("first, held by forward", ("second",))

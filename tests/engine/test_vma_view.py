@@ -18,7 +18,7 @@ def world() -> World:
 
 
 def test_a_mapping_shows_where_its_ptes_lead_and_what_each_tlb_holds() -> None:
-    assert list(vma_views(world().mm)) == [VmaView("app", "m", "fb", True, True, (LEAD,), ((1, (LEAD,)),))]
+    assert list(vma_views(world().mm)) == [VmaView("app", "m", "fb", True, True, (LEAD,), ((1, (LEAD,)),), "fb")]
 
 
 def test_what_leads_to_where_the_page_no_longer_is_is_stale() -> None:
@@ -49,5 +49,6 @@ def test_a_part_of_a_buffer_counts_its_pages_from_its_own_start_and_looking_make
     part.pte(1).follow(page.where, page, writable=False, dirty=False)
     things = len(one.machine.things)
     (view,) = vma_views(one.mm)
+    assert (view.buffer, view.first) == ("fb", 1)
     assert (view.part, view.writable, view.ptes) == ("fb[1..2]", False, (LeadView(1, "ram#2", False, stale=False),))
     assert len(one.machine.things) == things

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from typing import Self
 
+    from rich.console import RenderableType
     from rich.live import Live
 
     from dmabuf_async.cli.console import Console
+    from dmabuf_async.dashboard.campaign import CampaignView, Curve
     from dmabuf_async.explore.progress import Progress as Counts
 
 _BAR: Final = 24
-_EVERY: Final = 0.1
+_EVERY: Final = 0.2
 """Seconds between two drawings: more often nobody sees."""
+_PANEL: Final = 0.6
+"""Seconds after which a scenario gets a panel: what is over sooner would only flicker."""
+_ROWS: Final = 16
+"""Lines that a panel has, at most."""
 
 
 class Draw(Protocol):
@@ -43,10 +49,11 @@ class Progress:
         """What is to be called now and then with the counts of the scenario ``name``, the next one."""
         self._at += 1
         began = time.monotonic()
+        curve: Curve | None = None
         before: int | None = None  # executions of an earlier process, from which this one goes on
 
         def show(counts: Counts, detail: str = "") -> None:
-            nonlocal before
+            nonlocal before, curve
             before = counts.executions if before is None else before
             now = time.monotonic()
             if not self._shows or now < self._due:
@@ -56,9 +63,15 @@ class Progress:
             done = max(spent / seconds, 0.0 if executions is None else counts.executions / executions)
             endless = executions is None and seconds == float("inf")
             rate = (counts.executions - before) / spent if spent else 0.0
-            self._draw(
-                name, None if endless else min(1.0, done), f"{counts.executions:,} executions, {rate:,.0f}/s", detail
-            )
+            panel = None
+            if counts.coverage is not None:
+                from dmabuf_async.dashboard.campaign import Curve
+
+                curve = curve or Curve()
+                view = _view(counts, spent, curve)
+                panel = view if spent >= _PANEL else None
+            told = f"{counts.executions:,} executions, {rate:,.0f}/s"
+            self._draw(name, None if endless else min(1.0, done), told, detail, panel)
 
         return show
 
@@ -87,7 +100,7 @@ class Progress:
 
         return show
 
-    def _draw(self, name: str, done: float | None, counts: str, detail: str) -> None:
+    def _draw(self, name: str, done: float | None, counts: str, detail: str, panel: CampaignView | None = None) -> None:
         from rich.console import Console as RichConsole
         from rich.console import Group
         from rich.live import Live
@@ -114,7 +127,14 @@ class Progress:
         line.add_row(Text(f"{self._at}/{self._scenarios}", "bold"), Text(_tail(name)), bar, Text(counts, "dim"))
         more = Text(detail, "dim", no_wrap=True, overflow="ellipsis")
         more.truncate(width, overflow="ellipsis")
-        self._live.update(Group(line, more) if detail else line, refresh=True)
+        parts: list[RenderableType] = [line, more] if detail else [line]
+        if panel is not None:
+            from dmabuf_async.dashboard.campaign import campaign
+            from dmabuf_async.dashboard.drawing import Screen
+
+            size = self._live.console.size
+            parts.append(Screen(campaign(panel, width=width, rows=min(_ROWS, size.height - 4))))
+        self._live.update(Group(*parts), refresh=True)
 
     def clear(self) -> None:
         """Take it off the screen."""
@@ -129,6 +149,29 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.clear()
+
+
+def _view(counts: Counts, seconds: float, curve: Curve) -> CampaignView:
+    """How far a campaign is, as plain data."""
+    from dmabuf_async.dashboard.campaign import CampaignView, FoundView
+
+    assert counts.coverage is not None
+    sample = counts.coverage.sample(found=False)
+    classes = 0 if sample is None else sample.classes
+    curve.add(seconds, classes)
+    return CampaignView(
+        seconds=seconds,
+        executions=counts.executions,
+        looked=0 if sample is None else sample.looked,
+        classes=classes,
+        curve=curve.points(seconds, classes),
+        new=None if sample is None else sample.new,
+        new_bound=None if sample is None else sample.new_bound,
+        found=tuple(
+            FoundView(one.code, one.rule, one.role, counts.counts[one], failure.execution, failure.expected)
+            for one, failure in counts.failures.items()
+        ),
+    )
 
 
 def _tail(name: str) -> str:

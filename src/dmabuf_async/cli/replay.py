@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from dmabuf_async.cli import options
+from dmabuf_async.cli.tracing import trace, tracing
 from dmabuf_async.cli.verbs import Verb
 
 if TYPE_CHECKING:
     from dmabuf_async.cli.console import Console
     from dmabuf_async.explore.single import Shown
     from dmabuf_async.scenario.program import Program
+    from dmabuf_async.strategies.replay import Replay
 
 
 @click.command("replay", cls=Verb, short_help="show again the execution that a schedule stands for")
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     help="Stop in Python's debugger when this step has been made, inside the task that made it.",
 )
 @click.option("--as-test", is_flag=True, help="Print a test for pytest that fails the same way, and runs as it is.")
+@trace
 @options.as_json
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option as an argument
@@ -44,6 +47,8 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     shrink: bool,
     stop: int | None,
     as_test: bool,
+    form: str | None,
+    output: Path | None,
 ) -> int:
     """Show again what the schedule dba1:... stands for: the same execution of SCENARIO, on every engine.
 
@@ -57,34 +62,48 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
 
     if shrink and stop is not None:
         raise click.UsageError("--pdb stops in the execution that is given: shrink it first, without --pdb", context)
-    if as_test and (every or stop is not None):
-        raise click.UsageError(f"--as-test shows no steps: leave out {'--all' if every else '--pdb'}", context)
+    if as_test and (every or stop is not None or form is not None):
+        other = "--all" if every else "--pdb" if stop is not None else "--trace"
+        raise click.UsageError(f"--as-test shows no steps: leave out {other}", context)
     decode(schedule)  # a slip of the mouse is told before anything that the scenario may have
     program = options.loaded(scenario)
     strategy = strategy_for(program, schedule)
-    if stop is None:
-        shown = perform(single(program, strategy, max_steps=max_steps), engine)
-    else:
-        from dmabuf_async.cli.debugger import Debugger
-
-        debugger = Debugger(stop)
-        jobs = single(program, strategy, max_steps=max_steps, see=debugger.see)
-        try:
-            shown = perform(jobs, engine, pace=lambda: ())  # each task is really resumed then
-        finally:
-            debugger.leave()
-        if not debugger.made and not shown.verdict.interrupted:
-            made = shown.execution.steps
-            raise click.UsageError(f"--pdb: there is no step {stop}: this execution ends after step {made}", context)
     console = options.console(context)
-    if shrink:
-        from dmabuf_async.cli.shrinking import least
+    with tracing(context, form, output) as traced:
+        if stop is None:
+            shown = perform(single(program, strategy, max_steps=max_steps), engine)
+        else:
+            shown = _stopped(context, program, strategy, stop, engine, max_steps)
+        if shrink:
+            from dmabuf_async.cli.shrinking import least
 
-        shown = least(console, program, shown, max_steps=max_steps)
+            shown = least(console, program, shown, max_steps=max_steps)
+        told = traced(program, shown)
     if as_test:
         return _as_test(console, program, shown, max_steps)
-    report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
+    if told:
+        report(console, program, shown, how="replayed", max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code
+
+
+def _stopped(
+    context: click.Context, program: Program, strategy: Replay, stop: int, engine: str, max_steps: int
+) -> Shown:
+    """The execution, with Python's debugger when the step has been made."""
+    from dmabuf_async.cli.debugger import Debugger
+    from dmabuf_async.explore.execution import perform
+    from dmabuf_async.explore.single import single
+
+    debugger = Debugger(stop)
+    jobs = single(program, strategy, max_steps=max_steps, see=debugger.see)
+    try:
+        shown = perform(jobs, engine, pace=tuple)  # each task is really resumed then
+    finally:
+        debugger.leave()
+    if not debugger.made and not shown.verdict.interrupted:
+        made = shown.execution.steps
+        raise click.UsageError(f"--pdb: there is no step {stop}: this execution ends after step {made}", context)
+    return shown
 
 
 def _as_test(console: Console, program: Program, shown: Shown, max_steps: int) -> int:

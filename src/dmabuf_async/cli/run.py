@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from dmabuf_async.cli import options
+from dmabuf_async.cli.tracing import trace, tracing
 from dmabuf_async.cli.verbs import Verb
 
 
@@ -18,6 +21,7 @@ from dmabuf_async.cli.verbs import Verb
 @options.schedule
 @options.max_steps
 @options.every
+@trace
 @options.as_json
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option as an argument
@@ -32,6 +36,8 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     schedule: str | None,
     max_steps: int,
     every: bool,
+    form: str | None,
+    output: Path | None,
 ) -> int:
     """Show one execution of SCENARIO, a file or FILE.py:FUNCTION, in columns.
 
@@ -50,7 +56,10 @@ def command(  # noqa: PLR0913 - click hands over each option as an argument
     else:
         options.scheduled(context)
         chosen = strategy_for(program, schedule)
-    shown = perform(single(program, chosen, max_steps=max_steps), engine)
-    how = described(chosen, seed)
-    report(options.console(context), program, shown, how=how, max_steps=max_steps, steps="all" if every else "some")
+    with tracing(context, form, output) as traced:
+        shown = perform(single(program, chosen, max_steps=max_steps), engine)
+        told = traced(program, shown)
+    if told:
+        how = described(chosen, seed)
+        report(options.console(context), program, shown, how=how, max_steps=max_steps, steps="all" if every else "some")
     return shown.verdict.exit_code

@@ -131,16 +131,18 @@ def reduce(
 
 
 @command.command("schema", cls=Verb)
+@click.option("--lines", is_flag=True, help="Print that of the lines of --json and --trace jsonl instead.")
 @options.as_json
 @click.pass_context
-def schema(context: click.Context) -> int:
+def schema(context: click.Context, *, lines: bool) -> int:
     """Print the JSON Schema of scenario files, for editors; with --json on one line, as a report."""
     import json
 
+    from dmabuf_async.report import jsonl_schema
     from dmabuf_async.report.jsonl import schema_line
     from dmabuf_async.scenario.json_schema import json_schema
 
     console = options.console(context)
-    found = json_schema()
+    found = jsonl_schema.json_schema() if lines else json_schema()
     console.line(schema_line(found) if console.as_json else json.dumps(found, indent=2))
     return exits.AS_EXPECTED

@@ -48,7 +48,7 @@ def _doing(device: DeviceView, one: AttachmentView) -> Text:
         parts.append(line(f"{transfer.verb}s [{transfer.page}] {made}{by}", "green"))
     parts.append(line(one.direction or "not mapped", "" if one.direction else "dim"))
     if one.ioptes:
-        parts.append(leads("", one.ioptes))
+        parts.append(leads("iopte ", one.ioptes))
     for number, entries in enumerate(one.iotlbs):
         if entries:
             parts.append(leads(f"iotlb{number if device.engines > 1 else ''} ", entries))

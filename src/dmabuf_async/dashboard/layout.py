@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
 from rich.text import Text
 
 from dmabuf_async.dashboard import devices, history, mappings, panels
-from dmabuf_async.dashboard.lines import BROKEN, WIDE, fitted, line
+from dmabuf_async.dashboard.drawing import Screen
+from dmabuf_async.dashboard.lines import BROKEN, WIDE, fitted, heading, line
 from dmabuf_async.machine.snapshot import Snapshot
 from dmabuf_async.trace.events import Event, Finding
 
-_ASCII: Final = str.maketrans({"─": "-", "…": "~", "■": "#", "·": "."})
 _STOPPED: Final = {"ended": "ended", "deadlock": "deadlock", "cut": "cut at the step limit", "stopped": "stopped"}
 
 
@@ -37,26 +34,6 @@ class Section(NamedTuple):
     """Lines without which it is not worth showing."""
     aside: str = ""
     style: str = "bold"
-
-
-class Screen:
-    """What :func:`screen` returns: lines, rendered in ASCII where the terminal knows nothing else."""
-
-    def __init__(self, lines: Sequence[Text]) -> None:
-        self.lines = lines
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for index, text in enumerate(self.lines):
-            if index:
-                yield Segment.line()
-            for words, style, control in text.render(console):
-                known = words if not options.ascii_only or words.isascii() else _ascii(words)
-                yield Segment(known, style, control)
-
-
-def _ascii(text: str) -> str:
-    """ASCII of the same width: a screen is made of columns."""
-    return "".join(c if c.isascii() else "?" * cell_len(c) for c in text.translate(_ASCII))
 
 
 def screen(
@@ -116,7 +93,7 @@ def _narrow(
     """One column; memory in one line, and what is shared in as few as possible."""
     brief_shared = panels.shared_in_brief(snapshot, width=width)
     shared = Section(
-        "shared", lambda rows: panels.shared_in_brief(snapshot, width=width, rows=rows), len(brief_shared), 1
+        "locks and waits", lambda rows: panels.shared_in_brief(snapshot, width=width, rows=rows), len(brief_shared), 1
     )
     brief = [panels.memory_in_brief(snapshot, width=width)] if height >= 8 and snapshot.zones else []
     sections = [
@@ -134,32 +111,33 @@ def _narrow(
 def _wide(
     snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int, height: int
 ) -> list[Text]:
-    """Actors, steps and findings in full width; between them the machine in two columns."""
+    """Everything in full width, but for buffers, memory and locks, which are in two columns."""
     left = (width - 2) // 2
     right = width - 2 - left
     zones = sum(zone.total > 0 for zone in snapshot.zones)
     memory = Section("memory", lambda rows: panels.memory(snapshot, width=right, rows=rows), zones, 2)
     side = right if snapshot.buffers else left
     things = len(snapshot.shared)
-    shared = Section("shared", lambda rows: panels.shared(snapshot, width=side, rows=rows), things, 2)
+    shared = Section("locks and waits", lambda rows: panels.shared(snapshot, width=side, rows=rows), things, 2)
     columns = ([shared], [memory])
     if snapshot.buffers:
-        columns = ([_buffers(snapshot, left), _devices(snapshot, left), _mappings(snapshot, left)], [memory, shared])
+        columns = ([_buffers(snapshot, left)], [memory, shared])
     tall = max(sum(1 + section.wants for section in column if section.wants) for column in columns)
     machine = Section("", lambda _: [], tall, 6)  # only its height: the columns are put together below
     sections = [
         _actors(snapshot, events, width),
         machine,
+        _devices(snapshot, width),
+        _mappings(snapshot, width),
         _steps(snapshot, events, findings, width),
         _findings(snapshot, findings, width),
     ]
-    above, between, below, last = _shares(sections, height + bool(tall))  # the machine's headings are its own
+    above, between, *below = _shares(sections, height + bool(tall))  # the machine's headings are its own
     beside = zip(_stack(columns[0], left, between), _stack(columns[1], right, between), strict=True)
     return [
         *_panel(sections[0], width, above),
         *(fitted(one, left, pad=True).append("  ").append_text(other) for one, other in beside),
-        *_panel(sections[2], width, below),
-        *_panel(sections[3], width, last),
+        *(text for section, rows in zip(sections[2:], below, strict=True) for text in _panel(section, width, rows)),
     ]
 
 
@@ -235,7 +213,11 @@ def _panel(section: Section, width: int, rows: int) -> list[Text]:
     if rows <= 0:
         return []
     body = section.make(rows)[:rows]
-    return [_heading(section, width), *body, *[Text(no_wrap=True)] * (rows - len(body))]
+    return [
+        heading(section.title, width, style=section.style, aside=section.aside),
+        *body,
+        *[Text(no_wrap=True)] * (rows - len(body)),
+    ]
 
 
 def _shares(sections: Sequence[Section], height: int) -> list[int]:
@@ -273,11 +255,3 @@ def _shares(sections: Sequence[Section], height: int) -> list[int]:
 
 def _importance(section: Section) -> int:
     return _FIRST.index(section.title) if section.title in _FIRST else len(_FIRST)
-
-
-def _heading(section: Section, width: int) -> Text:
-    aside = f" {section.aside} ──" if section.aside else ""
-    before = f"── {section.title} "
-    text = line(before + "─" * (width - len(before) - len(aside)) + aside, "dim")
-    text.stylize(f"not dim {section.style}", 3, 3 + len(section.title))
-    return fitted(text, width)

@@ -119,3 +119,12 @@ def hues(snapshot: Snapshot) -> dict[str, str]:
     """A style for the name of each actor; the environment and devices have none."""
     people = [actor.name for actor in snapshot.actors if actor.cpu is not None]
     return {name: _HUES[index % len(_HUES)] for index, name in enumerate(people)}
+
+
+def heading(title: str, width: int, *, style: str = "bold", aside: str = "") -> Text:
+    """A rule with a title at its left, and something to know at its right."""
+    aside = f" {aside} ──" if aside else ""
+    before = f"── {title} "
+    text = line(before + "─" * (width - len(before) - len(aside)) + aside, "dim")
+    text.stylize(f"not dim {style}", 3, 3 + len(title))
+    return fitted(text, width)

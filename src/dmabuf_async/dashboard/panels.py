@@ -7,7 +7,7 @@ many as it needs. An empty list: there is nothing of the kind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -29,9 +29,11 @@ from dmabuf_async.dashboard.lines import (
     row,
     widest,
 )
+from dmabuf_async.dashboard.reach import Reach, reach, reached
 from dmabuf_async.machine.snapshot import ActorView, BufferView, PageView, SharedView, Snapshot, ZoneView
 
 _STYLES: Final = {"ready": "green", "blocked": WAITING, "ended": "dim", "idle": "dim", "deadlock": BROKEN}
+_LOCKS: Final = {"mutex", "spinlock", "rwsem"}
 _GAUGE: Final = 16
 """A zone of more places than this is not drawn place by place where there is little room."""
 
@@ -130,7 +132,8 @@ def buffers(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[
     """Where each page is, what a move has taken for it, who pins it, and who has it mapped."""
     hue = hues(snapshot)
     views = snapshot.buffers
-    runs = [_runs(buffer) for buffer in views]
+    table = reach(snapshot)
+    runs = [_runs(buffer, table) for buffer in views]
     name = widest((buffer.name for buffer in views), width // 3)
     kind = widest((_exporter(buffer) for buffer in views), width // 4)
     total = sum(1 + len(found) for found in runs)
@@ -143,18 +146,25 @@ def buffers(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[
         for index, buffer in enumerate(views):
             share = min(len(runs[index]), max(1, left - sum(min(1, len(run)) for run in runs[index + 1 :])))
             left -= share
-            lines += [_buffer(buffer, name, kind, width, hue), *_pages(runs[index], share, width, hue)]
+            lines += [
+                _buffer(buffer, name, kind, width, hue),
+                *_pages(runs[index], share, width, hue, table, buffer.name),
+            ]
         return [*lines, more(hidden, "buffer")] if hidden else cut(lines, rows)
     return [
         text
         for buffer, found in zip(views, runs, strict=True)
-        for text in (_buffer(buffer, name, kind, width, hue), *_pages(found, len(found), width, hue))
+        for text in (
+            _buffer(buffer, name, kind, width, hue),
+            *_pages(found, len(found), width, hue, table, buffer.name),
+        )
     ]
 
 
 def height_of_buffers(snapshot: Snapshot) -> int:
     """How many lines :func:`buffers` could fill."""
-    return sum(1 + len(_runs(buffer)) for buffer in snapshot.buffers)
+    table = reach(snapshot)
+    return sum(1 + len(_runs(buffer, table)) for buffer in snapshot.buffers)
 
 
 def _buffer(buffer: BufferView, name: int, kind: int, width: int, hue: dict[str, str]) -> Text:
@@ -177,9 +187,13 @@ def _exporter(buffer: BufferView) -> str:
     return buffer.exporter or "no exporter"
 
 
-def _runs(buffer: BufferView) -> list[list[tuple[int, PageView]]]:
+def _runs(buffer: BufferView, table: Reach) -> list[list[tuple[int, PageView]]]:
     """Pages next to each other of which the same can be said."""
-    return [list(found) for _, found in groupby(enumerate(buffer.pages), lambda numbered: _said(*numbered))]
+
+    def said(numbered: tuple[int, PageView]) -> Hashable:
+        return _said(*numbered), tuple(table.get((buffer.name, numbered[0]), ()))
+
+    return [list(found) for _, found in groupby(enumerate(buffer.pages), said)]
 
 
 def _said(index: int, page: PageView) -> Hashable:
@@ -191,7 +205,9 @@ def _zone(place: str) -> str:
     return place.partition("#")[0]
 
 
-def _pages(runs: Sequence[list[tuple[int, PageView]]], rows: int, width: int, hue: dict[str, str]) -> list[Text]:
+def _pages(
+    runs: Sequence[list[tuple[int, PageView]]], rows: int, width: int, hue: dict[str, str], table: Reach, buffer: str
+) -> list[Text]:
     """A line a run; if there are too many, those in which most happens."""
     shown = list(runs)
     if len(runs) > rows:
@@ -205,7 +221,7 @@ def _pages(runs: Sequence[list[tuple[int, PageView]]], rows: int, width: int, hu
             width,
             Cell(name + 2, f"  {head}", "dim"),
             Cell(place, where),
-            Cell(max(0, width - name - 2 - 2 - place - 2), _users(run[0][1], hue)),
+            Cell(max(0, width - name - 2 - 2 - place - 2), _users(run[0][1], hue, table.get((buffer, run[0][0]), []))),
         )
         for run, head, where in zip(shown, names, places, strict=True)
     ]
@@ -237,7 +253,7 @@ def _where(page: PageView, pages: int) -> Text:
     return text
 
 
-def _users(page: PageView, hue: dict[str, str]) -> Text:
+def _users(page: PageView, hue: dict[str, str], reaching: list[tuple[str, str, bool]]) -> Text:
     said = []
     if page.pins:
         pins = (line(pin, hue.get(pin, "")) for pin in dict.fromkeys(page.pins))
@@ -254,6 +270,7 @@ def _users(page: PageView, hue: dict[str, str]) -> Text:
         said.insert(
             any(kmap.stale for kmap in page.kmaps) - 1 and len(said), Text("mapped by ").append_text(listed(kmaps))
         )
+    said += reached(reaching, hue)
     return Text("   ", no_wrap=True).join(said)
 
 
@@ -306,18 +323,22 @@ def memory_in_brief(snapshot: Snapshot, *, width: int) -> Text:
 
 
 def shared(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
-    """Mutexes with their holder, cells and counters with their value; a line each."""
-    hue = hues(snapshot)
+    """Locks with who holds them and who waits for them, cells and counters with their value; a line each."""
+    hue, waiting = hues(snapshot), _waiting(snapshot)
     name = widest((view.name for view in snapshot.shared), width // 2)
+    kind = 8 if width >= SMALL + 10 else 0
+    views = snapshot.shared
+    if rows is not None and len(views) > rows:  # the last ones are not shown
+        views = tuple(sorted(views, key=lambda view: _rank_of_shared(view, waiting)))
     return cut(
         [
             row(
                 width,
                 Cell(name, called(view.name, name), "bold"),
-                Cell(7, view.kind, "dim"),
-                Cell(max(0, width - name - 11), _value(view, hue, "held by ")),
+                Cell(kind, view.kind, "dim"),
+                Cell(max(0, width - name - 2 - (kind and kind + 2)), _value(view, hue, "held by ", waiting)),
             )
-            for view in snapshot.shared
+            for view in views
         ],
         rows,
     )
@@ -325,10 +346,11 @@ def shared(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[T
 
 def shared_in_brief(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
     """The same, as many in a line as there is room for, what is held first."""
-    hue = hues(snapshot)
-    views = sorted(snapshot.shared, key=lambda view: (view.kind != "mutex", not view.value))
+    hue, waiting = hues(snapshot), _waiting(snapshot)
+    views = sorted(snapshot.shared, key=lambda view: _rank_of_shared(view, waiting))
     parts = [
-        line(called(view.name, width // 2), "bold").append(" ").append_text(_value(view, hue, "")) for view in views
+        line(called(view.name, width // 2), "bold").append(" ").append_text(_value(view, hue, "", waiting))
+        for view in views
     ]
     lines: list[Text] = []
     for number, part in enumerate(parts):
@@ -343,9 +365,28 @@ def shared_in_brief(snapshot: Snapshot, *, width: int, rows: int | None = None) 
     return [fitted(text, width) for text in lines]
 
 
-def _value(view: SharedView, hue: dict[str, str], held: str) -> Text:
-    if view.kind != "mutex":
-        return line(view.value)
-    if not view.value:
-        return line("free", "dim")
-    return line(held, WAITING).append_text(line(view.value, hue.get(view.value, "")))
+def _rank_of_shared(view: SharedView, waiting: Mapping[str, Sequence[str]]) -> tuple[bool, bool, bool]:
+    """Those come first for which somebody waits, then locks, those that are held first."""
+    return view.name not in waiting, view.kind not in _LOCKS, not view.value
+
+
+def _waiting(snapshot: Snapshot) -> dict[str, list[str]]:
+    """Who waits for each thing that has a name."""
+    waiting: dict[str, list[str]] = {}
+    for actor in snapshot.actors:
+        if actor.waits_on:
+            waiting.setdefault(actor.waits_on, []).append(actor.name)
+    return waiting
+
+
+def _value(view: SharedView, hue: dict[str, str], held: str, waiting: Mapping[str, Sequence[str]]) -> Text:
+    if view.kind not in _LOCKS:
+        text = line(view.value)
+    elif not view.value:
+        text = line("free", "dim")
+    else:
+        text = line(held, WAITING).append_text(line(view.value, hue.get(view.value, "")))
+    if view.name in waiting:
+        names = (line(name, hue.get(name, "")) for name in waiting[view.name])
+        text.append(", wanted by " if view.kind in _LOCKS else ", awaited by ", WAITING).append_text(listed(names))
+    return text

@@ -153,6 +153,9 @@ def _actor(core: Choosing, actor: Actor, held: _Held) -> ActorView:
         state=state,
         op="" if op is None or isinstance(op, Settle) else op.describe(),
         waits_for=_waits_for(actor) if state == "blocked" else "",
+        waits_on=op.thing.name
+        if state == "blocked" and op is not None and isinstance(op.thing, AnyLock | Cell)
+        else "",
         locks=tuple(held.locks),
         pins=tuple(held.pins),
         kmaps=tuple(held.kmaps),

@@ -38,6 +38,8 @@ def _vma(vma: Vma) -> VmaView:
         writable=vma.writable,
         ptes=_leads((pte.index, pte) for pte in ptes),
         tlbs=tuple((number, leads) for number, leads in tlbs if leads),
+        buffer=vma.buffer.name,
+        first=vma.first,
     )
 
 

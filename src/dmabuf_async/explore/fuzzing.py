@@ -59,9 +59,9 @@ def fuzz(  # noqa: PLR0913 - each is of its own kind
     """
     machines = program.machines()
     checkers = tuple(checkers)
-    progress = Progress()
-    known = Known(strategy, max_steps)
     coverage = Coverage(strategy, judged=bool(checkers))
+    progress = Progress(coverage=coverage)
+    known = Known(strategy, max_steps)
     made = 0
     began = time.monotonic()
     due = began + SHOW_EVERY

@@ -14,6 +14,7 @@ from dmabuf_async.trace.schedule import encode
 if TYPE_CHECKING:
     from dmabuf_async.engine.core import Core
     from dmabuf_async.engine.watch import Watch
+    from dmabuf_async.explore.coverage import Coverage
     from dmabuf_async.scenario.program import Program
     from dmabuf_async.trace.events import Signature
 
@@ -33,6 +34,8 @@ class Progress:
     witnesses: Counter[str] = field(default_factory=Counter)
     """How many of the executions that were really made showed each witness of ``sometimes``."""
     locks: LockCycles = field(default_factory=LockCycles)
+    coverage: Coverage | None = None
+    """Of a campaign that samples."""
 
     def note(self, program: Program, watch: Watch, core: Core, by: str = "") -> None:
         """One more execution has been made, to its end or to where it was cut; ``by``: which member of a portfolio."""

@@ -25,6 +25,8 @@ class ActorView:
     """What a blocked actor waits for: ``fb.lock, held by mover``; else empty."""
     locks: tuple[str, ...] = ()
     """Locks that it holds, of any kind, by name."""
+    waits_on: str = ""
+    """The name of the lock or cell that a blocked actor waits for; else empty."""
     pins: tuple[str, ...] = ()
     """Ranges that it pins: ``fb``, ``fb[0]``, ``fb[0..1]``; one entry for each pin."""
     kmaps: tuple[str, ...] = ()
@@ -135,6 +137,9 @@ class VmaView:
     """By pages of the range, numbered from its start."""
     tlbs: tuple[tuple[int, tuple[LeadView, ...]], ...]
     """By number of the CPU; those that hold nothing are left out."""
+    buffer: str = ""
+    first: int = 0
+    """The buffer, and the page of it that is the range's first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ WAYS: Final = (*(name for name in STRATEGIES if name != "calm"), *KINDS)
 """What ``strategy`` may be: those that sample, and the exhaustive searches."""
 
 
+_LEAST: Final = {"executions": 1, "preemptions": 0, "faults": 0}
+
+
 class FoundError(AssertionError):
     """An exploration did not come out as its program expects; the message is the report."""
 
@@ -119,10 +122,11 @@ def explore(
     all that there are. With ``preemptions`` or ``faults`` all schedules with at most so many are made, and no strategy
     is asked. It stops after so many ``seconds``. The schedule of each unexpected finding is made the least one.
 
-    Raises ScenarioError for a strategy that there is not, and for an option that would be ignored.
+    Raises ScenarioError for a strategy that there is not, a number that cannot be meant, and an option that would be
+    ignored.
     """
     program = subject if isinstance(subject, Program) else from_function(subject)
-    _refuse(strategy, executions=executions, seed=seed, preemptions=preemptions, faults=faults)
+    _refuse(strategy, seconds, executions=executions, seed=seed, preemptions=preemptions, faults=faults)
     if preemptions is not None or faults is not None:
         verdict = check(program, preemptions=preemptions, faults=faults, seconds=seconds, max_steps=max_steps)
     elif strategy in KINDS:
@@ -140,8 +144,15 @@ def _sampled(program: Program, name: str, executions: int | None, seed: int, sec
     )
 
 
-def _refuse(name: str, **options: int | None) -> None:
+def _refuse(name: str, seconds: float, **options: int | None) -> None:
     """Raise ScenarioError for what cannot be meant."""
+    for option, value in options.items():
+        if value is not None and (type(value) is not int or value < _LEAST.get(option, value)):
+            up = f" from {_LEAST[option]} up" if option in _LEAST else ""
+            raise ScenarioError(f"{option} is {value!r}, and a whole number{up} was expected")
+    given_seconds: object = seconds  # whoever writes a mark is not checked
+    if not isinstance(given_seconds, int | float) or given_seconds <= 0:
+        raise ScenarioError(f"seconds is {seconds!r}, and a number above 0 was expected")
     given = [option for option, value in options.items() if value is not None]
     bounds = [option for option in given if option in ("preemptions", "faults")]
     samples = [option for option in given if option in ("executions", "seed")]

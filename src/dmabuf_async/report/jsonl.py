@@ -2,13 +2,13 @@
 
 Every object has ``schema``, 1 as long as no key changes its meaning or goes
 away, and ``type``. Keys may be added. Lines are ASCII and come without a line
-break; sets are sorted lists.
+break; sets are sorted lists. `jsonl_schema` has a JSON Schema of all of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,11 +19,60 @@ from dmabuf_async.trace.schedule import digest_text
 
 if TYPE_CHECKING:
     from dmabuf_async.explore.execution import Execution
+    from dmabuf_async.explore.recording import Recording
     from dmabuf_async.explore.reducing import Reduced
     from dmabuf_async.explore.shrinking import Shrunk
     from dmabuf_async.scenario.program import Program
+    from dmabuf_async.trace.orders import Arrow
 
 SCHEMA: Final = 1
+
+
+def trace_lines(program: Program, recording: Recording, verdict: Verdict) -> Iterator[str]:
+    """All of one execution, as ``--trace jsonl`` writes it: what it is, its steps, their order, findings, verdict."""
+    execution = recording.execution
+    yield execution_line(program, recording)
+    yield from map(event_line, execution.trace.events)
+    yield from map(order_line, recording.arrows)
+    yield from (finding_line(finding, execution.schedule) for finding in execution.findings)
+    yield verdict_line(verdict)
+
+
+def execution_line(program: Program, recording: Recording) -> str:
+    """What the lines after it are about, ``"type": "execution"``.
+
+    - ``scenario``: as it was named; ``title``; ``schedule``: ``dba1:...``
+    - ``steps``: so many events follow; ``stopped``: why it is over
+    - ``actors``: in canonical order, the environment last, objects of ``name`` and ``cpu``
+    """
+    execution = recording.execution
+    cpus = {event.actor: event.cpu for event in execution.trace.events}
+    cpus |= {actor.name: actor.cpu for snapshot in recording.snapshots for actor in snapshot.actors}
+    return _line(
+        "execution",
+        scenario=program.name,
+        title=program.title,
+        schedule=execution.schedule,
+        steps=execution.steps,
+        stopped=execution.stopped,
+        actors=[{"name": name, "cpu": cpus.get(name)} for name in execution.trace.actors],
+    )
+
+
+def order_line(arrow: Arrow) -> str:
+    """A step that comes before one of another actor, ``"type": "order"``; what follows from others is left out.
+
+    - ``first``, ``second``: steps, from 1
+    - ``synchronises``: by synchronisation order; false: they conflict, and nothing but this execution orders them
+    - ``objects``: names of what both touch and one of them writes, sorted
+    """
+    return _line(
+        "order",
+        first=arrow.first,
+        second=arrow.second,
+        synchronises=arrow.synchronises,
+        objects=list(arrow.objects),
+    )
 
 
 def event_line(event: Event) -> str:

@@ -59,6 +59,8 @@ def test_the_slider_moves_the_state_and_the_step_that_is_marked(tab: Tab) -> Non
     tab.evaluate("slider.value = 16; slider.dispatchEvent(new Event('input'))")
     assert tab.evaluate(WHERE) == "ram#0"
     assert tab.evaluate("document.querySelector('[aria-current=step]').id") == "step-16"
+    colour = "getComputedStyle(document.getElementById('step-{}')).backgroundColor"
+    assert tab.evaluate(colour.format(16)) != tab.evaluate(colour.format(17))
     assert tab.evaluate("document.querySelector('#moment').textContent").startswith("after step 16 of 26")
     assert tab.evaluate("location.hash") == "#step-16"
     assert tab.complaints == []
@@ -104,8 +106,12 @@ def test_buttons_and_steps_can_be_clicked(tab: Tab) -> None:
 
 
 def test_an_address_with_a_step_opens_at_it(started: Tab, file: Path) -> None:
+    started.look(390, 500)
     started.open(file, anchor="#step-12")
     assert started.evaluate(NOW).startswith("12 of 26: ")
+    tops = "['step-12', 'controls'].map((id) => document.getElementById(id).getBoundingClientRect())"
+    step, controls = started.evaluate(f"{tops}.map((box) => [box.top, box.bottom])")
+    assert controls[1] <= step[0] < step[1] <= 500
     started.evaluate("location.hash = '#step-3'; new Promise((done) => setTimeout(done, 50))")
     assert started.evaluate(NOW).startswith("3 of 26: ")
 

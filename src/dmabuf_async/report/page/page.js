@@ -105,11 +105,11 @@
       }
     });
   }
-  controls.hidden = false;
-  new ResizeObserver(() => {
-    document.documentElement.style.setProperty("--controls", `${controls.offsetHeight}px`);
-  }).observe(controls);
   const found = asked();
+  controls.hidden = false;
   show(found ? Number(found[1]) : start);
+  const measure = () => document.documentElement.style.setProperty("--controls", `${controls.offsetHeight}px`);
+  measure(); // what is scrolled to must not lie behind them
+  new ResizeObserver(measure).observe(controls);
   if (found) reveal();
 })();

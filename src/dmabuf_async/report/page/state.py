@@ -87,7 +87,7 @@ _TABLES: Final = (
     # By so many of its first cells a row is known from step to step.
     (1, "Actors", ("actor", "CPU", "state", "stands before", "holds")),
     (1, "Buffers", ("buffer", "exporter", "references", "lock")),
-    (1, "Pages", ("page", "is in", "pinned by", "mapped by the kernel for", "on its way to")),
+    (1, "Pages", ("page", "is in", "pinned by", "kernel maps", "takes as well")),
     (2, "Page tables and TLBs", ("mapping", "kept in", "part", "leads to")),
     (3, "Devices", ("device", "buffer", "what", "state")),
     (1, "Memory", ("zone", "in use", "place by place")),

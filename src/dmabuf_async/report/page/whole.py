@@ -77,7 +77,7 @@ def page(recording: Recording, finding: Finding | None, why: Why | None, words: 
             tag(
                 "main",
                 _finding(steps, words),
-                _controls(last, start),
+                _controls(last, start, "end" if finding is None else "finding"),
                 tag(
                     "div",
                     _lanes(steps),
@@ -123,7 +123,7 @@ def _finding(steps: Steps, words: Words) -> Html:
         facts.append(("where", joined((where, ", by ", finding.actor))))
         facts.append(("rule", tag("a", rule, href=f"#{anchor(finding.code)}")))
     if why is not None:
-        facts.append(("why", reason(why)))
+        facts.append(("why", _quoted(reason(why))))
     for key, primary in (("also", True), ("then", False)):
         others = [one for one in steps.trace.findings if one.primary is primary and one != finding]
         if others:
@@ -134,6 +134,11 @@ def _finding(steps: Steps, words: Words) -> Html:
         facts.append(("passes", joined((tag("p", parting(why)), _command(words.passes)))))
     told = joined(joined((tag("dt", key), tag("dd", value))) for key, value in facts)
     return tag("section", head, message, tag("dl", told), id="finding", aria_label="What was found")
+
+
+def _quoted(text: str) -> Html:
+    """What stands between backticks is what a step says."""
+    return joined(tag("code", part) if at % 2 else part for at, part in enumerate(text.split("`")))
 
 
 def _other(finding: Finding) -> Html:
@@ -184,7 +189,7 @@ def _sample(kind: str) -> Html:
     return tag("svg", line, head, class_=f"sample {kind}", aria_hidden="true")
 
 
-def _controls(last: int, start: int) -> Html:
+def _controls(last: int, start: int, goal: str) -> Html:
     buttons = joined(
         tag("button", sign, type="button", id=name, aria_label=said, title=said) for name, sign, said in _BUTTONS
     )
@@ -194,7 +199,7 @@ def _controls(last: int, start: int) -> Html:
         buttons,
         tag("label", "Step", for_="slider"),
         tag("input", attributes=range_),
-        tag("button", "finding" if start < last else "end", type="button", id="start"),
+        tag("button", goal, type="button", id="start"),
         tag("p", id="now", aria_live="polite"),
         id="controls",
         role="group",
