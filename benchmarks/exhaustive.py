@@ -19,6 +19,7 @@ from benchmarks.programs import lock_load_store_unlock
 from benchmarks.textbook import increments, own_stores, readers
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS, inline
+from dmabuf_async.engine.footsteps import Footsteps
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.explore.dpor import Dpor
 from dmabuf_async.explore.execution import perform
@@ -29,9 +30,11 @@ from dmabuf_async.explore.progress import Progress
 from dmabuf_async.scenario.catalogue import load
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.random_walk import RandomWalk
+from dmabuf_async.strategies.replay import Replay
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
+    from dmabuf_async.engine.core import Core
     from dmabuf_async.machine.machine import Machine
 
 ROOT: Final = Path(__file__).parents[1]
@@ -47,7 +50,8 @@ PROGRAMS: Final[dict[str, tuple[Callable[[Machine], None], int]]] = {
 """The program, and how many happens-before classes it has."""
 
 SEARCHES: Final = (
-    "| program | classes | DPOR: executions | a second | graph: states | transitions | states a second "
+    "| program | classes | DPOR: executions | a second | times executing them "
+    "| graph: states | transitions | states a second "
     "| transitions a second | states a second, no checkers |"
 )
 EXECUTIONS: Final = (
@@ -116,14 +120,14 @@ def executed(name: str, executions: int, rounds: int) -> Executed:
 
 
 def walked(one: Program, executions: int) -> float:
-    """Steps per CPU second of executions that are known, after so many in which they became so."""
+    """Steps per CPU second of so many executions, after ten times as many in which they became known."""
     known, progress, machines = Known(RandomWalk(0), MAX_STEPS), Progress(), one.machines()
     spent = steps = 0.0
     with quiet_collector():
-        while progress.executions < 2 * executions:
+        while progress.executions < 11 * executions:
             before, began = progress.steps, time.process_time()
-            unknown = known.walk(progress, 2 * executions - progress.executions)
-            if progress.executions > executions:
+            unknown = known.walk(progress, 11 * executions - progress.executions)
+            if progress.executions > 10 * executions:
                 spent += time.process_time() - began
                 steps += progress.steps - before
             if unknown:
@@ -136,10 +140,31 @@ def walked(one: Program, executions: int) -> float:
     return steps / spent
 
 
+class Recorded(Dpor):
+    """DPOR that keeps the schedules of what it explored."""
+
+    def __init__(self, one: Program) -> None:
+        super().__init__(one)
+        self.schedules: list[list[int]] = []
+
+    def _note(self, watch: Footsteps, core: Core) -> None:
+        super()._note(watch, core)
+        self.schedules.append(core.choices)
+
+
+def execute_again(one: Program, schedules: list[list[int]]) -> None:
+    """The same executions, with all checkers, for which nobody looks for races."""
+    machines = one.machines()
+    for schedule in schedules:
+        machine = machines()
+        inline.execute(machine, Replay(schedule), watch=Watch(machine, CHECKERS))
+
+
 def searched(name: str, rounds: int) -> str:
     """A row of what both searches make of a program."""
     one, (_, classes) = program(name), PROGRAMS[name]
-    dpor = exhaust(Dpor(one))
+    dpor = Recorded(one)
+    exhaust(dpor)
     checked, bare = exhaust(Graph(one)), exhaust(Graph(one, checkers=()))
     assert isinstance(checked, Graph)
     assert isinstance(bare, Graph)
@@ -147,9 +172,11 @@ def searched(name: str, rounds: int) -> str:
         seconds(lambda make=make: exhaust(make()), rounds)  # type: ignore[misc]
         for make in (lambda: Dpor(one), lambda: Graph(one), lambda: Graph(one, checkers=()))
     )
+    again = seconds(lambda: execute_again(one, dpor.schedules), rounds)
     executions, states, transitions = dpor.progress.executions, len(checked.edges), checked.progress.steps
     return (
-        f"| {name} | {classes:,} | {executions:,} | {executions / by_dpor:,.0f} | {states:,} | {transitions:,} "
+        f"| {name} | {classes:,} | {executions:,} | {executions / by_dpor:,.0f} "
+        f"| {by_dpor / again:.1f} | {states:,} | {transitions:,} "
         f"| {states / by_checked:,.0f} | {transitions / by_checked:,.0f} | {len(bare.edges) / by_bare:,.0f} |"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_finding_is_primary_if_and_only_if_no_earlier_one_is_in_its_causal_pas
     earlier: list[int] = []
     stuck: dict[str, int] = {}  # in a deadlock, and since when: what they do after it follows from it, and nothing else
     for finding, (step, ending, members) in zip(watch.findings, watch.noted, strict=True):
-        pasts = {last: trace.causal_past(last) for last in members.values() if last}
+        pasts = {last: trace.causal_past(replace(finding, code="", step=last)) for last in members.values() if last}
         past = frozenset[int]().union(*pasts.values())
         told = not stuck.keys().isdisjoint(members)
         freed = any(stuck.get(event.actor, event.step) < event.step for event in trace.events if event.step in past)

@@ -95,6 +95,17 @@ def test_what_an_actor_waits_to_do_in_the_end_can_be_what_came_too_late() -> Non
     assert (pair.second.actor, pair.objects) == ("one", ("kmap slots",))
 
 
+def test_a_deadlock_hangs_on_an_order_though_its_tasks_share_nothing_until_they_wait() -> None:
+    program = catalogue.load("scenarios/locks/abba.toml")
+    broken = replay(program, "dba1:epr9.70mk")
+    (finding,) = broken.primary
+    assert finding.code == "deadlock"
+    assert sorted(broken.trace.causal_past(finding)) == [1, 2]
+    reason = why(program, broken, finding)
+    assert words(reason) == [("backward", "lock second", "forward", "lock second")]
+    assert not reason.alone
+
+
 def test_a_fault_that_is_needed_is_told_before_any_order() -> None:
     reason = told("memory/enomem-ignored")
     assert [(event.actor, event.text, event.result) for event in reason.faults] == [

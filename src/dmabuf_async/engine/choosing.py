@@ -95,12 +95,13 @@ class Choosing(Parking):
 
     def options(self) -> list[Option]:
         """All answers to the question who goes next."""
-        faults = self.faults or []
-        found = []
-        for index in range(len(self.ready) + len(faults)):
-            actor = self.option(index)
+        ready, current = self.ready, self.current
+        if current.ready and ready[0] is not current:
+            ready = [current, *[actor for actor in ready if actor is not current]]
+        found = [Option(actor, actor.op, "") for actor in ready]  # type: ignore[arg-type]  # who is ready has one
+        for actor in self.faults or ():
             assert actor.op is not None
-            outcome = "" if actor.ready or actor.cpu is None else actor.op.outcomes(actor)[1]
+            outcome = "" if actor.cpu is None else actor.op.outcomes(actor)[1]
             found.append(Option(actor, actor.op, outcome))
         return found
 

@@ -224,7 +224,7 @@ class Footsteps(Watch):
         """Races of the op that ``actor`` stands before, in which it is the second."""
         order = self._tree.order
         end = len(order.pasts)
-        closing = 0 if actor.cpu is None else order.writing(*self._objects.of((actor.cpu,)))
+        closing = 0 if actor.cpu is None else order.writing(self._objects.numbers[actor.cpu.key])
         if not closing and not op.needs & (STRUCTURAL | FALLIBLE) and op.steady(actor):
             if not op.needs & CONDITIONAL:
                 step = self._touched(actor, op).step

@@ -157,7 +157,7 @@ class _Search:
         self._steps = [
             _Step(one.place, did, event) for one, did, event in zip(places(events), doings(events), events, strict=True)
         ]
-        self._past = failing.trace.causal_past(finding.step)
+        self._past = failing.trace.causal_past(finding)
         self._locks = locks(events)
         self._pairs = self._ranked()
 
@@ -262,13 +262,17 @@ class _Search:
             return None
         self._tried += 1
         others = {one.signature for one in self._failing.primary} - {self._finding.signature}
-        if any(one.signature not in others for one in done.primary):
+        if any(one.signature not in others and not self._went_well(one) for one in done.primary):
             return None
         there = _Positions(done.trace.events)
         if any(not there.turned(steps[first], steps[second]) for first, second in pairs):
             return None  # it took another way, and does not do these ops
         turned = tuple(pair for pair in self._pairs if there.turned(steps[pair[0]], steps[pair[1]]))
         return _Passing(done, turned, tuple(pairs), tuple(calmed))
+
+    def _went_well(self, other: Finding) -> bool:
+        """An order of locks that may deadlock, and did not: it is what is wanted of an execution without a deadlock."""
+        return other.code == "lock-order" and self._finding.code == "deadlock"
 
     # What is seen in another execution -----------------------------------------------
 

@@ -61,7 +61,7 @@ def lanes(trace: Trace, finding: Finding | None, *, why: Why | None = None, ever
         shown = trace.events
     else:
         told = {step for pair in pairs for step in (pair.first.step, pair.second.step)}
-        past = trace.causal_past(finding.step) | told
+        past = trace.causal_past(finding) | told
         shown = tuple(event for event in trace.events if event.step in past)
     heads = _heads(trace.actors, (*shown, *waiting))
     column = {actor: index for index, actor in enumerate(heads)}

@@ -98,17 +98,20 @@ class Trace:
     waiting: tuple[Event, ...] = ()
     """What actors stand before when the run is over and can't do, as steps numbered 0."""
 
-    def causal_past(self, step: int) -> frozenset[int]:
-        """The steps that the step ``step`` depends on, itself included.
+    def causal_past(self, finding: Finding) -> frozenset[int]:
+        """The steps that ``finding`` depends on: the one at which it is stated, and all that comes before that.
 
         By conflict order: program order, and ops on one object of which one
         writes (DESIGN 2). Everything else could be left out without changing
-        what happened at that step.
+        what happened at that step. A deadlock depends on what brought each of its actors to where it waits.
         """
+        step, objects = finding.step, frozenset(finding.objects)
+        waits = self.waiting if finding.code == "deadlock" else ()
+        members = [event for event in waits if not objects.isdisjoint(event.reads | event.writes)]
         past: set[int] = set()
-        actors: set[str] = set()
-        reads: set[str] = set()
-        writes: set[str] = set()
+        actors = {event.actor for event in members}
+        reads = {name for event in members for name in event.reads}
+        writes = {name for event in members for name in event.writes}
         for event in reversed(self.events[:step]):
             if (
                 event.step == step

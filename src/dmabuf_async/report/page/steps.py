@@ -55,7 +55,7 @@ class Steps:
             return frozenset(event.step for event in self.trace.events)
         pairs = () if self.why is None else self.why.pairs
         told = {step for pair in pairs for step in (pair.first.step, pair.second.step)}
-        return self.trace.causal_past(self.finding.step) | told
+        return self.trace.causal_past(self.finding) | told
 
     @cached_property
     def deciding(self) -> dict[tuple[int, int], tuple[str, ...]]:
