@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS, inline
-from dmabuf_async.engine.footsteps import Footsteps, Objects
+from dmabuf_async.engine.footsteps import Footsteps
+from dmabuf_async.engine.objects import Objects
 from dmabuf_async.explore.frozen import frozen, thawed
 from dmabuf_async.explore.progress import Progress
 from dmabuf_async.explore.search import SLICE

@@ -1,0 +1,69 @@
+"""The objects of a program, numbered for DPOR, and what of its steps is the same from one execution to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from dmabuf_async.engine.table import Entry
+    from dmabuf_async.machine.actor import Actor
+    from dmabuf_async.machine.locks import AnyLock
+    from dmabuf_async.ops import Op
+    from dmabuf_async.strategies.dpor import Dpor
+    from dmabuf_async.strategies.wakeup_tree import Path, Transition
+    from dmabuf_async.thing import Thing
+
+
+class Footstep(NamedTuple):
+    """A step that was made, and what it takes to imagine that it had not been."""
+
+    actor: Actor
+    op: Op
+    context: tuple[Thing, ...]
+    """What the footprint of its op depends on, as it was before the step; so do the locks."""
+    locks: tuple[AnyLock, ...]
+    before: list[tuple[Thing, Any]]
+    """The states of what it wrote."""
+    steady: bool
+    """All of this is the same in every execution that makes this step again."""
+
+
+class Touched(NamedTuple):
+    """What an op touches, if it is calm."""
+
+    context: tuple[Thing, ...]
+    """What its actor reads beside."""
+    reads: list[int]
+    """Objects by their numbers."""
+    writes: list[int]
+    step: Transition
+    steady: bool
+    """It is so whenever the actor stands there."""
+
+
+class Objects:
+    """Numbers for the things of a program, by kind and name: the same in all executions."""
+
+    def __init__(self, tree: Dpor) -> None:
+        self.tree = tree
+        self.numbers: dict[int, int] = {}
+        self.born: dict[Path, int] = {}
+        """The step that spawned an actor. What is left over of other executions is overwritten in time."""
+        self.steps: list[Footstep] = []
+        """Of the present execution; those that are yet to be made again are of the one before."""
+        self.steady = 0
+        """So many of them, from the first on, are steady."""
+        self.touched: dict[Entry | None, Touched] = {}
+        """Where a task stands before a steady op, by its table."""
+
+    def of(self, things: Iterable[Thing]) -> list[int]:
+        """Their numbers."""
+        numbers = self.numbers
+        found = []
+        for thing in things:
+            number = numbers.get(thing.key)
+            if number is None:
+                number = numbers[thing.key] = self.tree.order.number()
+            found.append(number)
+        return found
