@@ -91,7 +91,7 @@ class Footsteps(Watch):
 
     def _make(self, actor: Actor, op: Op) -> bool:
         """Tell of a step that no execution before this one made here; False if it need not be made."""
-        _, reads, writes, step, _ = self._touched(actor, op)
+        _, reads, writes, step = self._touched(actor, op)
         tree = self._tree
         order = tree.order
         alternatives: Sequence[str] = ()
@@ -148,7 +148,7 @@ class Footsteps(Watch):
             wrote |= 1 << number
         for number in reads:
             read |= 1 << number
-        touched = Touched(actor.context, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1), steady)
+        touched = Touched(actor.context, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1))
         if steady:
             objects.touched[actor.entry] = touched
         return touched
@@ -239,7 +239,7 @@ class Footsteps(Watch):
                     more = True
         try:
             outcomes, shares = self._possible(actor, op, excluded)
-            _, reads, writes, step, _ = self._touched(actor, op)
+            _, reads, writes, step = self._touched(actor, op)
             steps = [step._replace(outcome=outcome, shares=shares) for outcome in outcomes]
             return steps, self._tree.order.conflicting(reads, writes)
         finally:
@@ -309,7 +309,7 @@ class Footsteps(Watch):
             op = actor.op
             if op is None or actor.ended:
                 continue
-            _, reads, writes, step, _ = self._touched(actor, op)
+            _, reads, writes, step = self._touched(actor, op)
             conflicting, own = order.conflicting(reads, writes), self._own(actor)
             if late is not None and not actor.ready:
                 for outcome in self._possible(actor, op, 0)[0]:

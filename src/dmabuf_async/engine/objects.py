@@ -38,8 +38,6 @@ class Touched(NamedTuple):
     """Objects by their numbers."""
     writes: list[int]
     step: Transition
-    steady: bool
-    """It is so whenever the actor stands there."""
 
 
 class Objects:
