@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -24,10 +25,57 @@ def stepper(program: Program) -> Stepper:
     return Stepper(machine, Watch(machine, CHECKERS), {})
 
 
-def test_groups_are_more_than_tables_hold() -> None:
+def through(walk: Stepper) -> None:
+    """Whoever comes first, to the end."""
+    try:
+        while moves := walk.moves():
+            walk.make(moves[0])
+    finally:
+        walk.close()
+
+
+def test_children_go_by_tables_of_their_own_whenever_they_are_born() -> None:
+    begun = []
+
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def child(amount: int) -> None:
+            begun.append(amount)
+            await counter.add(amount)
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(child, 1)
+                await group.spawn(child, 2)
+
+        machine.task("parent", parent)
+
+    machines = replace(from_function(furnish), reusable=True).machines()
+    for _ in range(3):
+        machine = machines()
+        through(Stepper(machine, Watch(machine, CHECKERS), {}))
+        assert [cell.value for cell in machine.cells] == [3]
+        assert begun == [1, 2]
+
+
+def test_a_group_that_is_cancelled_is_more_than_tables_hold() -> None:
+    def furnish(machine: Machine) -> None:
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(machine.clock.sleep, 1)
+                await group.cancel()
+
+        machine.task("parent", parent)
+
+    with pytest.raises(Untabled):
+        through(stepper(from_function(furnish)))
+
+
+def test_a_child_that_fails_is_more_than_tables_hold() -> None:
     def furnish(machine: Machine) -> None:
         async def child() -> None:
-            await machine.counter("never").load()
+            raise ValueError("it fails")
 
         async def parent() -> None:
             async with Group() as group:
@@ -36,7 +84,23 @@ def test_groups_are_more_than_tables_hold() -> None:
         machine.task("parent", parent)
 
     with pytest.raises(Untabled):
-        stepper(from_function(furnish))
+        through(stepper(from_function(furnish)))
+
+
+def test_who_settles_with_a_group_open_is_more_than_tables_hold() -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def parent() -> None:
+            await counter.load()
+            async with Group():
+                await settle("inside", "inside")
+                await counter.load()
+
+        machine.task("parent", parent)
+
+    with pytest.raises(Untabled):
+        through(stepper(from_function(furnish)))
 
 
 def test_no_coroutine_is_left_suspended() -> None:

@@ -5,7 +5,7 @@ the same steps in the same way, but every actor goes by its table (``DESIGN`` 2:
 coroutine is resumed"), so that a step can be undone: the machine puts back what the op touched, and an actor's
 place is one reference.
 
-A program whose tables don't reach (groups, and so their actors, are born anew in every execution) raises
+A program whose tables don't reach (a group is cancelled, a child belongs to one coroutine of its parent) raises
 :class:`Untabled`; then ``live`` steppers resume coroutines, and to go back means to begin anew.
 """
 
