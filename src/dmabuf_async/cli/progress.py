@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.dashboard.campaign import CampaignView, Curve
+    from dmabuf_async.dashboard.panels.campaign import CampaignView, Curve
     from dmabuf_async.explore.progress import Progress as Counts
 
 _BAR: Final = 24
@@ -65,7 +65,7 @@ class Progress:
             rate = (counts.executions - before) / spent if spent else 0.0
             panel = None
             if counts.coverage is not None:
-                from dmabuf_async.dashboard.campaign import Curve
+                from dmabuf_async.dashboard.panels.campaign import Curve
 
                 curve = curve or Curve()
                 view = _view(counts, spent, curve)
@@ -129,8 +129,8 @@ class Progress:
         more.truncate(width, overflow="ellipsis")
         parts: list[RenderableType] = [line, more] if detail else [line]
         if panel is not None:
-            from dmabuf_async.dashboard.campaign import campaign
             from dmabuf_async.dashboard.drawing import Screen
+            from dmabuf_async.dashboard.panels.campaign import campaign
 
             size = self._live.console.size
             parts.append(Screen(campaign(panel, width=width, rows=min(_ROWS, size.height - 4))))
@@ -153,7 +153,7 @@ class Progress:
 
 def _view(counts: Counts, seconds: float, curve: Curve) -> CampaignView:
     """How far a campaign is, as plain data."""
-    from dmabuf_async.dashboard.campaign import CampaignView, FoundView
+    from dmabuf_async.dashboard.panels.campaign import CampaignView, FoundView
 
     assert counts.coverage is not None
     sample = counts.coverage.sample(found=False)
