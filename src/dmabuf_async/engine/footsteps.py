@@ -96,12 +96,12 @@ class Footsteps(Watch):
         order = tree.order
         alternatives: Sequence[str] = ()
         if not actor.ready:
-            step = step._replace(outcome="" if actor.cpu is None else op.outcomes(actor)[-1], shares=0)
+            step = step.coming_to("" if actor.cpu is None else op.outcomes(actor)[-1], 0)
         elif actor.needs & FALLIBLE:
             outcomes = op.outcomes(actor)
             if len(outcomes) > 1:
                 outcome = tree.outcome()
-                step = step._replace(outcome=outcome, shares=len(outcomes))
+                step = step.coming_to(outcome, len(outcomes))
                 alternatives = [other for other in outcomes if other != outcome]
         latest = order.latest.get(step.actor, -1)
         past = own = order.pasts[latest] if latest >= 0 else self._own(actor)
@@ -160,7 +160,7 @@ class Footsteps(Watch):
 
     def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
         step = self._touched(actor, op).step
-        return step if shares == 1 and not outcome else step._replace(outcome=outcome, shares=shares)
+        return step if shares == 1 and not outcome else step.coming_to(outcome, shares)
 
     # Races -----------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class Footsteps(Watch):
         try:
             outcomes, shares = self._possible(actor, op, excluded)
             _, reads, writes, step = self._touched(actor, op)
-            steps = [step._replace(outcome=outcome, shares=shares) for outcome in outcomes]
+            steps = [step.coming_to(outcome, shares) for outcome in outcomes]
             return steps, self._tree.order.conflicting(reads, writes)
         finally:
             for thing, state in now:
@@ -314,7 +314,7 @@ class Footsteps(Watch):
             if late is not None and not actor.ready:
                 for outcome in self._possible(actor, op, 0)[0]:
                     if outcome or actor.cpu is None:
-                        fault = step._replace(outcome=outcome, shares=0)
+                        fault = step.coming_to(outcome, 0)
                         late.append((fault, order.closure(own, conflicting)))
             if conflicting & ~own:
                 yield from self._races(actor, op, conflicting, own)

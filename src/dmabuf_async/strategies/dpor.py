@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from dmabuf_async.errors import ReplayDiverged
-from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
+from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, Run, RunInfo
 from dmabuf_async.strategies.node import Node
 from dmabuf_async.strategies.races import HappensBefore, Race
 from dmabuf_async.strategies.sleep import asleep, redundant
@@ -45,7 +45,8 @@ class Dpor:
     name = "dpor"
 
     look: Look
-    """Of the present execution."""
+    """Of the present execution; so is the next one."""
+    run: Run
 
     def __init__(self, *, optimal: bool = True) -> None:
         self.optimal = optimal
@@ -54,14 +55,15 @@ class Dpor:
         self.replayed = 0
         """So many steps are made again first; the next one is new, at a node that is not, except in the beginning."""
         self.depth = 0
-        """So many steps have been made in this execution."""
+        """So many steps have been made in this execution, or are made again."""
         self.blocked = False
         """All that could go on is asleep: this execution is of a class that has been explored."""
         self.finished = False
         """Nothing is left."""
         self._ending: tuple[list[Race], list[tuple[Transition, int]]] | None = None
         self._reversed = False
-        self._script: list[int] = []  # the answers of the steps that are made again, last first
+        self._answers: list[int] = []  # to all questions of this execution so far
+        self._script: list[int] = []  # those of the steps that are made again and have not been given, last first
 
     @property
     def done(self) -> float:
@@ -86,13 +88,19 @@ class Dpor:
             return False
         del self.nodes[self.replayed + 1 :]
         self.order.cut(self.replayed)
+        asked = 0
         if len(self.nodes) > self.replayed:
-            self.nodes[self.replayed].step = None
-            self.nodes[self.replayed].answers.clear()
-        self._script = [answer for node in self.nodes[: self.replayed] for answer in node.answers][::-1]
-        self.depth = 0
+            node = self.nodes[self.replayed]
+            node.step = None
+            asked = node.asked
+        del self._answers[asked:]
+        self._script = self._answers[::-1]
+        self.depth = self.replayed
         self.blocked = False
         return True
+
+    def attend(self, run: Run) -> None:
+        self.run = run
 
     def rest(self) -> None:
         """Finish what an interrupt has left of the end of an execution."""
@@ -106,51 +114,45 @@ class Dpor:
             for node in self.nodes
             for branches in (node.todo, *(() if node.branch is None else (node.branch.below,)))
         )
-        return nested, {name: value for name, value in vars(self).items() if name != "look"}
+        return nested, {name: value for name, value in vars(self).items() if name not in {"look", "run"}}
 
     def __setstate__(self, state: tuple[object, dict[str, object]]) -> None:
         vars(self).update(state[1])
 
     def choose(self, point: ChoicePoint) -> int:
-        if self.blocked:
-            return STOP
         if self._script:
             return self._script.pop()
-        self.depth = max(self.depth, self.replayed)
-        options = point.options
-        if self.depth == len(self.nodes) and not self._arrive(options, asked_who=not point.is_outcome):
+        if self.blocked or (self.depth == len(self.nodes) and not self._arrive(point)):
             return STOP
-        node = self.nodes[self.depth]
-        assert node.branch is not None
-        answer = _index(options, node.branch.step, is_outcome=point.is_outcome)
-        node.answers.append(answer)
+        branch = self.nodes[self.depth].branch
+        assert branch is not None
+        answer = self._answer(point, branch.step)
+        self._answers.append(answer)
         return answer
 
-    def _arrive(self, options: Sequence[Option], *, asked_who: bool) -> bool:
+    def _answer(self, point: ChoicePoint, step: Transition) -> int:
+        """Which option it is."""
+        is_outcome = point.is_outcome
+        if not is_outcome:
+            for actor in self.run.ready:  # to list all options costs more than to look for one
+                if actor.path == step.actor:
+                    return self.run.place(actor)
+        for at, option in enumerate(point.options):
+            if option.actor.path == step.actor and (not is_outcome or option.outcome == step.outcome):
+                return at
+        raise ReplayDiverged(_DIVERGED.format(step.actor, step.outcome))
+
+    def _arrive(self, point: ChoicePoint) -> bool:
         """The first execution that comes here: what is to be explored from here. False if there is nothing."""
         node = self._node()
-        faults: list[Transition] = []
-        if asked_who:
-            faults = [
-                self.look.transition(option.actor, option.op, option.outcome, 0)
-                for option in options
-                if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
-            ]
-        first = _put_first(faults, node)
-        for branch in list(first):
-            if branch.below or branch.wakes is not None:
-                continue
-            going_on = [
-                sequence
-                for sequence in sequences(grafted(node.todo, branch.step))
-                if not self.optimal or not redundant(node.sleep, [branch.step, *sequence])
-            ]
-            for sequence in going_on:
-                insert(branch.below, sequence)
-            if not going_on:
-                first.remove(branch)
-        if not any(branch.step.shares for branch in node.todo) and not (self.optimal and redundant(node.sleep, ())):
-            default = self._default(options, node.sleep, asked_who=asked_who)
+        ready = self.run.ready
+        first: list[Branch] = []
+        if point.n > len(ready) and not point.is_outcome:
+            first = self._faults_first(point.options[len(ready) :], node)
+        if not (node.todo and any(branch.step.shares for branch in node.todo)) and not (
+            self.optimal and redundant(node.sleep, ())
+        ):
+            default = self._default(point, node.sleep)
             if default is not None:
                 node.todo.append(Branch(default, []))
         # Faults first: from then on each sleeps until it matters, and an execution may end while it does.
@@ -167,26 +169,51 @@ class Dpor:
         if not self.nodes:
             return Node([], [])
         last = self.nodes[-1]
-        assert last.branch is not None
-        assert last.step is not None
-        step = last.step
-        woken = last.branch.wakes
-        sleep = [other for other in last.sleep if not step.depends(other) and other != woken]
-        return Node(sleep, last.branch.below)
+        step, branch, sleep = last.step, last.branch, last.sleep
+        assert branch is not None
+        assert step is not None
+        sleep = [other for other in sleep if not step.depends(other) and other != branch.wakes] if sleep else []
+        return Node(sleep, branch.below[:], len(self._answers))
 
-    def _default(self, options: Sequence[Option], sleep: list[Transition], *, asked_who: bool) -> Transition | None:
+    def _faults_first(self, options: Iterable[Option], node: Node) -> list[Branch]:
+        """Branches for faults that are possible and not asleep."""
+        first = _put_first(
+            [
+                self.look.transition(option.actor, option.op, option.outcome, 0)
+                for option in options
+                if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
+            ],
+            node,
+        )
+        for branch in list(first):
+            if branch.below or branch.wakes is not None:
+                continue
+            going_on = [
+                sequence
+                for sequence in sequences(grafted(node.todo, branch.step))
+                if not self.optimal or not redundant(node.sleep, [branch.step, *sequence])
+            ]
+            for sequence in going_on:
+                insert(branch.below, sequence)
+            if not going_on:
+                first.remove(branch)
+        return first
+
+    def _default(self, point: ChoicePoint, sleep: list[Transition]) -> Transition | None:
         """Any transition that is not asleep: the calmest."""
-        sleepers = {step.actor for step in sleep}
-        for option in options:
-            actor, op = option.actor, option.op
-            if not asked_who:
-                if not asleep(sleep, actor.path, option.outcome):
-                    return self.look.transition(actor, op, option.outcome, len(options))
-            elif actor.ready:
-                outcomes = op.outcomes(actor)
-                for outcome in outcomes:
-                    if actor.path not in sleepers or not asleep(sleep, actor.path, outcome):
-                        return self.look.transition(actor, op, outcome, len(outcomes))
+        look = self.look
+        if point.is_outcome:
+            for actor, op, outcome in point.options:
+                if not asleep(sleep, actor.path, outcome):
+                    return look.transition(actor, op, outcome, point.n)
+            return None
+        current = point.current
+        for actor in (current, *self.run.ready) if current.ready else self.run.ready:
+            assert actor.op is not None
+            outcomes = actor.op.outcomes(actor)
+            for outcome in outcomes:
+                if not asleep(sleep, actor.path, outcome):
+                    return look.transition(actor, actor.op, outcome, len(outcomes))
         return None
 
     def made(
@@ -213,10 +240,11 @@ class Dpor:
                 self.blocked = True
                 self.look.blocked()
                 return False
-            branch = next((one for one in node.todo if same(one.step, step)), None) or (
-                node.todo[0] if node.todo else Branch(step, [])
-            )
-            node.todo = []
+            if node.todo:
+                branch = next((one for one in node.todo if same(one.step, step)), node.todo[0])
+                node.todo = []
+            else:
+                branch = Branch(step, [])
             node.branch = branch
             self.nodes.append(node)
         if branch.step is not step and not same(branch.step, step):  # nobody was asked, or nothing else was possible
@@ -255,7 +283,7 @@ class Dpor:
                 for race in node.races:
                     self._reverse(race, end)
                 for outcome in node.alternatives:
-                    self._reverse(Race(at, self.order.steps[at]._replace(outcome=outcome), 0), end)
+                    self._reverse(Race(at, self.order.steps[at].coming_to(outcome, self.order.steps[at].shares), 0), end)
             self._reversed = True
         self._backtrack()
         self._ending = None
@@ -364,13 +392,6 @@ def _put_first(faults: Iterable[Transition], node: Node) -> list[Branch]:
         if not redundant(node.sleep, sequence):
             insert(node.todo, sequence)
     return first
-
-
-def _index(options: Sequence[Option], step: Transition, *, is_outcome: bool) -> int:
-    for at, option in enumerate(options):
-        if option.actor.path == step.actor and (not is_outcome or option.outcome == step.outcome):
-            return at
-    raise ReplayDiverged(_DIVERGED.format(step.actor, step.outcome))
 
 
 _DIVERGED = (

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class Node:
     """A state on the present path, and the step that is made there."""
 
-    __slots__ = ("alternatives", "answers", "asleep", "branch", "races", "sleep", "step", "todo")
+    __slots__ = ("alternatives", "asked", "asleep", "branch", "races", "sleep", "step", "todo")
 
-    def __init__(self, sleep: list[Transition], todo: list[Branch]) -> None:
+    def __init__(self, sleep: list[Transition], todo: list[Branch], asked: int = 0) -> None:
         self.sleep = sleep
         """What need not be explored from here: elsewhere it was, or is being. The sleep set, in its order."""
         self.asleep = len(sleep)
@@ -26,8 +26,8 @@ class Node:
         """What is being explored."""
         self.step: Transition | None = None
         """The step, once it has been made."""
-        self.answers: list[int] = []
-        """How the core's questions about it are answered."""
+        self.asked = asked
+        """So many questions of the core had been answered when it was reached."""
         self.races: Sequence[Race] = ()
         """In which it is the second."""
         self.alternatives: Sequence[str] = ()
