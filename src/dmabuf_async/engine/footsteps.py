@@ -32,12 +32,13 @@ class Footsteps(Watch):
     ) -> None:
         super().__init__(machine, checkers, footprints=footprints)
         self._objects = objects
-        self._tree = objects.tree
-        self._skipped = 0  # so many steps are made again of which nothing is to be learned
-        if self.steps is None and not self.deep:
-            self._skipped = min(objects.steady, objects.tree.replayed)
+        self._tree = tree = objects.tree
+        objects.steady = min(objects.steady, tree.replayed)
+        del objects.steps[tree.replayed :]
+        # So many steps are made again of which nothing is to be learned
+        self._skipped = 0 if self.steps is not None or self.deep else objects.steady
         self.deep = not self._skipped
-        self._tree.look = self
+        tree.look = self
         self._unwound: dict[Actor, Op] = {}  # what it stood before when it was cancelled
         self._cancels: list[tuple[int, set[Actor | None]]] = []  # the steps that cancel, and whom
         self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
@@ -54,19 +55,18 @@ class Footsteps(Watch):
         if tree.blocked:
             return
         number, objects = self.step, self._objects
-        steps = objects.steps
-        if number < tree.replayed:
-            if number < objects.steady:
-                return
-        else:
-            del steps[number:]
-            objects.steady = min(objects.steady, number)
-            if not self._make(actor, op):
-                return
-        steady = self._is_steady(actor, op)
+        if number < objects.steady:
+            return
+        touched = self._touched(actor, op)
+        if number >= tree.replayed and not self._make(actor, op, touched):
+            return
         before = [(thing, _state(thing)) for thing in op.writes(actor)]
-        steps[number : number + 1] = [Footstep(actor, op, actor.context, actor.locks, before, steady)]
-        if steady and objects.steady == number:
+        footstep = Footstep(actor, op, actor.context, actor.locks, before, touched.steady)
+        if number < len(objects.steps):
+            objects.steps[number] = footstep
+        else:
+            objects.steps.append(footstep)
+        if touched.steady and objects.steady == number:
             objects.steady = number + 1
         if actor.needs & STRUCTURAL:
             if isinstance(op, Spawn):
@@ -89,9 +89,9 @@ class Footsteps(Watch):
                 self._unwound[other] = op
         self._standing = []
 
-    def _make(self, actor: Actor, op: Op) -> bool:
+    def _make(self, actor: Actor, op: Op, touched: Touched) -> bool:
         """Tell of a step that no execution before this one made here; False if it need not be made."""
-        _, reads, writes, step = self._touched(actor, op)
+        reads, writes, step = touched.reads, touched.writes, touched.step
         tree = self._tree
         order = tree.order
         alternatives: Sequence[str] = ()
@@ -132,10 +132,10 @@ class Footsteps(Watch):
 
     def _touched(self, actor: Actor, op: Op) -> Touched:
         """What ``op`` would touch now."""
-        objects = self._objects
-        steady = self._is_steady(actor, op)
+        objects, entry = self._objects, actor.entry
+        steady = entry is not None and entry.op is op and actor.judged is None and op.steady(actor)
         if steady:
-            known = objects.touched.get(actor.entry)
+            known = objects.touched.get(entry)
             if known is not None and known.context == actor.context:
                 return known
         if actor.judged is None:
@@ -148,15 +148,10 @@ class Footsteps(Watch):
             wrote |= 1 << number
         for number in reads:
             read |= 1 << number
-        touched = Touched(actor.context, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1))
+        touched = Touched(actor.context, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1), steady)
         if steady:
-            objects.touched[actor.entry] = touched
+            objects.touched[entry] = touched
         return touched
-
-    def _is_steady(self, actor: Actor, op: Op) -> bool:
-        """Whether ``op`` is steady, and the same object whenever ``actor`` stands where it does."""
-        entry = actor.entry
-        return entry is not None and entry.op is op and op.steady(actor) and actor.judged is None
 
     def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
         step = self._touched(actor, op).step
@@ -170,10 +165,10 @@ class Footsteps(Watch):
         end = len(order.pasts)
         closing = 0 if actor.cpu is None else order.writing(self._objects.numbers[actor.cpu.key])
         if not closing and not op.needs & (STRUCTURAL | FALLIBLE) and op.steady(actor):
+            step = self._touched(actor, op).step
             if not op.needs & CONDITIONAL:
-                step = self._touched(actor, op).step
                 return [Race(first, step, end) for first in order.latest_of(conflicting, own)]
-            return list(order.racing(conflicting, own, end, self._steadily(actor, op, conflicting)))
+            return list(order.racing(conflicting, own, end, self._steadily(actor, op, step, conflicting)))
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
             return self._imagine(actor, op, order.after(firsts, end))
@@ -190,25 +185,29 @@ class Footsteps(Watch):
                     races += order.racing(others, own, end, possible, 1 << first)
         return races
 
-    def _steadily(self, actor: Actor, op: Op, conflicting: int) -> Callable[[int], tuple[list[Transition], int]]:
+    def _steadily(
+        self, actor: Actor, op: Op, step: Transition, conflicting: int
+    ) -> Callable[[int], tuple[list[Transition], int]]:
         """What :meth:`_imagine` says of a steady op: it asks for nothing but the state of its own thing."""
-        thing, order = op.thing, self._tree.order
-        steps = [self._touched(actor, op).step]
-        writing = order.writing(*self._objects.of((thing,)))
+        thing, pasts, steps = op.thing, self._tree.order.pasts, self._objects.steps
+        writing = self._tree.order.writing(*self._objects.of((thing,)))
+        now = _state(thing)
+        can, cannot = ([step], conflicting), ([], conflicting)
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
-            left = writing
+            left = writing & -(firsts & -firsts)  # none before the first of them comes after one of them
             while left:
                 bit = left & -left
                 left ^= bit
                 at = bit.bit_length() - 1
-                if order.pasts[at] & firsts:
-                    now = _state(thing)
-                    _restore(thing, next(state for other, state in self._objects.steps[at].before if other is thing))
+                if pasts[at] & firsts:
+                    for other, state in steps[at].before:
+                        if other is thing:
+                            _restore(thing, state)
                     enabled = op.enabled(actor)
                     _restore(thing, now)
-                    return (steps if enabled else []), conflicting
-            return (steps if op.enabled(actor) else []), conflicting
+                    return can if enabled else cannot
+            return can if op.enabled(actor) else cannot
 
         return possible
 
@@ -239,9 +238,9 @@ class Footsteps(Watch):
                     more = True
         try:
             outcomes, shares = self._possible(actor, op, excluded)
-            _, reads, writes, step = self._touched(actor, op)
-            steps = [step.coming_to(outcome, shares) for outcome in outcomes]
-            return steps, self._tree.order.conflicting(reads, writes)
+            touched = self._touched(actor, op)
+            steps = [touched.step.coming_to(outcome, shares) for outcome in outcomes]
+            return steps, self._tree.order.conflicting(touched.reads, touched.writes)
         finally:
             for thing, state in now:
                 _restore(thing, state)
@@ -278,12 +277,13 @@ class Footsteps(Watch):
         return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
 
     def again(self, race: Race) -> Transition | None:
-        actor, op, context, locks, _, _ = self._objects.steps[race.until]
+        step = self._objects.steps[race.until]
+        actor = step.actor
         stands = actor.context, actor.locks
-        actor.context, actor.locks = context, locks
+        actor.context, actor.locks = step.context, step.locks
         try:
             excluded = self._tree.order.after(1 << race.first | race.also, len(self._tree.order))
-            possible, _ = self._imagine(actor, op, excluded)
+            possible, _ = self._imagine(actor, step.op, excluded)
         finally:
             actor.context, actor.locks = stands
         return next((step for step in possible if step.outcome == race.second.outcome), None)
@@ -309,12 +309,12 @@ class Footsteps(Watch):
             op = actor.op
             if op is None or actor.ended:
                 continue
-            _, reads, writes, step = self._touched(actor, op)
-            conflicting, own = order.conflicting(reads, writes), self._own(actor)
+            touched = self._touched(actor, op)
+            conflicting, own = order.conflicting(touched.reads, touched.writes), self._own(actor)
             if late is not None and not actor.ready:
                 for outcome in self._possible(actor, op, 0)[0]:
                     if outcome or actor.cpu is None:
-                        fault = step.coming_to(outcome, 0)
+                        fault = touched.step.coming_to(outcome, 0)
                         late.append((fault, order.closure(own, conflicting)))
             if conflicting & ~own:
                 yield from self._races(actor, op, conflicting, own)
@@ -333,11 +333,11 @@ class Footsteps(Watch):
                 continue  # it still stands before it
             before = max((other for other in steps if other < at), default=born.get(actor.path))
             own = 0 if before is None else order.pasts[before]
-            _, op, context, locks, _, _ = made[at]
+            step = made[at]
             stands = actor.context, actor.locks
-            actor.context, actor.locks = context, locks
+            actor.context, actor.locks = step.context, step.locks
             try:
-                yield from self._races(actor, op, order.pasts[at] & ~(1 << at), own)
+                yield from self._races(actor, step.op, order.pasts[at] & ~(1 << at), own)
             finally:
                 actor.context, actor.locks = stands
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.table import Entry
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from dmabuf_async.thing import Thing
 
 
-class Footstep(NamedTuple):
+@dataclass(slots=True)
+class Footstep:
     """A step that was made, and what it takes to imagine that it had not been."""
 
     actor: Actor
@@ -29,7 +31,8 @@ class Footstep(NamedTuple):
     """All of this is the same in every execution that makes this step again."""
 
 
-class Touched(NamedTuple):
+@dataclass(slots=True)
+class Touched:
     """What an op touches, if it is calm."""
 
     context: tuple[Thing, ...]
@@ -38,6 +41,8 @@ class Touched(NamedTuple):
     """Objects by their numbers."""
     writes: list[int]
     step: Transition
+    steady: bool
+    """The same whenever its actor stands where it does."""
 
 
 class Objects:

@@ -295,17 +295,17 @@ class Dpor:
         first = (firsts & -firsts).bit_length() - 1
         node = self.nodes[first]
         order = self.order
-        if until:
-            sequence, late = order.independent(firsts, first + 1, until), order.independent(firsts, until, end)
-            if any(second.depends(step) for step in late):
+        sequence = order.independent(firsts, first + 1, until or end)
+        late = order.independent(firsts, until, end) if until else []
+        for step in late:
+            if second.depends(step):
                 later = self.look.again(race)
                 if later is not None:
                     second = later
                     sequence += late
-            else:
-                sequence += late
+                break
         else:
-            sequence = order.independent(firsts, first + 1, end)
+            sequence += late
         sequence.append(second)
         if self.optimal:
             if not redundant(node.sleep, sequence):
