@@ -60,7 +60,7 @@ class Footsteps(Watch):
         touched = self._touched(actor, op)
         if number >= tree.replayed and not self._make(actor, op, touched):
             return
-        before = [(thing, _state(thing)) for thing in op.writes(actor)]
+        before = [(thing, _state(thing)) for thing in op.writes(actor)] if touched.writes else []
         footstep = Footstep(actor, op, actor.context, actor.locks, before, touched.steady)
         if number < len(objects.steps):
             objects.steps[number] = footstep
@@ -133,11 +133,13 @@ class Footsteps(Watch):
     def _touched(self, actor: Actor, op: Op) -> Touched:
         """What ``op`` would touch now."""
         objects, entry = self._objects, actor.entry
-        steady = entry is not None and entry.op is op and actor.judged is None and op.steady(actor)
-        if steady:
+        if entry is not None:
             known = objects.touched.get(entry)
-            if known is not None and known.context == actor.context:
+            if (
+                known is not None and entry.op is op and known.context == actor.context and known.locks == actor.locks
+            ):  # fmt: skip
                 return known
+        steady = entry is not None and entry.op is op and actor.judged is None and op.steady(actor)
         if actor.judged is None:
             writes = objects.of(op.writes(actor))
             reads = objects.of((*op.reads(actor), *actor.context))
@@ -148,7 +150,7 @@ class Footsteps(Watch):
             wrote |= 1 << number
         for number in reads:
             read |= 1 << number
-        touched = Touched(actor.context, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1), steady)
+        touched = Touched(actor.context, actor.locks, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1), steady)
         if steady:
             objects.touched[entry] = touched
         return touched

@@ -37,6 +37,8 @@ class Touched:
 
     context: tuple[Thing, ...]
     """What its actor reads beside."""
+    locks: tuple[AnyLock, ...]
+    """What it holds: whether an op is steady depends on nothing else."""
     reads: list[int]
     """Objects by their numbers."""
     writes: list[int]

@@ -170,10 +170,13 @@ class Dpor:
             return Node([], [])
         last = self.nodes[-1]
         step, branch, sleep = last.step, last.branch, last.sleep
-        assert branch is not None
         assert step is not None
-        sleep = [other for other in sleep if not step.depends(other) and other != branch.wakes] if sleep else []
-        return Node(sleep, branch.below[:], len(self._answers))
+        woken, below = (None, []) if branch is None else (branch.wakes, branch.below[:])
+        if sleep:
+            sleep = [other for other in sleep if not step.depends(other) and (woken is None or other != woken)]
+        else:
+            sleep = []
+        return Node(sleep, below, len(self._answers))
 
     def _faults_first(self, options: Iterable[Option], node: Node) -> list[Branch]:
         """Branches for faults that are possible and not asleep."""
@@ -232,7 +235,6 @@ class Dpor:
         self.depth = depth = len(self.order.pasts)
         if depth < len(self.nodes):
             node = self.nodes[depth]
-            assert node.branch is not None
             branch = node.branch
         else:  # nobody was asked
             node = self._node()
@@ -240,14 +242,13 @@ class Dpor:
                 self.blocked = True
                 self.look.blocked()
                 return False
+            branch = None
             if node.todo:
                 branch = next((one for one in node.todo if same(one.step, step)), node.todo[0])
                 node.todo = []
-            else:
-                branch = Branch(step, [])
-            node.branch = branch
+                node.branch = branch
             self.nodes.append(node)
-        if branch.step is not step and not same(branch.step, step):  # nobody was asked, or nothing else was possible
+        if branch is not None and branch.step is not step and not same(branch.step, step):  # nothing else was possible
             raise ReplayDiverged(_DIVERGED.format(branch.step.actor, branch.step.outcome))
         node.step, node.races, node.alternatives = step, races, alternatives
         self.order.append(step, past, reads, writes)

@@ -44,15 +44,23 @@ def without(step: Transition, sequence: Sequence[Transition]) -> Sequence[Transi
 
     A step that is not in the sequence and independent of all of it can, if it happens anyway.
     """
+    at = initial(step, sequence)
+    if at < 0:
+        return None
+    return sequence if at == len(sequence) else (*sequence[:at], *sequence[at + 1 :])
+
+
+def initial(step: Transition, sequence: Sequence[Transition]) -> int:
+    """Where in ``sequence`` is ``step``, a *weak initial* of it; its length if it isn't there; -1 if it is none."""
     actor, reads, writes = step.actor, step.reads, step.writes
     at = 0
     for other in sequence:
         if other.actor == actor:
-            return (*sequence[:at], *sequence[at + 1 :]) if other.outcome == step.outcome else None
-        if writes & (other.reads | other.writes) or reads & other.writes:  # they depend, without the call
-            return None
+            return at if other.outcome == step.outcome else -1
+        if writes & (other.reads | other.writes) or reads & other.writes:  # as `depends`, without the call
+            return -1
         at += 1
-    return sequence if step.shares else None
+    return at if step.shares else -1
 
 
 class Branch:
