@@ -15,7 +15,7 @@ from dmabuf_async.strategies.wakeup_tree import Transition
 from dmabuf_async.tasks import Cancel, Deliver, Fail, Join, Spawn
 
 if TYPE_CHECKING:
-    from dmabuf_async.checkers.base import Checker
+    from dmabuf_async.checkers.base import Checker, Found
     from dmabuf_async.engine.choosing import Choosing
     from dmabuf_async.engine.parking import Parking
     from dmabuf_async.machine.actor import Actor
@@ -35,9 +35,9 @@ class Footsteps(Watch):
         self._tree = tree = objects.tree
         objects.steady = min(objects.steady, tree.replayed)
         del objects.steps[tree.replayed :]
-        # So many steps are made again of which nothing is to be learned
-        self._skipped = 0 if self.steps is not None or self.deep else objects.steady
-        self.deep = not self._skipped
+        if self.steps is None and not self.deep:
+            self.blind = objects.steady
+        self.deep = True
         tree.look = self
         self._unwound: dict[Actor, Op] = {}  # what it stood before when it was cancelled
         self._cancels: list[tuple[int, set[Actor | None]]] = []  # the steps that cancel, and whom
@@ -66,7 +66,7 @@ class Footsteps(Watch):
             objects.steps[number] = footstep
         else:
             objects.steps.append(footstep)
-        if touched.steady and objects.steady == number:
+        if touched.steady and objects.steady == number and self._taint is None:
             objects.steady = number + 1
         if actor.needs & STRUCTURAL:
             if isinstance(op, Spawn):
@@ -77,10 +77,20 @@ class Footsteps(Watch):
                 self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
 
     def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
-        if self.step == self._skipped:
-            self.deep = True
         if self.steps is not None:  # else nobody asks for a fingerprint
             super().keep(actor, result, written)
+
+    def see(self) -> None:
+        super().see()
+        for number, step in enumerate(self._objects.steps[: self.blind], 1):
+            step.actor.last = number
+        self.machine.marks.clear()  # of which no checker made anything
+
+    def state(self, found: Found, step: int | None = None) -> None:
+        """Turn it into a finding, which is to be seen by every execution that comes here again."""
+        objects = self._objects
+        objects.steady = max(0, min(objects.steady, self.step - 1))
+        super().state(found, step)
 
     def _see_unwinds(self) -> None:
         """Whose pending op the latest step has replaced by an unwind."""

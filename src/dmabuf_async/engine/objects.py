@@ -58,7 +58,7 @@ class Objects:
         self.steps: list[Footstep] = []
         """Of the present execution; those that are yet to be made again are of the one before."""
         self.steady = 0
-        """So many of them, from the first on, are steady."""
+        """So many of them, from the first on, are steady, and nothing was found on the way."""
         self.touched: dict[Entry | None, Touched] = {}
         """Where a task stands before a steady op, by its table."""
 
