@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from dmabuf_async.engine.objects import Footstep, Objects, Touched
+from dmabuf_async.engine.objects import Objects, Touched
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.clock import Fire
 from dmabuf_async.machine.lock_order import Pair
@@ -60,8 +60,13 @@ class Footsteps(Watch):
         touched = self._touched(actor, op)
         if number >= tree.replayed and not self._make(actor, op, touched):
             return
-        before = [(thing, _state(thing)) for thing in op.writes(actor)] if touched.writes else []
-        footstep = Footstep(actor, op, actor.context, actor.locks, before, touched.steady)
+        if not touched.writes:
+            before = []
+        elif touched.steady:  # nothing but its thing
+            before = [(op.thing, op.thing.state_of(op.thing))]
+        else:
+            before = [(thing, _state(thing)) for thing in op.writes(actor)]
+        footstep = (touched, before)
         if number < len(objects.steps):
             objects.steps[number] = footstep
         else:
@@ -82,8 +87,8 @@ class Footsteps(Watch):
 
     def see(self) -> None:
         super().see()
-        for number, step in enumerate(self._objects.steps[: self.blind], 1):
-            step.actor.last = number
+        for number, (touched, _) in enumerate(self._objects.steps[: self.blind], 1):
+            touched.actor.last = number
         self.machine.marks.clear()  # of which no checker made anything
 
     def state(self, found: Found, step: int | None = None) -> None:
@@ -160,7 +165,8 @@ class Footsteps(Watch):
             wrote |= 1 << number
         for number in reads:
             read |= 1 << number
-        touched = Touched(actor.context, actor.locks, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1), steady)
+        step = Transition(actor.path, "", read & ~wrote, wrote, 1)
+        touched = Touched(actor, op, actor.context, actor.locks, reads, writes, step, steady)
         if steady:
             objects.touched[entry] = touched
         return touched
@@ -213,7 +219,7 @@ class Footsteps(Watch):
                 left ^= bit
                 at = bit.bit_length() - 1
                 if pasts[at] & firsts:
-                    for other, state in steps[at].before:
+                    for other, state in steps[at][1]:
                         if other is thing:
                             _restore(thing, state)
                     enabled = op.enabled(actor)
@@ -265,7 +271,7 @@ class Footsteps(Watch):
         while writing:
             bit = writing & -writing
             writing ^= bit
-            found = [state for other, state in self._objects.steps[bit.bit_length() - 1].before if other is thing]
+            found = [state for other, state in self._objects.steps[bit.bit_length() - 1][1] if other is thing]
             if found:
                 return found[:1]
         return []
@@ -289,13 +295,13 @@ class Footsteps(Watch):
         return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
 
     def again(self, race: Race) -> Transition | None:
-        step = self._objects.steps[race.until]
-        actor = step.actor
+        touched, _ = self._objects.steps[race.until]
+        actor = touched.actor
         stands = actor.context, actor.locks
-        actor.context, actor.locks = step.context, step.locks
+        actor.context, actor.locks = touched.context, touched.locks
         try:
             excluded = self._tree.order.after(1 << race.first | race.also, len(self._tree.order))
-            possible, _ = self._imagine(actor, step.op, excluded)
+            possible, _ = self._imagine(actor, touched.op, excluded)
         finally:
             actor.context, actor.locks = stands
         return next((step for step in possible if step.outcome == race.second.outcome), None)
@@ -337,7 +343,7 @@ class Footsteps(Watch):
         What lets it go on may have been done after the unwind.
         """
         order, born = self._tree.order, self._objects.born
-        made = self._objects.steps[: len(order)]
+        made = [touched for touched, _ in self._objects.steps[: len(order)]]
         for actor in self._unwound:
             steps = [at for at, step in enumerate(made) if step.actor is actor]
             at = next((at for at in steps if isinstance(made[at].op, Deliver)), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.table import Entry
@@ -17,24 +17,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Footstep:
-    """A step that was made, and what it takes to imagine that it had not been."""
+class Touched:
+    """An op that an actor stands before, and what it touches if it is calm."""
 
     actor: Actor
     op: Op
-    context: tuple[Thing, ...]
-    """What the footprint of its op depends on, as it was before the step; so do the locks."""
-    locks: tuple[AnyLock, ...]
-    before: list[tuple[Thing, Any]]
-    """The states of what it wrote."""
-    steady: bool
-    """All of this is the same in every execution that makes this step again."""
-
-
-@dataclass(slots=True)
-class Touched:
-    """What an op touches, if it is calm."""
-
     context: tuple[Thing, ...]
     """What its actor reads beside."""
     locks: tuple[AnyLock, ...]
@@ -45,6 +32,10 @@ class Touched:
     step: Transition
     steady: bool
     """The same whenever its actor stands where it does."""
+
+
+Footstep: TypeAlias = tuple[Touched, list[tuple["Thing", Any]]]
+"""A step that was made, and what it takes to imagine that it had not been: the states of what it wrote."""
 
 
 class Objects:

@@ -62,6 +62,8 @@ class Dpor:
         """Nothing is left."""
         self._ending: tuple[list[Race], list[tuple[Transition, int]]] | None = None
         self._reversed = False
+        # The numbers of steps, in which races each is the second, and which other outcomes it could have had; if any
+        self._questions: list[tuple[int, Sequence[Race], Sequence[str]]] = []
         self._answers: list[int] = []  # to all questions of this execution so far
         self._script: list[int] = []  # those of the steps that are made again and have not been given, last first
 
@@ -88,6 +90,8 @@ class Dpor:
             return False
         del self.nodes[self.replayed + 1 :]
         self.order.cut(self.replayed)
+        while self._questions and self._questions[-1][0] >= self.replayed:
+            self._questions.pop()
         asked = 0
         if len(self.nodes) > self.replayed:
             node = self.nodes[self.replayed]
@@ -250,7 +254,9 @@ class Dpor:
             self.nodes.append(node)
         if branch is not None and branch.step is not step and not same(branch.step, step):  # nothing else was possible
             raise ReplayDiverged(_DIVERGED.format(branch.step.actor, branch.step.outcome))
-        node.step, node.races, node.alternatives = step, races, alternatives
+        node.step = step
+        if races or alternatives:
+            self._questions.append((depth, races, alternatives))
         self.order.append(step, past, reads, writes)
         self.depth = depth + 1
         return True
@@ -280,11 +286,12 @@ class Dpor:
                 self._reverse(race, end)
             for fault, past in late:
                 self._postpone(fault, past, end)
-            for at, node in enumerate(self.nodes[:end]):
-                for race in node.races:
+            for at, races, alternatives in self._questions:
+                for race in races:
                     self._reverse(race, end)
-                for outcome in node.alternatives:
-                    self._reverse(Race(at, self.order.steps[at].coming_to(outcome, self.order.steps[at].shares), 0), end)
+                step = self.order.steps[at]
+                for outcome in alternatives:
+                    self._reverse(Race(at, step.coming_to(outcome, step.shares), 0), end)
             self._reversed = True
         self._backtrack()
         self._ending = None
@@ -297,7 +304,7 @@ class Dpor:
         node = self.nodes[first]
         order = self.order
         sequence = order.independent(firsts, first + 1, until or end)
-        late = order.independent(firsts, until, end) if until else []
+        late = order.independent(firsts, until, end) if 0 < until < end else ()
         for step in late:
             if second.depends(step):
                 later = self.look.again(race)
@@ -340,8 +347,9 @@ class Dpor:
     def _backtrack(self) -> None:
         """Go back to the last node at which something is left. It may be interrupted and done again."""
         nodes = self.nodes
-        while nodes:
-            node = nodes[-1]
+        at = len(nodes)
+        while at:
+            node = nodes[at - 1]
             if node.todo:
                 if node.step is not None:
                     if not asleep(node.sleep, node.step.actor, node.step.outcome):
@@ -354,8 +362,9 @@ class Dpor:
                     del node.todo[0]
             if node.branch is not None and node.step is None:
                 break
-            del nodes[-1]
-        self.replayed = max(0, len(nodes) - 1)
+            at -= 1
+        del nodes[at:]
+        self.replayed = max(0, at - 1)
         self.finished = not nodes
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dmabuf_async.strategies.races import Race
     from dmabuf_async.strategies.wakeup_tree import Branch, Transition
 
 
 class Node:
     """A state on the present path, and the step that is made there."""
 
-    __slots__ = ("alternatives", "asked", "asleep", "branch", "races", "sleep", "step", "todo")
+    __slots__ = ("asked", "asleep", "branch", "sleep", "step", "todo")
 
     def __init__(self, sleep: list[Transition], todo: list[Branch], asked: int = 0) -> None:
         self.sleep = sleep
@@ -28,7 +26,3 @@ class Node:
         """The step, once it has been made."""
         self.asked = asked
         """So many questions of the core had been answered when it was reached."""
-        self.races: Sequence[Race] = ()
-        """In which it is the second."""
-        self.alternatives: Sequence[str] = ()
-        """Other outcomes that it could have had."""
