@@ -183,10 +183,14 @@ class Footsteps(Watch):
         end = len(order.pasts)
         closing = 0 if actor.cpu is None else order.writing(self._objects.numbers[actor.cpu.key])
         if not closing and not op.needs & (STRUCTURAL | FALLIBLE) and op.steady(actor):
-            step = self._touched(actor, op).step
+            touched = self._touched(actor, op)
             if not op.needs & CONDITIONAL:
-                return [Race(first, step, end) for first in order.latest_of(conflicting, own)]
-            return list(order.racing(conflicting, own, end, self._steadily(actor, op, step, conflicting)))
+                return [Race(first, touched.step, end) for first in order.latest_of(conflicting, own)]
+            thing = op.thing
+            now = thing.state_of(thing)
+            steady = list(order.racing(conflicting, own, end, self._steadily(touched, conflicting)))
+            thing.restore(now)
+            return steady
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
             return self._imagine(actor, op, order.after(firsts, end))
@@ -203,14 +207,16 @@ class Footsteps(Watch):
                     races += order.racing(others, own, end, possible, 1 << first)
         return races
 
-    def _steadily(
-        self, actor: Actor, op: Op, step: Transition, conflicting: int
-    ) -> Callable[[int], tuple[list[Transition], int]]:
-        """What :meth:`_imagine` says of a steady op: it asks for nothing but the state of its own thing."""
+    def _steadily(self, touched: Touched, conflicting: int) -> Callable[[int], tuple[list[Transition], int]]:
+        """What :meth:`_imagine` says of a steady op: it asks for nothing but the state of its own thing.
+
+        That is left as it was last imagined.
+        """
+        actor, op = touched.actor, touched.op
         thing, pasts, steps = op.thing, self._tree.order.pasts, self._objects.steps
-        writing = self._tree.order.writing(*self._objects.of((thing,)))
-        now = _state(thing)
-        can, cannot = ([step], conflicting), ([], conflicting)
+        writing = self._tree.order.writing(self._objects.numbers[thing.key])
+        now = thing.state_of(thing)
+        can, cannot = ([touched.step], conflicting), ([], conflicting)
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
             left = writing & -(firsts & -firsts)  # none before the first of them comes after one of them
@@ -221,10 +227,10 @@ class Footsteps(Watch):
                 if pasts[at] & firsts:
                     for other, state in steps[at][1]:
                         if other is thing:
-                            _restore(thing, state)
-                    enabled = op.enabled(actor)
-                    _restore(thing, now)
-                    return can if enabled else cannot
+                            thing.restore(state)
+                    break
+            else:
+                thing.restore(now)
             return can if op.enabled(actor) else cannot
 
         return possible

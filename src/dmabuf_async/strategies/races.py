@@ -115,6 +115,8 @@ class HappensBefore:
 
     def independent(self, firsts: int, begin: int, end: int) -> list[Transition]:
         """The steps from ``begin`` on and before ``end`` that don't come after one of ``firsts``."""
+        if begin >= end:
+            return []
         pasts, steps = self.pasts, self.steps
         return [steps[at] for at in range(begin, end) if not pasts[at] & firsts]
 
