@@ -57,29 +57,22 @@ class Footsteps(Watch):
         number, objects = self.step, self._objects
         if number < objects.steady:
             return
-        touched = self._touched(actor, op)
-        if number >= tree.replayed and not self._make(actor, op, touched):
-            return
-        if not touched.writes:
-            before = []
-        elif touched.steady:  # nothing but its thing
-            before = [(op.thing, op.thing.state_of(op.thing))]
+        known = objects.steps[number][0] if number < len(objects.steps) else None
+        if known is None or self._is_steady(actor, op):
+            touched = self._touched(actor, op)
+            if number >= tree.replayed and not self._make(actor, op, touched):
+                return
+        else:  # it is made again, by others who are called the same
+            touched = known.by(actor, op)
+        if touched.steady:  # it touches nothing but its thing
+            before = [(op.thing, op.thing.state_of(op.thing))] if touched.writes else []
         else:
             before = [(thing, _state(thing)) for thing in op.writes(actor)]
-        footstep = (touched, before)
-        if number < len(objects.steps):
-            objects.steps[number] = footstep
-        else:
-            objects.steps.append(footstep)
+        objects.steps[number : number + 1] = [(touched, before)]
         if touched.steady and objects.steady == number and self._taint is None:
             objects.steady = number + 1
         if actor.needs & STRUCTURAL:
-            if isinstance(op, Spawn):
-                self._objects.born[(*actor.path, actor.spawned)] = number
-            elif isinstance(op, Cancel | Fail):
-                group = op.thing
-                self._cancels.append((number, {*group.children, group.owner} - {actor}))
-                self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
+            self._see_births_and_cancels(actor, op, number)
 
     def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
         if self.steps is not None:  # else nobody asks for a fingerprint
@@ -96,6 +89,15 @@ class Footsteps(Watch):
         objects = self._objects
         objects.steady = max(0, min(objects.steady, self.step - 1))
         super().state(found, step)
+
+    def _see_births_and_cancels(self, actor: Actor, op: Op, number: int) -> None:
+        """Whom a step is about to spawn, or to cancel."""
+        if isinstance(op, Spawn):
+            self._objects.born[(*actor.path, actor.spawned)] = number
+        elif isinstance(op, Cancel | Fail):
+            group = op.thing
+            self._cancels.append((number, {*group.children, group.owner} - {actor}))
+            self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
 
     def _see_unwinds(self) -> None:
         """Whose pending op the latest step has replaced by an unwind."""
@@ -154,7 +156,7 @@ class Footsteps(Watch):
                 known is not None and entry.op is op and known.context == actor.context and known.locks == actor.locks
             ):  # fmt: skip
                 return known
-        steady = entry is not None and entry.op is op and actor.judged is None and op.steady(actor)
+        steady = self._is_steady(actor, op)
         if actor.judged is None:
             writes = objects.of(op.writes(actor))
             reads = objects.of((*op.reads(actor), *actor.context))
@@ -170,6 +172,11 @@ class Footsteps(Watch):
         if steady:
             objects.touched[entry] = touched
         return touched
+
+    def _is_steady(self, actor: Actor, op: Op) -> bool:
+        """Whether ``op`` is steady, and the same object whenever ``actor`` stands where it does."""
+        entry = actor.entry
+        return entry is not None and entry.op is op and actor.judged is None and op.steady(actor)
 
     def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
         step = self._touched(actor, op).step
@@ -213,10 +220,10 @@ class Footsteps(Watch):
         That is left as it was last imagined.
         """
         actor, op = touched.actor, touched.op
-        thing, pasts, steps = op.thing, self._tree.order.pasts, self._objects.steps
+        thing, pasts, made = op.thing, self._tree.order.pasts, self._objects.steps
         writing = self._tree.order.writing(self._objects.numbers[thing.key])
         now = thing.state_of(thing)
-        can, cannot = ([touched.step], conflicting), ([], conflicting)
+        steps = [touched.step]
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
             left = writing & -(firsts & -firsts)  # none before the first of them comes after one of them
@@ -225,13 +232,13 @@ class Footsteps(Watch):
                 left ^= bit
                 at = bit.bit_length() - 1
                 if pasts[at] & firsts:
-                    for other, state in steps[at][1]:
+                    for other, state in made[at][1]:
                         if other is thing:
                             thing.restore(state)
                     break
             else:
                 thing.restore(now)
-            return can if op.enabled(actor) else cannot
+            return (steps if op.enabled(actor) else []), conflicting
 
         return possible
 

@@ -33,6 +33,10 @@ class Touched:
     steady: bool
     """The same whenever its actor stands where it does."""
 
+    def by(self, actor: Actor, op: Op) -> Touched:
+        """The same when the step is made again, in another execution, where the objects may be others."""
+        return Touched(actor, op, actor.context, actor.locks, self.reads, self.writes, self.step, steady=False)
+
 
 Footstep: TypeAlias = tuple[Touched, list[tuple["Thing", Any]]]
 """A step that was made, and what it takes to imagine that it had not been: the states of what it wrote."""
