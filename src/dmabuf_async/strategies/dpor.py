@@ -19,7 +19,6 @@ from dmabuf_async.strategies.wakeup_tree import (
     Branch,
     Transition,
     deepest_first,
-    extract,
     force,
     grafted,
     insert,
@@ -184,13 +183,10 @@ class Dpor:
 
     def _faults_first(self, options: Iterable[Option], node: Node) -> list[Branch]:
         """Branches for faults that are possible and not asleep."""
-        first = _put_first(
-            [
-                self.look.transition(option.actor, option.op, option.outcome, 0)
-                for option in options
-                if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
-            ],
-            node,
+        first = node.put_first(
+            self.look.transition(option.actor, option.op, option.outcome, 0)
+            for option in options
+            if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
         )
         for branch in list(first):
             if branch.below or branch.wakes is not None:
@@ -382,26 +378,6 @@ class Look(Protocol):
     def blocked(self) -> None:
         """Nothing more is to be explored from the present state."""
         ...
-
-
-def _put_first(faults: Iterable[Transition], node: Node) -> list[Branch]:
-    """A branch for each of these faults, with all of the wakeup tree of ``node`` below it that it can begin."""
-    first: list[Branch] = []
-    calm: list[list[Transition]] = []
-    for fault in faults:
-        branch = next((branch for branch in node.todo if same(branch.step, fault)), None)
-        if branch is None:
-            branch = Branch(fault, [])
-        else:
-            node.todo.remove(branch)
-        for sequence in extract(node.todo, fault):
-            insert(branch.below, sequence)
-            calm.append(sequence)
-        first.append(branch)
-    for sequence in calm:  # it leads somewhere without the fault, too
-        if not redundant(node.sleep, sequence):
-            insert(node.todo, sequence)
-    return first
 
 
 _DIVERGED = (

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from dmabuf_async.strategies.sleep import redundant
+from dmabuf_async.strategies.wakeup_tree import Branch, extract, insert, same
+
 if TYPE_CHECKING:
-    from dmabuf_async.strategies.wakeup_tree import Branch, Transition
+    from dmabuf_async.strategies.wakeup_tree import Transition
 
 
 class Node:
@@ -26,3 +30,22 @@ class Node:
         """The step, once it has been made."""
         self.asked = asked
         """So many questions of the core had been answered when it was reached."""
+
+    def put_first(self, faults: Iterable[Transition]) -> list[Branch]:
+        """A branch for each of these faults, with all of the wakeup tree below it that it can begin."""
+        first: list[Branch] = []
+        calm: list[list[Transition]] = []
+        for fault in faults:
+            branch = next((branch for branch in self.todo if same(branch.step, fault)), None)
+            if branch is None:
+                branch = Branch(fault, [])
+            else:
+                self.todo.remove(branch)
+            for sequence in extract(self.todo, fault):
+                insert(branch.below, sequence)
+                calm.append(sequence)
+            first.append(branch)
+        for sequence in calm:  # it leads somewhere without the fault, too
+            if not redundant(self.sleep, sequence):
+                insert(self.todo, sequence)
+        return first
