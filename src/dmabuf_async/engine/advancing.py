@@ -114,7 +114,7 @@ class Advancing(Choosing):
             pass
         except BaseException as error:
             actor.coroutine = None
-            if not isinstance(error, Unwind | Exception):
+            if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             if actor.group is not None and isinstance(error, Exception):
                 raise Untabled from error  # the group is told
