@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -68,10 +69,8 @@ def test_a_function_that_closes_over_a_variable_of_its_parent_belongs_to_that() 
 
     made: list[Any] = []
     machine, actor = parent_of(parent)
-    try:
+    with suppress(StopIteration):
         parent(made).send(None)
-    except StopIteration:
-        pass
     assert len(made) == 2
     assert not any(is_portable(machine, actor, function, ()) for function in made)
 
