@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.checkers.catalogue import CHECKERS, CODES
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.accepted import nothing
-from dmabuf_async.explore.execution import is_interrupt
+from dmabuf_async.explore.execution import is_interrupt, perform
 from dmabuf_async.explore.fuzzing import quiet_collector
+from dmabuf_async.explore.guarding import guarded
 from dmabuf_async.explore.judging import evidence
 from dmabuf_async.explore.searches import searching
 from dmabuf_async.explore.verdict import Verdict
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.explore.accepted import Accepts
     from dmabuf_async.explore.search import Search
+    from dmabuf_async.explore.verdict import Failure
     from dmabuf_async.machine.machine import Machine
 
 COLLECT_EVERY = 20
 """Slices of a search between two collections of garbage."""
+
+_RANKS: Final = {code: rank for rank, code in enumerate(CODES)}
 
 
 def check(
@@ -48,7 +52,7 @@ def check(
     """
     program = subject if isinstance(subject, Program) else from_function(subject)
     made = searching(program, search, preemptions=preemptions, faults=faults, max_steps=max_steps, checkers=checkers)
-    return checking(program, made, seconds=seconds, first=first)
+    return checking(program, made, seconds=seconds, first=first, max_steps=max_steps)
 
 
 def checking(
@@ -57,6 +61,7 @@ def checking(
     *,
     seconds: float = float("inf"),
     first: bool = False,
+    max_steps: int = MAX_STEPS,
     accepts: Accepts = nothing,
     show: Callable[[Search], None] = lambda _: None,
     keep: Callable[[Search], None] = lambda _: None,
@@ -66,7 +71,8 @@ def checking(
     It goes on past findings, for it must prove that there is no other, unless ``first`` ends it at one. It also ends
     after so many ``seconds``, and at an interrupt. ``show`` is called now and then while something is left, and may
     raise KeyboardInterrupt; ``keep`` is called once at the end if something is left. Findings that are known are those
-    that ``accepts`` says yes to.
+    that ``accepts`` says yes to. Nothing is proved of a program that depends on more than the answers: one that is
+    caught at it, in its calm execution of at most ``max_steps``, raises ReplayDiverged.
     """
     began = time.monotonic()
     bound = ""
@@ -74,6 +80,7 @@ def checking(
     slices = 0
     with quiet_collector() as collect, closing(search):
         try:
+            perform(guarded(program, (), max_steps))
             while search.advance():
                 show(search)
                 if first and search.progress.failures:
@@ -105,7 +112,8 @@ def judge(
 ) -> Verdict:
     """What a search may claim, and the exit code that goes with it (DESIGN 10).
 
-    ``bound`` says where it was stopped while something was left. Executions that were cut are left, too.
+    ``bound`` says where it was stopped while something was left. Executions that were cut are left, too. Failures come
+    in the order of the codes, not in that in which they were found, so that each search tells the same.
     """
     progress = search.progress
     seen = evidence(program, progress, accepts)
@@ -132,7 +140,7 @@ def judge(
         steps=progress.steps,
         seconds=seconds,
         cut=progress.cut,
-        failures=seen.failures,
+        failures=tuple(sorted(seen.failures, key=_order)),
         counts=seen.counts,
         missing=() if bound else seen.missing,
         unseen=() if bound else seen.unseen,
@@ -144,3 +152,8 @@ def judge(
         interrupted=interrupted,
         exit_code=code,
     )
+
+
+def _order(failure: Failure) -> tuple[int, str]:
+    signature = failure.finding.signature
+    return _RANKS.get(signature.code, len(_RANKS)), str(signature)
