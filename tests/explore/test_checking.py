@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 import dmabuf_async
-from dmabuf_async.checkers.catalogue import CODES
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.checking import checking, judge
 from dmabuf_async.explore.search import Search
@@ -189,33 +188,6 @@ def test_one_call_checks_a_function_that_furnishes_a_machine() -> None:
     assert {failure.finding.code for failure in dmabuf_async.check(one).failures} == {"data-race"}
     with pytest.raises(ValueError, match="there is no search 'bfs'"):
         dmabuf_async.check(_alone, "bfs")
-
-
-def crossed(machine: Machine) -> None:
-    """Two locks in both orders, and a task that comes too late."""
-    one, two, done = machine.mutex("one"), machine.mutex("two"), machine.counter("done")
-
-    async def work(first: Mutex, second: Mutex) -> None:
-        await first.lock()
-        await second.lock()
-        await second.unlock()
-        await first.unlock()
-        assert await done.add(1) < 2
-
-    machine.task("a", work, one, two)
-    machine.task("b", work, two, one)
-
-
-def test_every_search_tells_what_it_found_in_the_same_order() -> None:
-    told = {
-        search: [str(failure.finding.signature) for failure in dmabuf_async.check(crossed, search).failures]
-        for search in ("dpor", "graph", "both")
-    }
-    assert len(told["graph"]) == 3
-    assert told["dpor"] == told["graph"] == told["both"]
-    assert [signature.split()[0] for signature in told["graph"]] == sorted(
-        (signature.split()[0] for signature in told["graph"]), key=CODES.index
-    )
 
 
 @pytest.mark.parametrize("search", ["dpor", "graph", "both", "auto"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from dmabuf_async.checkers.catalogue import CHECKERS, CODES
+from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.accepted import nothing
 from dmabuf_async.explore.execution import is_interrupt, perform
@@ -23,13 +23,10 @@ if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.explore.accepted import Accepts
     from dmabuf_async.explore.search import Search
-    from dmabuf_async.explore.verdict import Failure
     from dmabuf_async.machine.machine import Machine
 
 COLLECT_EVERY = 20
 """Slices of a search between two collections of garbage."""
-
-_RANKS: Final = {code: rank for rank, code in enumerate(CODES)}
 
 
 def check(
@@ -112,8 +109,7 @@ def judge(
 ) -> Verdict:
     """What a search may claim, and the exit code that goes with it (DESIGN 10).
 
-    ``bound`` says where it was stopped while something was left. Executions that were cut are left, too. Failures come
-    in the order of the codes, not in that in which they were found, so that each search tells the same.
+    ``bound`` says where it was stopped while something was left. Executions that were cut are left, too.
     """
     progress = search.progress
     seen = evidence(program, progress, accepts)
@@ -140,7 +136,7 @@ def judge(
         steps=progress.steps,
         seconds=seconds,
         cut=progress.cut,
-        failures=tuple(sorted(seen.failures, key=_order)),
+        failures=seen.failures,
         counts=seen.counts,
         missing=() if bound else seen.missing,
         unseen=() if bound else seen.unseen,
@@ -152,8 +148,3 @@ def judge(
         interrupted=interrupted,
         exit_code=code,
     )
-
-
-def _order(failure: Failure) -> tuple[int, str]:
-    signature = failure.finding.signature
-    return _RANKS.get(signature.code, len(_RANKS)), str(signature)
