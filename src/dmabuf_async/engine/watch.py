@@ -90,7 +90,9 @@ class Watch:
         if self._audit is not None:
             self._audit.open(actor, op, self._footprint)
 
-    def after(self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]) -> None:
+    def after(  # noqa: C901 - as hot as the loop
+        self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]
+    ) -> None:
         """The step has been made, and the actor not yet resumed."""
         self.step = actor.last = self.step + 1
         machine = self.machine
