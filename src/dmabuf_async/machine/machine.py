@@ -200,7 +200,9 @@ class Machine:
         """Where the VMAs of the buffer of this name are registered."""
         space = self.spaces.get(name)
         if space is None:
+            made = self.made
             space = self.spaces[name] = self._add(AddressSpace(self, name))
+            self.made = made  # it is there once for all executions, with the lock that it has
         return space
 
     def task(
