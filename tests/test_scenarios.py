@@ -22,8 +22,6 @@ from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.random_walk import RandomWalk
 from tests.effort import times
 
-pytestmark = pytest.mark.usefixtures("no_collection")
-
 ROOT = Path(__file__).parents[1] / "scenarios"
 NAMES = [str(Path(name).relative_to(ROOT)) for name in find([str(ROOT)])]
 TWIN = re.compile(r"[-_]repaired(?=\.toml$|$)")
