@@ -29,6 +29,8 @@ EXECUTIONS = 200
 """Less than a campaign of the command line has, so that what is found here is found there."""
 SURVIVES = times(2_000, 200)
 """Executions of a scenario in which nothing may be found."""
+SURVIVES_LARGE = times(200, 20)
+"""Of one whose executions have more than a thousand steps: they take as long as those of 30 others."""
 
 
 @cache
@@ -40,7 +42,8 @@ def program(name: str) -> Program:
 def verdict(name: str) -> Verdict:
     if name in PROVED:
         return check(program(name))
-    return sampled(program(name), EXECUTIONS if expected(name) else SURVIVES)
+    survives = SURVIVES_LARGE if name.startswith("large/") else SURVIVES
+    return sampled(program(name), EXECUTIONS if expected(name) else survives)
 
 
 def sampled(program: Program, executions: int = EXECUTIONS, checkers: Iterable[Checker] = CHECKERS) -> Verdict:
