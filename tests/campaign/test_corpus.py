@@ -78,7 +78,7 @@ def test_what_another_campaign_has_forgotten_is_forgotten() -> None:
     assert not others.of("a.toml")
 
 
-def _keep(number: int) -> None:
+def _keep(number: int, _tell: object) -> None:
     corpus = Corpus(Path("corpus"))
     for finding in range(20):
         corpus.keep(other(signature=f"{finding}"))

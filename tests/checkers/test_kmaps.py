@@ -341,3 +341,21 @@ def test_a_leaked_mapping_beyond_the_end_is_named() -> None:
         execute(build).findings[-1].message
         == "work ends and has a page beyond the end still mapped: kmap without kunmap"
     )
+
+
+@pytest.mark.parametrize("held", ["spinlock", "interrupts"])
+def test_get_and_put_break_v5_whatever_the_atomic_context_is(held: str) -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 2, "static", "ram")
+        lock = machine.spinlock("lock")
+
+        async def work() -> None:
+            cpu = machine.cpus[0]
+            await (lock.lock() if held == "spinlock" else cpu.local_irq_disable())
+            await getting(fb)
+            await (lock.unlock() if held == "spinlock" else cpu.local_irq_enable())
+
+        machine.task("work", work)
+
+    findings = execute(build).findings
+    assert [(finding.code, finding.rule) for finding in findings] == [("sleep-in-atomic", "V5")] * 2

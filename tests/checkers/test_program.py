@@ -60,3 +60,18 @@ def test_what_a_child_raised_is_told_not_that_its_group_failed() -> None:
 
     [finding] = execute(build).findings
     assert (finding.code, finding.message) == ("assertion", "an assertion of work does not hold: no")
+
+
+def test_an_exception_that_cannot_say_what_it_is_is_told_by_its_name() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
+    def build(machine: Machine) -> None:
+        async def work() -> None:
+            raise Mute
+
+        machine.task("work", work)
+
+    [finding] = execute(build).findings
+    assert finding.message == "work ended with Mute"

@@ -355,3 +355,23 @@ def test_a_low_terminal_has_a_line_and_no_panel(terminal: Any, make: Any) -> Non
     assert fuzz.end() == 0
     assert b"executions, " in fuzz.said
     assert b"distinct" not in fuzz.said
+
+
+def test_on_a_terminal_several_at_a_time_show_what_each_does_and_one_curve_of_all(
+    terminal: Any, make: Any, tmp_path: Path
+) -> None:
+    make("a.toml")
+    make("b.toml")
+    fuzz = terminal("fuzz", str(tmp_path), "--time", "4", "--jobs", "2", "--strategy", "random", columns=80)
+    fuzz.until(b"several at a time")
+    fuzz.until("■".encode())
+    fuzz.until(b"distinct behaviours")
+    shown = len(fuzz.said)
+    assert fuzz.end() == 0
+    assert b"distinct behaviours" not in fuzz.said[shown:].split(b"\x1b[2K")[-1]
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", fuzz.said.decode()).splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in "ab":
+        assert any(f"/{name}  " in line and "behaviours" in line for line in lines)
+        assert any(f"/{name}: " in line and "first in execution" in line for line in lines)
+    assert not any("something new in the next" in line for line in lines)

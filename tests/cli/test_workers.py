@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dmabuf_async.cli.workers import Died, in_order
+from dmabuf_async.cli.workers import Died, Tell, in_order
 from tests.cli.conftest import COMMAND, environment
 
 
@@ -24,7 +24,7 @@ def forked(index: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_answers_come_in_order_and_from_other_processes(jobs: int) -> None:
-    def work(index: int) -> tuple[int, int]:
+    def work(index: int, _tell: Tell) -> tuple[int, int]:
         time.sleep(0.02 * (3 - index % 3))  # the first of three is the last to end
         return forked(index)
 
@@ -37,7 +37,7 @@ def test_so_many_are_at_work_at_a_time_and_no_more(tmp_path: Path) -> None:
     met, folder = tmp_path / "met", tmp_path / "at work"
     folder.mkdir()
 
-    def work(index: int) -> int:
+    def work(index: int, _tell: Tell) -> int:
         (folder / str(index)).touch()
         end = time.monotonic() + 20
         while not met.exists() and len(list(folder.iterdir())) < 3 and time.monotonic() < end:
@@ -52,14 +52,45 @@ def test_so_many_are_at_work_at_a_time_and_no_more(tmp_path: Path) -> None:
 
 
 def test_a_large_answer_arrives_whole() -> None:
-    assert [len(text) for text in in_order(2, 2, lambda index: "x" * (3_000_000 + index), never)] == [
+    assert [len(text) for text in in_order(2, 2, lambda index, _: "x" * (3_000_000 + index), never)] == [
         3_000_000,
         3_000_001,
     ]
 
 
+def test_what_is_told_on_the_way_is_heard_before_the_answer_comes() -> None:
+    def work(index: int, tell: Tell) -> str:
+        for number in range(3):
+            tell((index, number))
+        return "x" * 100_000
+
+    heard: list[tuple[int, Any]] = []
+    for index, answer in enumerate(in_order(3, 2, work, never, lambda index, word: heard.append((index, word)))):
+        assert answer == "x" * 100_000
+        assert [word for who, word in heard if who == index] == [(index, number) for number in range(3)]
+
+
+def test_nobody_waits_for_room_to_tell_and_no_answer_is_lost_for_it() -> None:
+    heard = 0
+
+    def work(_index: int, tell: Tell) -> str:
+        tell("x" * (1 << 20))  # never fits
+        for _ in range(1000):
+            tell("y" * 1000)  # more than a pipe holds while its reader waits
+        return "answer"
+
+    def count(_index: int, word: str) -> None:
+        nonlocal heard
+        heard += 1
+        assert word == "y" * 1000
+        time.sleep(0.001)
+
+    assert list(in_order(1, 1, work, never, count)) == ["answer"]
+    assert 0 < heard < 1000
+
+
 def test_one_that_is_killed_or_ends_without_an_answer_is_told_and_the_others_go_on() -> None:
-    def work(index: int) -> int:
+    def work(index: int, _tell: Tell) -> int:
         if index == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         if index == 2:
@@ -75,7 +106,7 @@ def test_one_that_is_killed_or_ends_without_an_answer_is_told_and_the_others_go_
 
 
 def test_an_interrupt_is_passed_on_once_and_what_was_begun_is_still_told() -> None:
-    def work(index: int) -> str:
+    def work(index: int, _tell: Tell) -> str:
         if index == 0:
             return "done"
         try:
@@ -105,7 +136,7 @@ def test_an_interrupt_is_passed_on_once_and_what_was_begun_is_still_told() -> No
 def test_children_end_with_whoever_listens() -> None:
     pids = []
 
-    def work(index: int) -> int:
+    def work(index: int, _tell: Tell) -> int:
         if index:
             time.sleep(60)
         return os.getpid()

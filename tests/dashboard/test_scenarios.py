@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from rich.console import Console
 from dmabuf_async.dashboard.demo import played, whole
 from dmabuf_async.dashboard.player import Player
 from dmabuf_async.scenario import catalogue
-from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.random_walk import RandomWalk
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
@@ -30,23 +28,30 @@ SEEDS = {
 """Of an execution in which the rule is broken; of the last, in which none is."""
 
 
-@cache
-def gone_through(name: str) -> tuple[Program, Player]:
-    """The same for every size of the screen."""
-    program = catalogue.load(str(FOLDER / f"{name}.toml"))
-    return program, played(program, RandomWalk(SEEDS[name]))
+SIZES = ((80, 24), (160, 50))
 
 
 @pytest.mark.parametrize("name", SEEDS)
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 50)])
-def test_the_screen_of_a_scenario_where_it_breaks(
-    golden: Callable[[str, str], None], name: str, width: int, height: int
-) -> None:
-    program, player = gone_through(name)
+def test_the_screen_of_a_scenario_where_it_breaks(golden: Callable[[str, str], None], name: str) -> None:
+    program = catalogue.load(str(FOLDER / f"{name}.toml"))
+    player = played(program, RandomWalk(SEEDS[name]))
     assert bool(player.findings()) == bool(program.findings)
+    for width, height in SIZES:
+        golden(f"{name.replace('/', '-')}-{width}x{height}", shown(player, width, height, program.title))
+
+
+def test_the_screen_of_many_pages_in_motion(golden: Callable[[str, str], None]) -> None:
+    program = catalogue.load(str(FOLDER / "large" / "eight-actors.toml"))
+    player = played(program, RandomWalk(0))
+    while player.moment is not None and player.moment.snapshot.step > 227:
+        player.press("back", 0.0)
+    for width, height in SIZES:
+        golden(f"large-in-motion-{width}x{height}", shown(player, width, height, program.title))
+
+
+def shown(player: Player, width: int, height: int, title: str) -> str:
     file = io.StringIO()
     console = Console(file=file, width=width, height=height, color_system=None, legacy_windows=False)
-    console.print(whole(player, width, height, program.title), end="")
-    lines = file.getvalue().split("\n")
-    assert len(lines) == height
-    golden(f"{name.replace('/', '-')}-{width}x{height}", file.getvalue())
+    console.print(whole(player, width, height, title), end="")
+    assert len(file.getvalue().split("\n")) == height
+    return file.getvalue()

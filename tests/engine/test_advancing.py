@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import nullcontext
 
 import pytest
@@ -82,3 +83,25 @@ def test_whoever_settles_with_less_than_its_future_depends_on_is_named(forgets: 
     with pytest.raises(AuditError, match=names) if names else nullcontext():
         complete(graph)
     graph.close()
+
+
+def test_a_cancellation_that_is_not_the_cores_is_an_exception_like_others() -> None:
+    def furnish(machine: Machine) -> None:
+        async def task() -> None:
+            raise asyncio.CancelledError
+
+        machine.task("task", task)
+
+    made = stepper(from_function(furnish))
+    assert [finding.code for finding in made.seen.findings] == ["unhandled-exception"]
+
+
+def test_an_interrupt_passes() -> None:
+    def furnish(machine: Machine) -> None:
+        async def task() -> None:
+            raise KeyboardInterrupt
+
+        machine.task("task", task)
+
+    with pytest.raises(KeyboardInterrupt):
+        stepper(from_function(furnish))

@@ -308,3 +308,17 @@ def test_it_keeps_no_checkpoint() -> None:
 def test_a_state_is_the_same_in_every_round_though_the_program_furnishes_each_machine_anew() -> None:
     made = from_function(two_looks)
     assert complete(made, 2).states == complete(made, None).states
+
+
+def test_what_a_task_raises_before_its_first_op_is_found_once() -> None:
+    def furnish(machine: Machine) -> None:
+        two_looks(machine)
+
+        async def raises() -> None:
+            raise LookupError
+
+        machine.task("raises", raises)
+
+    search = complete(from_function(furnish), 2)
+    counts = {signature.code: count for signature, count in search.progress.counts.items()}
+    assert counts["unhandled-exception"] == 1

@@ -224,6 +224,42 @@ def test_an_exception_of_a_task_is_found_and_its_end_is_a_state(ends: set[End]) 
     assert sorted(end.actors[0][3] for end in ends) == ["AssertionError", "NoneType"]
 
 
+def test_what_a_task_raises_before_its_first_op_is_found_and_is_certain() -> None:
+    def furnish(machine: Machine) -> None:
+        count = machine.counter("count")
+
+        async def raises() -> None:
+            raise LookupError
+
+        async def works() -> None:
+            await count.add(1)
+
+        machine.task("raises", raises)
+        machine.task("one", works)
+        machine.task("two", works)
+
+    [failure] = complete(from_function(furnish)).progress.failures.values()
+    assert (failure.finding.code, failure.finding.step, failure.chance) == ("unhandled-exception", 0, 1.0)
+
+
+def test_what_is_found_where_a_program_both_begins_and_ends_is_found_together() -> None:
+    def furnish(machine: Machine) -> None:
+        flag = machine.counter("flag")
+
+        async def raises() -> None:
+            raise LookupError
+
+        async def waits() -> None:
+            await flag.wait("==", 1)
+
+        machine.task("raises", raises)
+        machine.task("waits", waits)
+
+    graph = complete(from_function(furnish))
+    assert {signature.code for signature in graph.progress.failures} == {"unhandled-exception", "deadlock"}
+    assert graph.extent == "1 state, 0 transitions"
+
+
 def polite(machine: Machine) -> None:
     """Each takes its own lock and gives it back if it does not get the other's."""
     left, right = machine.mutex("left"), machine.mutex("right")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dmabuf_async.errors import KernelError
-from dmabuf_async.machine.cells import RELATIONS
+from dmabuf_async.errors import KernelError, ScenarioError
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.machine.values import RELATIONS
 from tests.harness import all_executions, execute, interleavings, outcomes
 
 
@@ -253,3 +253,18 @@ def test_ops_say_what_they_do() -> None:
     assert [op.describe() for op in ops] == [
         "load c", "store c 'w'", "exchange c 1", "add c 2", "cmpxchg c 0 to 1", "wait c != 0", "wait c < 3",
     ]  # fmt: skip
+
+
+def test_values_that_cannot_be_added_or_compared_are_a_mistake_of_the_scenario() -> None:
+    def build(machine: Machine, what: str) -> None:
+        word = machine.counter("word", "x")  # type: ignore[arg-type]
+
+        async def work() -> None:
+            await (word.add(1) if what == "add" else word.wait("<", 1))
+
+        machine.task("work", work)
+
+    with pytest.raises(ScenarioError, match="work adds 1 to word, which holds 'x': add takes numbers"):
+        execute(lambda machine: build(machine, "add"))
+    with pytest.raises(ScenarioError, match="work waits until word < 1, and it holds 'x': values of these kinds"):
+        execute(lambda machine: build(machine, "wait"))

@@ -98,6 +98,11 @@ def test_a_missing_file_is_told_with_the_nearest_name(tmp_path: Path) -> None:
     assert refused(tmp_path / "zzz").endswith("there is no such file; name a scenario file, such as x.toml")
 
 
+def test_a_link_to_nowhere_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").symlink_to("gone.toml")
+    assert refused(tmp_path / "x.toml").endswith("there is no such file; it is a link to gone.toml, which is not there")
+
+
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     assert refused(tmp_path / "nowhere" / "x.toml").endswith(f"nor is there a folder {tmp_path}/nowhere")
 

@@ -163,7 +163,6 @@ SEVERAL = GOOD + GOOD.replace("race", "walk")
             "race",
             'x.py: there is no scenario function "race"; write @scenario above a function that takes a machine',
         ),
-        (HELPER, "race", 'x.py:3: "race" is not a scenario; write @scenario above a function that takes a machine'),
         ("race = 3\n", "race", 'x.py: there is no scenario function "race"; write @scenario above a function'),
         (GOOD, "rase", 'x.py: there is no scenario function "rase"; did you mean "race"?'),
         (GOOD, "zzz", 'x.py: there is no scenario function "zzz"; it has "race"'),
@@ -197,6 +196,12 @@ def test_a_function_that_is_no_scenario_is_told(text: str, function: str | None,
     told = refused(write(text), function)
     assert message in told
     assert told.startswith("x.py:")
+
+
+def test_a_function_that_is_named_needs_no_decorator(write: Write) -> None:
+    program = load(write(GOOD.split("\n", 2)[2]), "race")
+    assert (program.title, program.findings, program.sizes) == ("The first line.", (), Sizes())
+    assert [actor.name for actor in program.machines()().actors] == ["a", "b"]
 
 
 def test_a_scenario_that_is_imported_from_another_file_belongs_there(write: Write, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class SleepInAtomic(Checker):
         if not op.sleeps or cpu is None or not cpu.atomic or cpu.atomic[-1].actor is not actor:
             return None
         rule, held = _why(cpu.atomic[-1].thing, cpu)
-        if rule == "V12" and isinstance(op, GetCall | PutCall):
+        if rule != "V10" and isinstance(op, GetCall | PutCall):
             rule = "V5"
         message = f"{actor.name} calls what may sleep ({op.describe()}) while it holds {held}"
         return Found("sleep-in-atomic", rule, message, actor, (cpu,))

@@ -20,10 +20,18 @@ class UnhandledException(Checker):
     def failed(self, actor: Actor, error: BaseException) -> Found | None:
         while isinstance(error, BaseExceptionGroup):  # children of a group: the first is told
             error = error.exceptions[0]
-        said = " ".join(str(error).split())
+        said = _said(error)
         if isinstance(error, AssertionError):
             return Found("assertion", "", f"an assertion of {actor.name} does not hold{said and f': {said}'}", actor)
         if isinstance(error, ForeignAwait):
             return Found("unhandled-exception", "", said, actor)
         kind = type(error).__name__
         return Found("unhandled-exception", "", f"{actor.name} ended with {kind}{said and f': {said}'}", actor)
+
+
+def _said(error: BaseException) -> str:
+    """Its text on one line; nothing if its class cannot say."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - it is somebody's class
+        return ""

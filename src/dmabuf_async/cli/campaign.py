@@ -16,7 +16,8 @@ from dmabuf_async.cli.main import bug
 from dmabuf_async.cli.options import loaded
 from dmabuf_async.cli.progress import Progress
 from dmabuf_async.cli.table import Table
-from dmabuf_async.cli.workers import Died, in_order
+from dmabuf_async.cli.together import Together
+from dmabuf_async.cli.workers import Died, Tell, in_order
 from dmabuf_async.errors import DmabufAsyncError, ReplayDiverged
 from dmabuf_async.explore.accepted import Accepted
 from dmabuf_async.explore.execution import perform
@@ -177,34 +178,32 @@ class Campaign:
     ) -> Iterator[tuple[Program | None, Verdict, str]]:
         """The same with several at a time."""
 
-        def work(index: int) -> tuple[Verdict, str]:
+        def work(index: int, tell: Tell) -> tuple[Verdict, str]:
             one = found[index]
             if isinstance(one, Verdict):
                 return one, ""
             rounds = -(-(len(found) - index) // self.jobs)
-            _, verdict = self._judged(one, self._share(began, rounds), progress.hidden())
+            _, verdict = self._judged(one, self._share(began, rounds), progress.telling(tell))
             return verdict, self.go_on(verdict)
 
-        for index, answer in enumerate(in_order(len(found), self.jobs, work, self._looking(progress))):
+        together = Together(shown=progress.shows)
+
+        def look() -> None:
+            progress.together(together, len(self.verdicts))
+            self.look()
+
+        for index, answer in enumerate(in_order(len(found), self.jobs, work, look, together.heard)):
             name = one.scenario if isinstance(one := found[index], Verdict) else one
             if isinstance(answer, Died):
                 lost = f"{name}: {answer}; explore it alone, or with fewer --jobs"
                 yield None, _empty(name, "not explored", error=lost, exit_code=exits.INTERNAL), ""
                 continue
             verdict, go_on = answer
+            together.ended(index, verdict)
             program = None
             if self._to_show(verdict) is not None:
                 program = loaded(name)
             yield program, verdict, go_on
-
-    def _looking(self, progress: Progress) -> Callable[[], None]:
-        """What says how many are done while others work."""
-
-        def look() -> None:
-            progress.side_by_side(len(self.verdicts))
-            self.look()
-
-        return look
 
     def _share(self, began: float, left: int) -> float:
         """Seconds for the next scenario: an equal part of what is left."""

@@ -30,7 +30,7 @@ from dmabuf_async.cli.verbs import Verb
 @click.option(
     "--time",
     "seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=options.Positive(),
     metavar="SECONDS",
     help="Time for all of it, shared fairly among the scenarios.  [default: without end]",
 )

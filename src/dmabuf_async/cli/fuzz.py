@@ -29,7 +29,7 @@ EXECUTIONS = 500
 @click.option(
     "--time",
     "seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=options.Positive(),
     metavar="SECONDS",
     help="Time for all of it, shared fairly among the scenarios.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,19 @@ def files(_context: click.Context, _parameter: click.Parameter, incomplete: str)
 
 def _json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     context.obj.as_json = wanted
+
+
+class Positive(click.FloatRange):
+    """A number above 0. NaN is refused, too: no comparison with it says anything."""
+
+    def __init__(self) -> None:
+        super().__init__(0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}", param, ctx)
+        return number
 
 
 scenario = click.argument("scenario", shell_complete=files)

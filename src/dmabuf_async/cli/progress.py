@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol
+
+from dmabuf_async.cli.together import Together, Word, found
 
 if TYPE_CHECKING:
     from typing import Self
 
     from rich.console import RenderableType
     from rich.live import Live
+    from rich.text import Text as RichText
 
     from dmabuf_async.cli.console import Console
-    from dmabuf_async.dashboard.campaign import CampaignView, Curve
+    from dmabuf_async.dashboard.panels.campaign import CampaignView, Curve
+    from dmabuf_async.dashboard.panels.jobs import JobView
     from dmabuf_async.explore.progress import Progress as Counts
 
 _BAR: Final = 24
@@ -39,11 +43,14 @@ class Progress:
 
     def __init__(self, console: Console, scenarios: int) -> None:
         self._console = console
-        self._shows = console.has_progress
+        self.shows = console.has_progress
+        """Whether somebody sees it."""
         self._scenarios = scenarios
         self._at = 0
         self._due = 0.0
+        self._began = time.monotonic()
         self._live: Live | None = None
+        self._tell: Callable[[Word], None] | None = None
 
     def of(self, name: str, executions: int | None, seconds: float) -> Draw:
         """What is to be called now and then with the counts of the scenario ``name``, the next one."""
@@ -56,7 +63,7 @@ class Progress:
             nonlocal before, curve
             before = counts.executions if before is None else before
             now = time.monotonic()
-            if not self._shows or now < self._due:
+            if not self.shows or now < self._due:
                 return
             self._due = now + _EVERY
             spent = now - began
@@ -65,42 +72,69 @@ class Progress:
             rate = (counts.executions - before) / spent if spent else 0.0
             panel = None
             if counts.coverage is not None:
-                from dmabuf_async.dashboard.campaign import Curve
+                from dmabuf_async.dashboard.panels.campaign import Curve
 
                 curve = curve or Curve()
-                view = _view(counts, spent, curve)
-                panel = view if spent >= _PANEL else None
+                panel = _view(counts, spent, curve)
             told = f"{counts.executions:,} executions, {rate:,.0f}/s"
-            self._draw(name, None if endless else min(1.0, done), told, detail, panel)
+            part = None if endless else min(1.0, done)
+            if self._tell is not None:
+                self._tell(
+                    Word(name, part, f"{counts.executions:,} at {rate:,.0f}/s", detail, counts.executions, panel)
+                )
+            else:
+                self._draw(name, part, told, detail, panel=panel if spent >= _PANEL else None)
 
         return show
 
     def hidden(self) -> Progress:
         """One for a process that has no terminal."""
         progress = Progress(self._console, self._scenarios)
-        progress._shows = False
+        progress.shows = False
         return progress
 
-    def side_by_side(self, done: int) -> None:
+    def telling(self, tell: Callable[[object], None]) -> Progress:
+        """One for a process that has no terminal, and tells whoever has it."""
+        progress = Progress(self._console, self._scenarios)
+        progress.shows = self.shows
+        progress._tell = lambda word: tell(word.shortened())
+        return progress
+
+    def together(self, together: Together, done: int) -> None:
         """Show that so many are done and others are being explored; to be called now and then."""
         now = time.monotonic()
-        if self._shows and now >= self._due:
+        if self.shows and now >= self._due:
             self._due = now + _EVERY
             self._at = done
-            self._draw("several at a time", done / self._scenarios, f"{done:,} of {self._scenarios:,} explored", "")
+            jobs = together.jobs() if now - self._began >= _PANEL else []
+            panel = together.campaign()
+            part = done / self._scenarios
+            self._draw("several at a time", part, together.counts, "", jobs=jobs, panel=panel if jobs else None)
 
     def shrinking(self, name: str) -> Callable[[str], None]:
         """What is to be called now and then with how far the failures of ``name`` are shrunk."""
 
         def show(words: str) -> None:
             now = time.monotonic()
-            if self._shows and now >= self._due:
+            if self.shows and now >= self._due:
                 self._due = now + _EVERY
-                self._draw(name, None, "shrinking", words)
+                if self._tell is not None:
+                    self._tell(Word(name, None, "shrinking", words, 0))
+                else:
+                    self._draw(name, None, "shrinking", words)
 
         return show
 
-    def _draw(self, name: str, done: float | None, counts: str, detail: str, panel: CampaignView | None = None) -> None:
+    def _draw(
+        self,
+        name: str,
+        done: float | None,
+        counts: str,
+        detail: str,
+        *,
+        jobs: Sequence[JobView] = (),
+        panel: CampaignView | None = None,
+    ) -> None:
         from rich.console import Console as RichConsole
         from rich.console import Group
         from rich.live import Live
@@ -128,12 +162,11 @@ class Progress:
         more = Text(detail, "dim", no_wrap=True, overflow="ellipsis")
         more.truncate(width, overflow="ellipsis")
         parts: list[RenderableType] = [line, more] if detail else [line]
-        if panel is not None:
-            from dmabuf_async.dashboard.campaign import campaign
+        below = _below(jobs, panel, width, self._live.console.size.height - 4)
+        if below:
             from dmabuf_async.dashboard.drawing import Screen
 
-            size = self._live.console.size
-            parts.append(Screen(campaign(panel, width=width, rows=min(_ROWS, size.height - 4))))
+            parts.append(Screen(below))
         self._live.update(Group(*parts), refresh=True)
 
     def clear(self) -> None:
@@ -151,9 +184,22 @@ class Progress:
         self.clear()
 
 
+def _below(jobs: Sequence[JobView], panel: CampaignView | None, width: int, rows: int) -> list[RichText]:
+    """What is drawn below the line that tells how far it is."""
+    if not jobs and panel is None:
+        return []
+    from dmabuf_async.dashboard.panels import campaign
+    from dmabuf_async.dashboard.panels import jobs as at_work
+
+    lines = at_work.jobs(jobs, width=width, rows=max(0, min(len(jobs), rows // 2)))
+    if panel is not None:
+        lines += campaign.campaign(panel, width=width, rows=min(_ROWS, rows - len(lines)))
+    return lines
+
+
 def _view(counts: Counts, seconds: float, curve: Curve) -> CampaignView:
     """How far a campaign is, as plain data."""
-    from dmabuf_async.dashboard.campaign import CampaignView, FoundView
+    from dmabuf_async.dashboard.panels.campaign import CampaignView
 
     assert counts.coverage is not None
     sample = counts.coverage.sample(found=False)
@@ -167,10 +213,7 @@ def _view(counts: Counts, seconds: float, curve: Curve) -> CampaignView:
         curve=curve.points(seconds, classes),
         new=None if sample is None else sample.new,
         new_bound=None if sample is None else sample.new_bound,
-        found=tuple(
-            FoundView(one.code, one.rule, one.role, counts.counts[one], failure.execution, failure.expected)
-            for one, failure in counts.failures.items()
-        ),
+        found=tuple(found(counts.failures, counts.counts)),
     )
 
 

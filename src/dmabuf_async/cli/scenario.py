@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dmabuf_async.cli import exits, options
-from dmabuf_async.cli.verbs import Nouns, Verb
+from dmabuf_async.cli.verbs import Nouns, Verb, unknown
 
 FOLDER = "scenarios"
 """Where scenarios are looked for if nothing is said."""
@@ -95,7 +95,7 @@ def show(context: click.Context, scenario: str) -> int:
 @click.option(
     "--time",
     "seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=options.Positive(),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -121,10 +121,13 @@ def reduce(
     one before others. Tasks go, steps, what nobody uses, and sizes, as long as the same finding comes, and none of
     another kind. The result is a scenario file that expects this finding, with the line that replays it.
     """
+    from dmabuf_async.checkers.catalogue import CODES
     from dmabuf_async.cli.reducing import Target, run
 
     if schedule is not None and code is not None:
         raise click.UsageError("a schedule says which finding is meant: leave out --code", context)
+    if code is not None and code not in CODES:
+        raise click.UsageError(f"{unknown('code', code, CODES)}; 'dmabuf-async explain' lists them all", context)
     if force and output is None:
         raise click.UsageError("--force is about the file of --output: name one", context)
     return run(context, scenario, Target(schedule, code), output, force=force, seconds=seconds, max_steps=max_steps)

@@ -19,7 +19,7 @@ from dmabuf_async.cli.verbs import Verb
 @options.max_steps
 @click.option(
     "--speed",
-    type=click.FloatRange(0, min_open=True),
+    type=options.Positive(),
     metavar="N",
     help="Steps a second.  [default: 4 on a terminal; in a pipe as fast as it goes]",
 )

@@ -17,10 +17,17 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from dmabuf_async.checkers.catalogue import CODES
-from dmabuf_async.dashboard import devices, history, mappings, panels
-from dmabuf_async.dashboard.campaign import CampaignView, FoundView, campaign
 from dmabuf_async.dashboard.drawing import Screen
 from dmabuf_async.dashboard.layout import screen
+from dmabuf_async.dashboard.panels.actors import actors
+from dmabuf_async.dashboard.panels.buffers import buffers
+from dmabuf_async.dashboard.panels.campaign import CampaignView, FoundView, campaign
+from dmabuf_async.dashboard.panels.devices import devices
+from dmabuf_async.dashboard.panels.findings import findings
+from dmabuf_async.dashboard.panels.locks import shared
+from dmabuf_async.dashboard.panels.memory import memory
+from dmabuf_async.dashboard.panels.steps import steps
+from dmabuf_async.dashboard.panels.translations import translations
 from dmabuf_async.dashboard.player import Player
 from dmabuf_async.drivers.catalogue import DEFECTS
 from dmabuf_async.engine.view import View
@@ -52,7 +59,7 @@ revoke = "later"
 name = "display"
 steps = [
   { do = "mmap", buffer = "fb", as = "m" },
-  { do = "store", at = "m" },
+  { do = "load", at = "m" },
   { do = "load", at = "m", page = 1 },
   { do = "load", at = "m", word = 1 },
 ]
@@ -162,20 +169,20 @@ def _panel(name: str, width: int, height: int) -> Screen:
     if name == "watch":
         return whole(player, width, height, "The exporter moves a buffer that user space and a device have mapped")
     made = {
-        "actors": lambda: panels.actors(seen, width=width, rows=height, current=events[-1].actor),
-        "buffers": lambda: panels.buffers(seen, width=width, rows=height),
-        "mappings": lambda: mappings.mappings(seen, width=width, rows=height),
-        "devices": lambda: devices.devices(seen, width=width, rows=height),
-        "memory": lambda: panels.memory(seen, width=width, rows=height),
-        "locks": lambda: panels.shared(seen, width=width, rows=height),
-        "events": lambda: history.steps(seen, events, found, width=width, rows=height),
-        "findings": lambda: history.findings(found, width=width, rows=height),
+        "actors": lambda: actors(seen, width=width, rows=height, current=events[-1].actor),
+        "buffers": lambda: buffers(seen, width=width, rows=height),
+        "translations": lambda: translations(seen, width=width, rows=height),
+        "devices": lambda: devices(seen, width=width, rows=height),
+        "memory": lambda: memory(seen, width=width, rows=height),
+        "locks": lambda: shared(seen, width=width, rows=height),
+        "steps": lambda: steps(seen, events, found, width=width, rows=height),
+        "findings": lambda: findings(found, width=width, rows=height),
     }
     return Screen(made[name]())
 
 
 DEMOS: Final = (
-    "actors", "buffers", "mappings", "devices", "memory", "locks", "events", "findings", "campaign", "watch",
+    "actors", "buffers", "translations", "devices", "memory", "locks", "steps", "findings", "campaign", "watch",
 )  # fmt: skip
 PICTURES: Final = {"watch": (120, 40), "campaign": (80, 16)}
 """Those that the documents show, with their sizes."""

@@ -7,9 +7,16 @@ from typing import Final, NamedTuple
 
 from rich.text import Text
 
-from dmabuf_async.dashboard import devices, history, mappings, panels
 from dmabuf_async.dashboard.drawing import Screen
-from dmabuf_async.dashboard.lines import BROKEN, WIDE, fitted, heading, line
+from dmabuf_async.dashboard.lines import BROKEN, SMALL, WIDE, fitted, heading, line
+from dmabuf_async.dashboard.panels.actors import actors
+from dmabuf_async.dashboard.panels.buffers import buffers, height_of_buffers, legend
+from dmabuf_async.dashboard.panels.devices import devices
+from dmabuf_async.dashboard.panels.findings import findings
+from dmabuf_async.dashboard.panels.locks import shared, shared_in_brief
+from dmabuf_async.dashboard.panels.memory import memory, memory_in_brief
+from dmabuf_async.dashboard.panels.steps import steps
+from dmabuf_async.dashboard.panels.translations import LEGEND, height_of_translations, translations
 from dmabuf_async.machine.snapshot import Snapshot
 from dmabuf_async.trace.events import Event, Finding
 
@@ -39,7 +46,7 @@ class Section(NamedTuple):
 def screen(
     snapshot: Snapshot,
     events: Sequence[Event],
-    findings: Sequence[Finding],
+    found: Sequence[Finding],
     width: int,
     height: int,
     *,
@@ -59,7 +66,7 @@ def screen(
     foot = [_foot(keys, width)] if keys and height >= _FOOT else []
     lines = [
         _head(snapshot, title, width, status),
-        *arrange(snapshot, events, findings, width, height - 1 - len(foot)),
+        *arrange(snapshot, events, found, width, height - 1 - len(foot)),
     ]
     return Screen([*lines, *foot][:height])
 
@@ -88,49 +95,47 @@ def _head(snapshot: Snapshot, title: str, width: int, status: str) -> Text:
 
 
 def _narrow(
-    snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int, height: int
+    snapshot: Snapshot, events: Sequence[Event], found: Sequence[Finding], width: int, height: int
 ) -> list[Text]:
     """One column; memory in one line, and what is shared in as few as possible."""
-    brief_shared = panels.shared_in_brief(snapshot, width=width)
-    shared = Section(
-        "locks and waits", lambda rows: panels.shared_in_brief(snapshot, width=width, rows=rows), len(brief_shared), 1
+    brief_shared = shared_in_brief(snapshot, width=width)
+    waits = Section(
+        "locks and waits", lambda rows: shared_in_brief(snapshot, width=width, rows=rows), len(brief_shared), 1
     )
-    brief = [panels.memory_in_brief(snapshot, width=width)] if height >= 8 and snapshot.zones else []
+    brief = [memory_in_brief(snapshot, width=width)] if height >= 8 and snapshot.zones else []
     sections = [
         _actors(snapshot, events, width),
         _buffers(snapshot, width),
+        _translations(snapshot, width),
         _devices(snapshot, width),
-        _mappings(snapshot, width),
-        shared,
-        _steps(snapshot, events, findings, width),
-        _findings(snapshot, findings, width),
+        waits,
+        _steps(snapshot, events, found, width),
+        _findings(snapshot, found, width),
     ]
     return [*brief, *_stack(sections, width, height - len(brief))]
 
 
-def _wide(
-    snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int, height: int
-) -> list[Text]:
+def _wide(snapshot: Snapshot, events: Sequence[Event], found: Sequence[Finding], width: int, height: int) -> list[Text]:
     """Everything in full width, but for buffers, memory and locks, which are in two columns."""
     left = (width - 2) // 2
     right = width - 2 - left
     zones = sum(zone.total > 0 for zone in snapshot.zones)
-    memory = Section("memory", lambda rows: panels.memory(snapshot, width=right, rows=rows), zones, 2)
+    places = Section("memory", lambda rows: memory(snapshot, width=right, rows=rows), zones, 2)
     side = right if snapshot.buffers else left
     things = len(snapshot.shared)
-    shared = Section("locks and waits", lambda rows: panels.shared(snapshot, width=side, rows=rows), things, 2)
-    columns = ([shared], [memory])
+    waits = Section("locks and waits", lambda rows: shared(snapshot, width=side, rows=rows), things, 2)
+    columns = ([waits], [places])
     if snapshot.buffers:
-        columns = ([_buffers(snapshot, left)], [memory, shared])
+        columns = ([_buffers(snapshot, left)], [places, waits])
     tall = max(sum(1 + section.wants for section in column if section.wants) for column in columns)
     machine = Section("", lambda _: [], tall, 6)  # only its height: the columns are put together below
     sections = [
         _actors(snapshot, events, width),
         machine,
+        _translations(snapshot, width),
         _devices(snapshot, width),
-        _mappings(snapshot, width),
-        _steps(snapshot, events, findings, width),
-        _findings(snapshot, findings, width),
+        _steps(snapshot, events, found, width),
+        _findings(snapshot, found, width),
     ]
     above, between, *below = _shares(sections, height + bool(tall))  # the machine's headings are its own
     beside = zip(_stack(columns[0], left, between), _stack(columns[1], right, between), strict=True)
@@ -149,55 +154,65 @@ def _actors(snapshot: Snapshot, events: Sequence[Event], width: int) -> Section:
     ended = sum(actor.state == "ended" for actor in snapshot.actors)
     return Section(
         "actors",
-        lambda rows: panels.actors(snapshot, width=width, rows=rows, current=current),
+        lambda rows: actors(snapshot, width=width, rows=rows, current=current),
         len(snapshot.actors),
-        3,
+        4,
         aside=f"{ended} of {len(snapshot.actors)} ended" if ended else "",
     )
 
 
 def _buffers(snapshot: Snapshot, width: int) -> Section:
-    wants = panels.height_of_buffers(snapshot)
-    return Section("buffers", lambda rows: panels.buffers(snapshot, width=width, rows=rows), wants, 2)
+    return Section(
+        "buffers",
+        lambda rows: buffers(snapshot, width=width, rows=rows),
+        height_of_buffers(snapshot, width),
+        2,
+        aside=legend(snapshot, width, width - 18),
+    )
 
 
 def _devices(snapshot: Snapshot, width: int) -> Section:
-    wants = len(devices.devices(snapshot, width=width))
-    return Section("devices", lambda rows: devices.devices(snapshot, width=width, rows=rows), wants, 1)
+    wants = len(devices(snapshot, width=width))
+    return Section("devices", lambda rows: devices(snapshot, width=width, rows=rows), wants, 1)
 
 
-def _mappings(snapshot: Snapshot, width: int) -> Section:
-    wants = len(snapshot.vmas)
-    return Section("user mappings", lambda rows: mappings.mappings(snapshot, width=width, rows=rows), wants, 1)
+def _translations(snapshot: Snapshot, width: int) -> Section:
+    return Section(
+        "translations",
+        lambda rows: translations(snapshot, width=width, rows=rows),
+        height_of_translations(snapshot),
+        2,
+        aside=LEGEND if width >= SMALL else LEGEND.partition("   ")[0],
+    )
 
 
-def _steps(snapshot: Snapshot, events: Sequence[Event], findings: Sequence[Finding], width: int) -> Section:
+def _steps(snapshot: Snapshot, events: Sequence[Event], found: Sequence[Finding], width: int) -> Section:
     return Section(
         "steps",
-        lambda rows: history.steps(snapshot, events, findings, width=width, rows=rows),
+        lambda rows: steps(snapshot, events, found, width=width, rows=rows),
         1 + len(events),
-        4,
+        3,
         aside="newest last",
     )
 
 
-def _findings(snapshot: Snapshot, findings: Sequence[Finding], width: int) -> Section:
-    primary = sum(finding.primary for finding in findings)
-    follow = len(findings) - primary
+def _findings(snapshot: Snapshot, found: Sequence[Finding], width: int) -> Section:
+    primary = sum(finding.primary for finding in found)
+    follow = len(found) - primary
     over = bool(snapshot.stopped)
     return Section(
         "findings",
-        lambda rows: history.findings(findings, width=width, rows=rows, over=over),
-        len(history.findings(findings[:_MOST], width=width)),
-        2 if findings else 1,
+        lambda rows: findings(found, width=width, rows=rows, over=over),
+        len(findings(found[:_MOST], width=width)),
+        2 if found else 1,
         aside=", ".join(filter(None, (f"{primary} primary" * bool(primary), f"{follow} follow" * bool(follow)))),
-        style=BROKEN if findings else "bold",
+        style=BROKEN if found else "bold",
     )
 
 
 # Lines for each ------------------------------------------------------------------
 
-_FIRST: Final = ("actors", "findings", "buffers", "steps", "devices", "user mappings")
+_FIRST: Final = ("actors", "findings", "buffers", "steps", "translations", "devices")
 """What is kept longest when there is too little room for all."""
 
 

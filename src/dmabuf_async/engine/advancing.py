@@ -88,7 +88,7 @@ class Advancing(Choosing):
             pass
         except BaseException as error:
             actor.coroutine = None
-            if not isinstance(error, Unwind | Exception):
+            if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             after = Entry(entry, result, tuple(passed), None)
             after.local = hashed(entry.local, result)

@@ -40,6 +40,7 @@ def _vma(vma: Vma) -> VmaView:
         tlbs=tuple((number, leads) for number, leads in tlbs if leads),
         buffer=vma.buffer.name,
         first=vma.first,
+        pages=vma.pages,
     )
 
 

@@ -216,17 +216,17 @@ class Bounded(Walk[Stop]):
         moves = stepper.moves()
         first = frame.preemptions == self._round
         watch = stepper.seen
+        before = len(watch.findings) if frame.label else 0  # a task may end before the first step
         if not moves:
             self.progress.executions += 1
-            before = len(watch.findings)
             stepper.judge()
-            if len(watch.findings) > before:
-                self._note(None, watch.findings[before:], first=first)
         elif len(self._path) > self._max_steps or len(self._costs) > self._max_places:
             self.full = self.full or len(self._costs) > self._max_places
             self.progress.cut += 1
         else:
             frame.moves = self._affordable(frame, moves, last)
+        if len(watch.findings) > before:
+            self._note(None, watch.findings[before:], first=first)
         if first:
             edges = watch.lock_edges()
             if edges:

@@ -77,7 +77,7 @@ class Graph(Walk[Stop]):
         self.ends: dict[int, str] = {}
         """The states in which nothing is left to do, and why: ``ended`` or ``deadlock``."""
         self.shows: dict[tuple[int, int], tuple[Signature, ...]] = {}
-        """What is found at a transition (state, its number there), or at an end (state, -1)."""
+        """What is found at a transition (state, its number there), at an end or before the first step (state, -1)."""
         self._alive = bytearray()  # of each state: whether somebody lives whose end the run waits for
         self._names: dict[tuple[int, ...], str] = {}
         self._labelled: dict[Label, Label] = {}  # one object for each, however many transitions have it
@@ -105,13 +105,13 @@ class Graph(Walk[Stop]):
 
     @property
     def extent(self) -> str:
-        transitions = self.progress.steps
-        return f"{len(self.edges):,} states, {transitions:,} transition{'s' * (transitions != 1)}"
+        states, transitions = len(self.edges), self.progress.steps
+        return f"{states:,} state{'s' * (states != 1)}, {transitions:,} transition{'s' * (transitions != 1)}"
 
     @property
     def left(self) -> str:
         frontier = sum(len(frame.moves) - frame.next for frame in self._path)
-        return f"at least {frontier:,} transitions" if frontier else ""
+        return f"at least {frontier:,} transition{'s' * (frontier != 1)}" if frontier else ""
 
     def chance(self, signature: Signature) -> float:
         """The probability that a random execution shows this finding: exact, once all is known."""
@@ -225,16 +225,16 @@ class Graph(Walk[Stop]):
             known = self._diamonds.closed(self.edges, self.shows, last.state, last.prints)
         self._path.append(Stop(state, moves, label, taken, known))
         watch = stepper.seen
+        before = len(watch.findings) if state else 0  # a task may end before the first step
         if not moves:
             self.ends[state] = stepper.stopped
             self.progress.executions += 1
-            before = len(watch.findings)
             stepper.judge()
-            if len(watch.findings) > before:
-                self._note(state, -1, None, watch.findings[before:])
         elif len(self._path) > self._max_steps:
             self.progress.cut += 1
             self._path[-1].moves = []
+        if len(watch.findings) > before:
+            self._note(state, -1, None, watch.findings[before:])
         order, locks = stepper.machine.lock_order.taken(), self.progress.locks
         if order in self._orders:
             locks.counts.update(order)

@@ -6,25 +6,17 @@ scheduler's back (DESIGN 2).
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.errors import ScenarioError
+from dmabuf_async.machine.values import RELATIONS, kept
 from dmabuf_async.ops import CALM, EINTR, FallibleOp, Op
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
-
-RELATIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 class Cell(Thing):
@@ -46,7 +38,7 @@ class Cell(Thing):
 
     def __init__(self, name: str, value: Hashable, machine: Machine) -> None:
         super().__init__(name)
-        self.value = value
+        self.value: Any = value if value.__class__ is int else kept(name, value)
         self.faults = machine.faults
         self.marks = machine.marks
         self.events = machine.events
@@ -228,7 +220,7 @@ class _Write(Op):
 
     def __init__(self, cell: Cell, value: Any) -> None:
         self.thing = cell
-        self.value = value
+        self.value = value if value.__class__ is int else kept(cell.name, value)
 
     def steady(self, actor: Actor) -> bool:
         return True
@@ -291,7 +283,12 @@ class Add(_Write):
     def apply(self, actor: Actor, outcome: int) -> Any:
         cell = self.thing
         cell.exchanged(actor)
-        cell.value = new = cell.value + self.value
+        try:
+            cell.value = new = cell.value + self.value
+        except TypeError:
+            raise ScenarioError(
+                f"{actor.name} adds {self.value!r} to {cell.name}, which holds {cell.value!r}: add takes numbers"
+            ) from None
         return new
 
 
@@ -329,6 +326,16 @@ class _Condition(Op):
         self.value = value
         self.idle = idle
 
+    def holds(self, actor: Actor) -> bool:
+        """Whether the condition holds."""
+        try:
+            return self.compare(self.thing.value, self.value)
+        except TypeError:
+            raise ScenarioError(
+                f"{actor.name} waits until {self.thing.name} {self.relation} {self.value!r}, and it holds "
+                f"{self.thing.value!r}: values of these kinds have no order"
+            ) from None
+
     def found(self, actor: Actor) -> Any:
         """The condition holds: the value that makes it."""
         cell = self.thing
@@ -344,8 +351,7 @@ class Wait(_Condition):
     kind = "wait"
     parks = conditional = sleeps = True
 
-    def enabled(self, actor: Actor) -> bool:
-        return self.compare(self.thing.value, self.value)
+    enabled = _Condition.holds
 
     def apply(self, actor: Actor, outcome: int) -> Any:
         return self.found(actor)
@@ -365,7 +371,7 @@ class InterruptibleWait(FallibleOp, _Condition):
     parks = conditional = sleeps = True
 
     def enabled(self, actor: Actor) -> bool:
-        return actor.killed or self.compare(self.thing.value, self.value)
+        return actor.killed or self.holds(actor)
 
     def outcomes(self, actor: Actor) -> tuple[str, ...]:
         return ("", "EINTR") if self.thing.faults.eintr else ("",)
@@ -374,7 +380,7 @@ class InterruptibleWait(FallibleOp, _Condition):
         if outcome != CALM:
             self.thing.faults.eintr -= 1
             return EINTR
-        if self.compare(self.thing.value, self.value):
+        if self.holds(actor):
             return self.found(actor)
         return EINTR
 

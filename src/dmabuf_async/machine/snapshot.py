@@ -140,6 +140,8 @@ class VmaView:
     buffer: str = ""
     first: int = 0
     """The buffer, and the page of it that is the range's first."""
+    pages: int = 0
+    """How many it maps now; 0: none."""
 
 
 @dataclass(frozen=True, slots=True)

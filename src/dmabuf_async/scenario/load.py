@@ -124,6 +124,8 @@ def contents(path: Path) -> bytes:
 
 def _neighbour(path: Path) -> str:
     """The hint after the name of a file that doesn't exist."""
+    if path.is_symlink():
+        return f"it is a link to {spelled(path.readlink())}, which is not there"
     try:
         names = [one.name for one in islice(path.parent.iterdir(), 1000) if one.suffix in {".toml", ".py"}]
     except OSError:

@@ -253,6 +253,8 @@ def _chosen(path: Path, module: ModuleType, function: str | None) -> Any:
     if function in known:
         return known[function]
     found = getattr(module, function, None) if function.isidentifier() else None
+    if inspect.isfunction(found) and found.__module__ == module.__name__:
+        return found
     if inspect.isfunction(found):
         raise ScenarioError(f"{spelled(path)}:{_line(found)}: {shown(function)} is not a scenario; {_HOW}")
     hint = did_you_mean(function, known, f"it has {listed(known)}") if known else _HOW

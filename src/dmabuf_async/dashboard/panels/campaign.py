@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.text import Text
 
-from dmabuf_async.dashboard.lines import BROKEN, Cell, called, fitted, heading, line, more, row
+from dmabuf_async.dashboard.lines import BROKEN, SMALL, Cell, called, fitted, heading, line, more, row
 
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _CURVE: Final = 6
@@ -38,7 +38,7 @@ class FoundView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
-    """How far the sampling of one scenario is."""
+    """How far the sampling of a scenario is."""
 
     seconds: float
     executions: int
@@ -53,6 +53,8 @@ class CampaignView:
     new_bound: float | None = None
     """It is not higher, with a confidence of 95 %."""
     found: tuple[FoundView, ...] = ()
+    scenarios: int = 1
+    """Of more than one, added up: what is left to see is told of each alone."""
 
     @property
     def rate(self) -> float:
@@ -87,13 +89,14 @@ def campaign(view: CampaignView, *, width: int, rows: int) -> list[Text]:
     if rows < _LEAST:
         return []
     high = min(_CURVE, rows - 6)
-    found = _findings(view.found, width, rows - high - 4)
+    chance = [_chance(view, width)] if view.scenarios == 1 else []
+    found = _findings(view.found, width, rows - high - 3 - len(chance))
     looked = f"{view.looked:,} of {view.executions:,} executions looked at"
     count = sum(not one.expected for one in view.found)
     return [
         heading("distinct behaviours", width, aside=looked),
         *_curve(view, width, high),
-        _chance(view, width),
+        *chance,
         heading("findings", width, style=BROKEN if count else "bold", aside=f"{count} not expected" * bool(count)),
         *found,
     ]
@@ -140,13 +143,14 @@ def _chance(view: CampaignView, width: int) -> Text:
     text = line("something new in the next execution: ")
     if view.new is None or not view.looked:
         return fitted(text.append("this sampler cannot tell", "dim"), width)
-    text.append(_percent(view.new), "bold")
+    text.append(percent(view.new), "bold")
     if view.new_bound is not None and view.new_bound < 1:
-        text.append(f", at most {_percent(view.new_bound)} (95 % sure)", "dim")
+        text.append(f", at most {percent(view.new_bound)} (95 % sure)", "dim")
     return fitted(text, width)
 
 
-def _percent(chance: float) -> str:
+def percent(chance: float) -> str:
+    """``3.1 %``, with two digits."""
     return f"{100 * chance:.2g} %" if chance < 0.1 else f"{100 * chance:.0f} %"
 
 
@@ -159,7 +163,7 @@ def _findings(found: Sequence[FoundView], width: int, rows: int) -> list[Text]:
         return [line("none so far", "dim")]
     ordered = sorted(found, key=lambda one: one.expected)
     shown = ordered if len(ordered) <= rows else ordered[: max(0, rows - 1)]
-    told = [f"{one.times:,} time{'s' * (one.times != 1)}, first in execution {one.first:,}" for one in shown]
+    told = [_told(one, width) for one in shown]
     room = max(0, width - 2 - max(map(len, told), default=0) - 2 - 8 - 2)
     lines = [
         line("- " if one.expected else "x ", "" if one.expected else BROKEN).append_text(
@@ -175,3 +179,8 @@ def _findings(found: Sequence[FoundView], width: int, rows: int) -> list[Text]:
         for one, words in zip(shown, told, strict=True)
     ]
     return [*lines, more(len(ordered) - len(shown), "finding")] if len(shown) < len(ordered) else lines
+
+
+def _told(one: FoundView, width: int) -> str:
+    times = f"{one.times:,} time{'s' * (one.times != 1)}"
+    return times if width < SMALL else f"{times}, first in execution {one.first:,}"

@@ -1,21 +1,18 @@
-"""Panels of what has happened: the latest steps, and what broke. Pure, as all panels."""
+"""The panel of the latest steps: a list, or lanes where there is room for them."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.text import Text
 
-from dmabuf_async.dashboard.lines import BROKEN, WAITING, Cell, called, fitted, hues, line, more, noted, row, widest
+from dmabuf_async.dashboard.lines import BROKEN, WAITING, Cell, called, fitted, hues, line, noted, row, widest
 from dmabuf_async.machine.snapshot import Snapshot
-from dmabuf_async.report.lanes import printable
 from dmabuf_async.trace.events import Event, Finding
 
 _LANE: Final = 40
 """Cells that a column for each actor needs at least; with less, the steps are a list."""
-_LINES_OF_A_FINDING: Final = 3
 
 
 def steps(
@@ -114,42 +111,3 @@ def _notes(event: Event, codes: Sequence[str]) -> list[Text]:
     elif event.fault and event.cpu is not None:
         notes.append(line("< a fault of the environment", WAITING))
     return notes
-
-
-def findings(found: Sequence[Finding], *, width: int, rows: int | None = None, over: bool = False) -> list[Text]:
-    """What broke: primary findings, marked ``x``, before what follows from them, marked ``-``.
-
-    ``over``: the execution has ended, so nothing more will come.
-    """
-    if not found:
-        return [line("none" if over else "none so far", "dim")]
-    blocks = [_finding(finding, width) for finding in sorted(found, key=lambda finding: not finding.primary)]
-    if rows is None or sum(map(len, blocks)) <= rows:
-        return [text for block in blocks for text in block]
-    lines: list[Text] = []
-    told = 0
-    for block in blocks:
-        if lines and len(lines) + len(block) > rows - 1:
-            break
-        lines += block[: max(1, rows - (len(blocks) > 1))]
-        told += 1
-    lines = lines[:rows]
-    if told < len(blocks):
-        hidden = more(len(blocks) - told)
-        if len(lines) < rows:
-            lines.append(hidden)
-        else:
-            lines[-1] = fitted(lines[-1], width - hidden.cell_len).append_text(hidden)
-    return [fitted(text, width) for text in lines]
-
-
-def _finding(finding: Finding, width: int) -> list[Text]:
-    head = printable(f"{'x' if finding.primary else '-'} {finding.code}  {finding.rule or 'program'}")
-    words = printable(f"{head}  step {finding.step}: {finding.message}")
-    wrapped = textwrap.wrap(
-        words, max(20, width), subsequent_indent="  ", max_lines=_LINES_OF_A_FINDING, placeholder=" ...",
-        drop_whitespace=True, break_on_hyphens=False,
-    )  # fmt: skip
-    lines = [line(text, "" if finding.primary else "dim") for text in wrapped]
-    lines[0].stylize(BROKEN if finding.primary else "", 0, len(head))
-    return [fitted(text, width) for text in lines]

@@ -3,38 +3,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dmabuf_async.dashboard.devices import devices
-from dmabuf_async.machine.snapshot import AttachmentView, DeviceView, LeadView, Snapshot, TransferView
+from dmabuf_async.dashboard.panels.devices import devices
+from dmabuf_async.machine.snapshot import AttachmentView, DeviceView, Snapshot, TransferView
 from tests.dashboard.conftest import drawn, moment_of, program_of
 
 EMPTY = Snapshot(0, 0, (), (), ())
-LEAD = LeadView(0, "ram#0", writable=True, stale=False)
-ATTACHED = AttachmentView("fb", "driver", "from_device", "", (LEAD,), ((LEAD,),), (TransferView("write", 0, 1, 2, 0),))
+ATTACHED = AttachmentView("fb", "driver", "from_device", "", (), ((),), (TransferView("write", 0, 1, 2, 0),))
 
 
 def told(*views: DeviceView, width: int = 80, rows: int | None = None) -> list[str]:
     return [text.plain.rstrip() for text in devices(replace(EMPTY, devices=views), width=width, rows=rows)]
 
 
-def test_a_line_tells_what_is_in_flight_and_where_the_translations_lead() -> None:
-    assert told(DeviceView("gpu", 1, "later", (ATTACHED,))) == [
-        "gpu on fb  driver  writes [0] 1/2  from_device  iopte [0] ram#0  iotlb [0] ram#0"
-    ]
+def test_a_line_tells_who_attached_it_and_what_is_in_flight() -> None:
+    assert told(DeviceView("gpu", 1, "later", (ATTACHED,))) == ["gpu on fb  driver  writes [0] 1/2  from_device"]
 
 
 def test_engines_are_told_apart_where_there_are_several() -> None:
-    one = replace(ATTACHED, iotlbs=((), (LEAD,)), transfers=(TransferView("read", 0, 0, 1, 1),))
+    one = replace(ATTACHED, transfers=(TransferView("read", 0, 0, 1, 1),))
     assert "reads [0] 1/1 by engine1" in told(DeviceView("gpu", 2, "later", (one,)))[0]
-    assert "iotlb1 [0] ram#0" in told(DeviceView("gpu", 2, "later", (one,)), width=120)[0]
-
-
-def test_what_is_stale_is_told_first_of_many_pages() -> None:
-    leads = tuple(replace(LEAD, page=page, stale=page == 5) for page in range(8))
-    assert "[5] ram#0 STALE + 7" in told(DeviceView("gpu", 1, "later", (replace(ATTACHED, ioptes=leads),)))[0]
 
 
 def test_a_revoke_is_told_first_and_a_device_without_attachments_tells_how_it_lets_go() -> None:
-    one = replace(ATTACHED, revoke="told", transfers=(), ioptes=(), iotlbs=((),))
+    one = replace(ATTACHED, revoke="told", transfers=())
     assert told(DeviceView("gpu", 1, "at once", (one,)), DeviceView("npu", 2, "cannot", ())) == [
         "gpu on fb  driver  told to let go  from_device",
         "npu                2 engines, cannot let go",

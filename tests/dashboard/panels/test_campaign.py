@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from rich.cells import cell_len
 
-from dmabuf_async.dashboard.campaign import CampaignView, Curve, FoundView, campaign
+from dmabuf_async.dashboard.panels.campaign import CampaignView, Curve, FoundView, campaign
 
 STEEP = ((0.0, 0), (5.0, 80), (10.0, 100))
 DEADLOCK = FoundView("deadlock", "V11", "one", 1715, 2, expected=True)

@@ -1,16 +1,15 @@
-"""The panel of devices: what each has mapped, what its IOTLBs hold, and what is in flight."""
+"""The panel of devices: who attached each, what it is told, what it has mapped, and what is in flight."""
 
 from __future__ import annotations
 
 from rich.text import Text
 
-from dmabuf_async.dashboard.leads import leads
 from dmabuf_async.dashboard.lines import WAITING, Cell, called, cut, hues, line, row, widest
 from dmabuf_async.machine.snapshot import AttachmentView, DeviceView, Snapshot
 
 
 def devices(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
-    """A line for each attachment: whose it is, its mapping, where the page table leads, IOTLBs, transfers.
+    """A line for each attachment: whose it is, what it is told, its mapping, transfers.
 
     A device without attachments has a line too.
     """
@@ -47,9 +46,4 @@ def _doing(device: DeviceView, one: AttachmentView) -> Text:
         made = f"{transfer.words - transfer.left}/{transfer.words}"
         parts.append(line(f"{transfer.verb}s [{transfer.page}] {made}{by}", "green"))
     parts.append(line(one.direction or "not mapped", "" if one.direction else "dim"))
-    if one.ioptes:
-        parts.append(leads("iopte ", one.ioptes))
-    for number, entries in enumerate(one.iotlbs):
-        if entries:
-            parts.append(leads(f"iotlb{number if device.engines > 1 else ''} ", entries))
     return Text("  ", no_wrap=True).join(parts)
