@@ -85,6 +85,7 @@ def audited(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, aud
     Settled values are compared across the executions of a campaign, which are those of the machines of one
     ``Program.machines()``; on any other machine they stand alone. ``@pytest.mark.unaudited`` turns it off.
     """
+    audits.told.clear()  # a settled value may hold things of its machine, which then lives as long as it
     if request.node.get_closest_marker("unaudited"):
         return
     with suppress(AuditError):  # what an earlier test provoked, and no step has told
