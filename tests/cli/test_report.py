@@ -130,3 +130,25 @@ def test_a_title_and_a_file_name_that_are_markup_are_shown_as_text(cli: Any, mak
     assert "<img" not in text
     assert text.count("<script") == text.count("</script") == 2
     assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;The exporter" in text
+
+
+INTERRUPTED = """
+import os, signal
+from itertools import count
+
+built = count()
+
+def program(machine):
+    async def work():
+        await machine.counter("c").load()
+    if next(built) == 20:
+        os.kill(os.getpid(), signal.SIGINT)
+    machine.task("work", work)
+"""
+
+
+def test_an_interrupt_of_the_search_ends_it_without_a_page(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text(INTERRUPTED)
+    told = cli("report", "x.py:program", "-o", "page.html")
+    assert (told.code, told.out) == (130, "")
+    assert not (tmp_path / "page.html").exists()

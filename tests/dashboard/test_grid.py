@@ -31,7 +31,7 @@ def test_the_less_room_the_less_each_cell_says() -> None:
         "  [32..47]  R   R   R   R   R   R   R   R   R>p R   R   R   R   R   R   R",
         "  [48..63]  R   R   R   R   R   R   R   R   R   R   R   R   R   R   R   R",
     ]
-    assert told(64, {0: "kp", 20: "d", 40: ">p", 60: "u"}, 64, rows=4)[0] == (
+    assert told(64, {0: "kp", 20: "i", 40: ">p", 60: "u"}, 64, rows=4)[0] == (
         "  [0..15]   Rk R  R  R  R  R  R  R  R  R  R  R  R  R  R  R"
     )
     assert told(64, said, 80, rows=2) == [

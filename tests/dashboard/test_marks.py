@@ -41,7 +41,7 @@ def test_each_thing_that_can_be_said_has_a_sign_those_that_matter_most_first() -
     )
     vma = VmaView("display", "m", "fb", True, True, (LEAD,), (), "fb", 0, 1)
     attachment = AttachmentView("fb", "driver", "to_device", "", (LEAD,), ((),), ())
-    assert signs(all_of_it, vma=vma, attachment=attachment) == "".join(mark.sign for mark in MARKS) == "!>~*kpud"
+    assert signs(all_of_it, vma=vma, attachment=attachment) == "".join(mark.sign for mark in MARKS) == "!>~*kpui"
 
 
 def test_a_copy_of_a_translation_that_is_stale_is_a_sign_without_its_page_table() -> None:

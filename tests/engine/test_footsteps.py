@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.footsteps import Footsteps
 from dmabuf_async.errors import KernelError, ReplayDiverged
 from dmabuf_async.machine.actor import Actor
@@ -285,7 +286,7 @@ def test_a_steady_op_touches_nothing_but_its_thing(monkeypatch: pytest.MonkeyPat
             assert actor.locks
         before(self, actor, op)
         known = self._objects
-        assert all(step.steady for step in known.steps[: known.steady])
+        assert all(touched.steady for touched, _ in known.steps[: known.steady])
 
     monkeypatch.setattr(Footsteps, "before", look)
     reduced(replace(program_of(everything), reusable=True))
@@ -318,3 +319,26 @@ def test_what_is_made_again_is_not_looked_at_again(monkeypatch: pytest.MonkeyPat
         pass
     assert (search.classes, search.progress.steps) == (90, 540)
     assert looked < 540 * 2 / 3
+
+
+def wrong(machine: Machine) -> None:
+    mutex, counter = machine.mutex("m"), machine.counter("n")
+
+    async def misuse() -> None:
+        await mutex.unlock()
+        await counter.add(1)
+
+    async def add() -> None:
+        await counter.add(1)
+
+    machine.task("misuses", misuse)
+    for name in ("one", "two"):
+        machine.task(name, add)
+
+
+def test_what_was_found_on_the_way_is_found_where_the_way_is_gone_again() -> None:
+    program = replace(program_of(wrong), reusable=True)
+    search = reduced(program, checkers=CHECKERS)  # and the same is counted by whoever doesn't look again
+    assert [(signature.code, count) for signature, count in search.progress.counts.items()] == [
+        ("double-unlock", search.classes)
+    ]

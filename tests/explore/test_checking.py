@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
 
 import dmabuf_async
+from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.checking import checking, judge
 from dmabuf_async.explore.search import Search
 from dmabuf_async.explore.verdict import Verdict
@@ -186,3 +188,20 @@ def test_one_call_checks_a_function_that_furnishes_a_machine() -> None:
     assert {failure.finding.code for failure in dmabuf_async.check(one).failures} == {"data-race"}
     with pytest.raises(ValueError, match="there is no search 'bfs'"):
         dmabuf_async.check(_alone, "bfs")
+
+
+@pytest.mark.parametrize("search", ["dpor", "graph", "both", "auto"])
+def test_nothing_is_proved_of_a_program_that_is_not_deterministic(search: str) -> None:
+    made = count()
+
+    def build(machine: Machine) -> None:
+        cell = machine.counter("cell")
+
+        async def work() -> None:
+            await cell.store(next(made))
+
+        machine.task("one", work)
+        machine.task("two", work)
+
+    with pytest.raises(ReplayDiverged, match="is not deterministic"):
+        dmabuf_async.check(build, search)

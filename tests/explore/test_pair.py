@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dmabuf_async.explore.checking import checking
+from dmabuf_async.explore.checking import check, checking
 from dmabuf_async.explore.pair import Disagreement, Pair
+from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import from_function
@@ -152,3 +154,27 @@ def test_a_pair_goes_on_where_it_was(race: Program) -> None:
         after.resume(b"[3]\nabc")
     with pytest.raises(ValueError, match=r"\w"):
         after.resume(b"nonsense")
+
+
+def crossed(machine: Machine) -> None:
+    """Two locks in both orders."""
+    one, two = machine.mutex("one"), machine.mutex("two")
+
+    async def work(first: Mutex, second: Mutex) -> None:
+        await first.lock()
+        await second.lock()
+        await second.unlock()
+        await first.unlock()
+
+    machine.task("a", work, one, two)
+    machine.task("b", work, two, one)
+
+
+@pytest.mark.parametrize("search", ["auto", "both"])
+def test_findings_are_told_in_the_order_of_their_codes_whoever_wins_and_what_is_expected_first(search: str) -> None:
+    def codes(program: Program) -> list[str]:
+        return [failure.finding.code for failure in check(program, search).failures]
+
+    program = from_function(crossed)
+    assert codes(program) == ["lock-order", "lock-order", "deadlock"]
+    assert codes(replace(program, findings=("deadlock",))) == ["deadlock", "lock-order", "lock-order"]

@@ -114,6 +114,83 @@ def test_slices_of_a_thread_never_overlap_and_flows_lie_in_them(name: str) -> No
             assert any(one["tid"] == flow["tid"] and one["ts"] < flow["ts"] < one["ts"] + one["dur"] for one in slices)
 
 
+EVERY = {"ph", "name", "pid", "tid"}
+MORE = {
+    "M": {"args"},
+    "X": {"cat", "ts", "dur", "args"},
+    "s": {"cat", "ts", "id"},
+    "f": {"cat", "ts", "id", "bp"},
+    "i": {"cat", "ts", "s", "args"},
+}
+"""Fields that the Trace Event Format has for each phase that is used; of a slice, args may be left out."""
+METADATA = {
+    "process_name": "name",
+    "thread_name": "name",
+    "process_sort_index": "sort_index",
+    "thread_sort_index": "sort_index",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "atomic/sleep", "cache/pipeline", "device/dma-in-flight", "device/one-engine-flushed", "kmap/two-importers",
+        "locks/abba", "migrate/in-parallel", "mmap/one-cpu-flushed", "process/killed",
+    ],
+)  # fmt: skip
+def test_every_event_is_one_of_the_trace_event_format(name: str) -> None:
+    for seed in range(3):
+        trace = json.loads(chrome_trace(recorded(name, seed=seed), "a.toml"))
+        assert set(trace) == {"displayTimeUnit", "otherData", "traceEvents"}
+        assert trace["displayTimeUnit"] in {"ms", "ns"}
+        for one in trace["traceEvents"]:
+            phase = one["ph"]
+            assert EVERY | MORE[phase] - {"args"} <= set(one) <= EVERY | MORE[phase]
+            assert all(isinstance(one[key], int) and one[key] > 0 for key in ("pid", "tid"))
+            assert isinstance(one["name"], str)
+            if phase == "M":
+                assert list(one["args"]) == [METADATA[one["name"]]]
+            else:
+                assert isinstance(one["cat"], str)
+                assert one["cat"]
+                assert isinstance(one["ts"], int | float)
+                assert one["ts"] >= 0
+            assert one.get("dur", 1) > 0
+            assert one.get("bp", "e") == "e"
+            assert phase != "i" or one["s"] == "t"
+        well_ordered(trace["traceEvents"])
+
+
+def well_ordered(every: Events) -> None:
+    """Names first, then time never goes back; tracks are told apart by their threads; flows go on."""
+    named = [one for one in every if one["ph"] == "M"]
+    timed = every[len(named) :]
+    assert every == [*named, *timed]
+    assert [one["ts"] for one in timed] == sorted(one["ts"] for one in timed)
+    threads = [(one["pid"], one["tid"]) for one in named if one["name"] == "thread_name"]
+    processes = [one["pid"] for one in named if one["name"] == "process_name"]
+    assert len({tid for _, tid in threads}) == len(threads)
+    assert len(set(processes)) == len(processes)
+    assert {pid for pid, _ in threads} == set(processes)
+    assert {(one["pid"], one["tid"]) for one in timed} <= set(threads)
+    assert {tid for _, tid in threads}.isdisjoint(processes), "a thread would be taken for the main one of a process"
+    starts = {one["id"]: one for one in timed if one["ph"] == "s"}
+    ends = {one["id"]: one for one in timed if one["ph"] == "f"}
+    assert len(starts) + len(ends) == sum(one["ph"] in {"s", "f"} for one in timed)
+    assert set(starts) == set(ends)
+    for number, start in starts.items():
+        end = ends[number]
+        assert (start["name"], start["cat"]) == (end["name"], end["cat"]), "that and the id bind them"
+        assert start["ts"] < end["ts"]
+    slices: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for one in timed:
+        if one["ph"] == "X":
+            slices.setdefault((one["pid"], one["tid"]), []).append((one["ts"], one["ts"] + one["dur"]))
+    for flow in (*starts.values(), *ends.values()):
+        track = slices[flow["pid"], flow["tid"]]
+        assert sum(begin <= flow["ts"] < end for begin, end in track) == 1, "a flow binds to the slice around it"
+
+
 def test_what_an_actor_waits_for_is_a_slice() -> None:
     waits = [
         one["name"]

@@ -43,10 +43,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _deafen() -> None:
-    """The process ends: an interrupt that comes now could only hit the interpreter's own work."""
+    """The process ends: a signal that comes now could only hit the interpreter's own work, or change the exit code."""
     while True:
         try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
         except KeyboardInterrupt:
             continue
         return

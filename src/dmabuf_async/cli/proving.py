@@ -75,7 +75,14 @@ class Proving(Campaign):
 
         accepts = self.accepted.of(program.name)
         verdict = checking(
-            program, search, seconds=seconds, first=self._first, accepts=accepts, show=show, keep=keeper.keep
+            program,
+            search,
+            seconds=seconds,
+            first=self._first,
+            max_steps=self.max_steps,
+            accepts=accepts,
+            show=show,
+            keep=keeper.keep,
         )
         self._full = getattr(search, "full", False)  # searches that keep states run out of room
         if not verdict.bound:

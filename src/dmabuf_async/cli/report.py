@@ -103,6 +103,8 @@ def _found(console: Console, program: Program, max_steps: int) -> tuple[Shown, s
     from dmabuf_async.strategies.catalogue import strategy
 
     sampled = perform(fuzz(program, strategy("portfolio", 0), executions=EXECUTIONS, max_steps=max_steps))
+    if sampled.interrupted:
+        raise KeyboardInterrupt  # a page about part of the sample would be taken for one about the whole
     failures = sorted((one for one in sampled.failures if not one.edges), key=lambda one: not one.unexpected)
     if not failures:
         return perform(single(program, strategy("calm", 0), max_steps=max_steps)), "calm"

@@ -162,11 +162,13 @@ class Table:
         many = [(chance, verdict) for chance, verdict in chances if chance > _MUCH]
         if many:
             chance, most = max(many, key=itemgetter(0))
-            self._console.line(
+            words = (
                 f"left: {len(many):,} of them still show new classes in more than {share(_MUCH)} of random executions, "
-                f"{printable(most.scenario)} in {share(chance)}",
-                "dim",
+                f"{printable(most.scenario)} in {share(chance)}"
             )
+            width = self._console.width if self._console.is_terminal else len(words)
+            for text in textwrap.wrap(words, width, break_on_hyphens=False, break_long_words=False):
+                self._console.line(text, "dim")
 
 
 def recollection(one: Recalled) -> str:

@@ -40,7 +40,7 @@ def stacked(blocks: Sequence[Block], rows: int | None, of: str, width: int) -> l
             shares[index] += 1
             free -= 1
     lines = [text for index in sorted(kept) for text in blocks[index].make(shares[index])]
-    return _ending(lines[:rows], hidden, rows, of, width)
+    return ending(lines[:rows], hidden, rows, of, width)
 
 
 def _starves(blocks: Sequence[Block], kept: Sequence[int], shares: Sequence[int], rows: int) -> bool:
@@ -54,15 +54,19 @@ def foremost(lines: Sequence[tuple[int, int, Text]], rows: int, of: str, width: 
 
     How many pages are left out is told in the end.
     """
-    if len(lines) <= rows or rows <= 0:
-        return [text for _, _, text in lines[: max(0, rows)]]
-    order = sorted(range(len(lines)), key=lambda index: lines[index][0])
-    kept = sorted(order[: max(1, rows - 1)])
+    kept = chosen([rank for rank, _, _ in lines], rows)
     hidden = sum(pages for _, pages, _ in lines) - sum(lines[index][1] for index in kept)
-    return _ending([lines[index][2] for index in kept], hidden, rows, of, width)
+    return ending([lines[index][2] for index in kept], hidden, rows, of, width)
 
 
-def _ending(lines: list[Text], hidden: int, rows: int, of: str, width: int) -> list[Text]:
+def chosen(ranks: Sequence[int], rows: int) -> Sequence[int]:
+    """Which of so many lines are kept in so many rows, where one is left to tell of the others, if there are any."""
+    if len(ranks) <= rows or rows <= 0:
+        return range(len(ranks) if rows > 0 else 0)
+    return sorted(sorted(range(len(ranks)), key=ranks.__getitem__)[: max(1, rows - 1)])
+
+
+def ending(lines: list[Text], hidden: int, rows: int, of: str, width: int) -> list[Text]:
     """Lines, and how many more things there are: in a line of its own if there is one left, else in the last."""
     if not hidden or not lines:
         return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeAlias
 
 from rich.text import Text
 
@@ -23,6 +23,9 @@ _WIDTHS: Final = (128, 64, 32, 16, 8, 4, 2, 1)
 """Pages in a line: one of these."""
 _GROUP: Final = 8
 """Cells of a single sign stand together in groups of so many."""
+
+_Cell: TypeAlias = tuple[str, str, str]
+"""Where a page is, the style of that, and its signs."""
 
 
 def named(buffer: BufferView, width: int) -> bool:
@@ -72,38 +75,51 @@ def _side_by_side(made: Sequence[Text], width: int) -> list[Text]:
 
 def _folded(pages: Sequence[PageView], signs: Sequence[str], kept: int, width: int) -> list[tuple[int, int, Text]]:
     """(rank, pages, line) of a grid with so many signs beside each letter; -1: a sign stands in the letter's place."""
+    made = [(letter(page), _style(page), said[: abs(kept)]) for page, said in zip(pages, signs, strict=True)]
     lines: list[tuple[int, int, Text]] = []
     for many in _WIDTHS:
-        lines = _rows(pages, signs, kept, many)
-        if max((text.cell_len for _, _, text in lines), default=0) <= width:
-            break
+        if many == 1 or _wide(len(made), many, kept) <= width:
+            lines = _rows(made, signs, kept, many)
+            if max((text.cell_len for _, _, text in lines), default=0) <= width:
+                break
     return [(rank, count, fitted(text, width)) for rank, count, text in lines]
 
 
-def _rows(pages: Sequence[PageView], signs: Sequence[str], kept: int, many: int) -> list[tuple[int, int, Text]]:
+def _wide(pages: int, many: int, kept: int) -> int:
+    """The width of a line of so many pages, before it is known whether others are like it."""
+    shown = min(many, pages)
+    cells_of_it = shown * (2 + kept) - 1 if kept >= 0 else shown + (shown - 1) // _GROUP
+    return 2 + _label(pages, many) + 2 + cells_of_it
+
+
+def _label(pages: int, many: int) -> int:
+    return len(f"[{max(0, pages - many)}..{pages - 1}]")
+
+
+def _rows(made: Sequence[_Cell], signs: Sequence[str], kept: int, many: int) -> list[tuple[int, int, Text]]:
     """The same with so many pages in a line."""
-    label = len(f"[{len(pages) - many}..{len(pages) - 1}]") if len(pages) > many else len(f"[0..{len(pages) - 1}]")
+    label = _label(len(made), many)
+    parts = [(at, tuple(made[at : at + many])) for at in range(0, len(made), many)]
     lines = []
-    made = [(at, _line(pages[at : at + many], signs[at : at + many], kept)) for at in range(0, len(pages), many)]
-    for _, found in groupby(made, lambda one: (one[1].plain, str(one[1].spans))):
-        alike = list(found)
-        first, last = alike[0][0], min(len(pages), alike[-1][0] + many) - 1
+    for part, found in groupby(parts, lambda one: one[1]):
+        alike = [at for at, _ in found]
+        first, last = alike[0], min(len(made), alike[-1] + many) - 1
         head = f"[{first}]" if first == last else f"[{first}..{last}]"
-        text = line(f"  {head:<{label}}  ", "dim").append_text(alike[0][1])
+        text = line(f"  {head:<{label}}  ", "dim").append_text(_line(part, kept))
         text.append(f"  x {len(alike)}" if len(alike) > 1 else "", "dim")
         lines.append((_rank(signs[first : last + 1]), last + 1 - first, text))
     return lines
 
 
-def _line(pages: Sequence[PageView], signs: Sequence[str], kept: int) -> Text:
+def _line(part: Sequence[_Cell], kept: int) -> Text:
     text = Text(no_wrap=True)
-    for index, (page, said) in enumerate(zip(pages, signs, strict=True)):
+    for index, (place, style, said) in enumerate(part):
         if kept < 0:
             text.append(" " if index and index % _GROUP == 0 else "")
-            text = _signed(text, said[:1]) if said else text.append(letter(page), _style(page))
+            text = _signed(text, said) if said else text.append(place, style)
         else:
-            text = _signed(text.append(letter(page), _style(page)), said[:kept])
-            text.append(" " * (1 + kept - len(said[:kept])))
+            text = _signed(text.append(place, style), said)
+            text.append(" " * (1 + kept - len(said)))
     text.rstrip()
     return text
 
@@ -121,4 +137,5 @@ def _style(page: PageView) -> str:
 
 def _rank(signs: Sequence[str]) -> int:
     """The lower, the more is said of some page."""
-    return min((index for index, mark in enumerate(MARKS) if any(mark.sign in said for said in signs)), default=99)
+    seen = set().union(*signs)
+    return next((index for index, mark in enumerate(MARKS) if mark.sign in seen), len(MARKS))

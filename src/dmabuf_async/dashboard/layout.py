@@ -24,7 +24,7 @@ _STOPPED: Final = {"ended": "ended", "deadlock": "deadlock", "cut": "cut at the 
 
 
 _FOOT: Final = 12
-"""A screen of fewer lines has none for the keys."""
+"""A screen of fewer lines has none for the keys, nor for memory."""
 _MOST: Final = 30
 """No screen has room for more findings."""
 
@@ -102,7 +102,7 @@ def _narrow(
     waits = Section(
         "locks and waits", lambda rows: shared_in_brief(snapshot, width=width, rows=rows), len(brief_shared), 1
     )
-    brief = [memory_in_brief(snapshot, width=width)] if height >= 8 and snapshot.zones else []
+    brief = [memory_in_brief(snapshot, width=width)] if height >= _FOOT and snapshot.zones else []
     sections = [
         _actors(snapshot, events, width),
         _buffers(snapshot, width),

@@ -26,7 +26,7 @@ MARKS: Final = (
     Mark("k", "kmap"),
     Mark("p", "pin"),
     Mark("u", "pte"),
-    Mark("d", "iopte"),
+    Mark("i", "iopte"),
 )
 """Those that matter most come first."""
 _LETTERS: Final = {"ram": "R", "high": "H", "vram": "V", "swap": "S"}
@@ -63,6 +63,6 @@ def _signs(page: PageView, index: int, found: Sequence[Table]) -> str:
         "k": bool(page.kmaps),
         "p": bool(page.pins),
         "u": "pte" in kinds,
-        "d": "iopte" in kinds,
+        "i": "iopte" in kinds,
     }
     return "".join(mark.sign for mark in MARKS if said[mark.sign])

@@ -61,6 +61,9 @@ class Core(Choosing):
         choose, roll, pick, alone = self.strategy.choose, self.roll, self.pick, self.alone
         watch, hosted = self.watch, self.hosted
         current, steps, limit = self.current, self.steps, self.limit
+        blind = 0 if watch is None else watch.blind
+        if steps < blind:
+            watch = None
         result: Any
         while True:
             if started:  # born, or settled: it is resumed before anything else happens
@@ -122,6 +125,10 @@ class Core(Choosing):
                 steps += 1
                 if watch is None:
                     result = apply(actor, outcome)
+                    if steps == blind:
+                        watch = self.watch
+                        assert watch is not None
+                        watch.see()
                 else:
                     self.steps = steps
                     if watch.deep:

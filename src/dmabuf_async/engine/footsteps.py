@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from dmabuf_async.engine.objects import Footstep, Objects, Touched
+from dmabuf_async.engine.objects import Objects, Touched
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.clock import Fire
 from dmabuf_async.machine.lock_order import Pair
@@ -15,7 +15,7 @@ from dmabuf_async.strategies.wakeup_tree import Transition
 from dmabuf_async.tasks import Cancel, Deliver, Fail, Join, Spawn
 
 if TYPE_CHECKING:
-    from dmabuf_async.checkers.base import Checker
+    from dmabuf_async.checkers.base import Checker, Found
     from dmabuf_async.engine.choosing import Choosing
     from dmabuf_async.engine.parking import Parking
     from dmabuf_async.machine.actor import Actor
@@ -32,12 +32,13 @@ class Footsteps(Watch):
     ) -> None:
         super().__init__(machine, checkers, footprints=footprints)
         self._objects = objects
-        self._tree = objects.tree
-        self._skipped = 0  # so many steps are made again of which nothing is to be learned
+        self._tree = tree = objects.tree
+        objects.steady = min(objects.steady, tree.replayed)
+        del objects.steps[tree.replayed :]
         if self.steps is None and not self.deep:
-            self._skipped = min(objects.steady, objects.tree.replayed)
-        self.deep = not self._skipped
-        self._tree.look = self
+            self.blind = objects.steady
+        self.deep = True
+        tree.look = self
         self._unwound: dict[Actor, Op] = {}  # what it stood before when it was cancelled
         self._cancels: list[tuple[int, set[Actor | None]]] = []  # the steps that cancel, and whom
         self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
@@ -54,33 +55,49 @@ class Footsteps(Watch):
         if tree.blocked:
             return
         number, objects = self.step, self._objects
-        steps = objects.steps
-        if number < tree.replayed:
-            if number < objects.steady:
+        if number < objects.steady:
+            return
+        known = objects.steps[number][0] if number < len(objects.steps) else None
+        if known is None or self._is_steady(actor, op):
+            touched = self._touched(actor, op)
+            if number >= tree.replayed and not self._make(actor, op, touched):
                 return
+        else:  # it is made again, by others who are called the same
+            touched = known.by(actor, op)
+        if touched.steady:  # it touches nothing but its thing
+            before = [(op.thing, op.thing.state_of(op.thing))] if touched.writes else []
         else:
-            del steps[number:]
-            objects.steady = min(objects.steady, number)
-            if not self._make(actor, op):
-                return
-        steady = self._is_steady(actor, op)
-        before = [(thing, _state(thing)) for thing in op.writes(actor)]
-        steps[number : number + 1] = [Footstep(actor, op, actor.context, actor.locks, before, steady)]
-        if steady and objects.steady == number:
+            before = [(thing, _state(thing)) for thing in op.writes(actor)]
+        objects.steps[number : number + 1] = [(touched, before)]
+        if touched.steady and objects.steady == number and self._taint is None:
             objects.steady = number + 1
         if actor.needs & STRUCTURAL:
-            if isinstance(op, Spawn):
-                self._objects.born[(*actor.path, actor.spawned)] = number
-            elif isinstance(op, Cancel | Fail):
-                group = op.thing
-                self._cancels.append((number, {*group.children, group.owner} - {actor}))
-                self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
+            self._see_births_and_cancels(actor, op, number)
 
     def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
-        if self.step == self._skipped:
-            self.deep = True
         if self.steps is not None:  # else nobody asks for a fingerprint
             super().keep(actor, result, written)
+
+    def see(self) -> None:
+        super().see()
+        for number, (touched, _) in enumerate(self._objects.steps[: self.blind], 1):
+            touched.actor.last = number
+        self.machine.marks.clear()  # of which no checker made anything
+
+    def state(self, found: Found, step: int | None = None) -> None:
+        """Turn it into a finding, which is to be seen by every execution that comes here again."""
+        objects = self._objects
+        objects.steady = max(0, min(objects.steady, self.step - 1))
+        super().state(found, step)
+
+    def _see_births_and_cancels(self, actor: Actor, op: Op, number: int) -> None:
+        """Whom a step is about to spawn, or to cancel."""
+        if isinstance(op, Spawn):
+            self._objects.born[(*actor.path, actor.spawned)] = number
+        elif isinstance(op, Cancel | Fail):
+            group = op.thing
+            self._cancels.append((number, {*group.children, group.owner} - {actor}))
+            self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
 
     def _see_unwinds(self) -> None:
         """Whose pending op the latest step has replaced by an unwind."""
@@ -89,19 +106,19 @@ class Footsteps(Watch):
                 self._unwound[other] = op
         self._standing = []
 
-    def _make(self, actor: Actor, op: Op) -> bool:
+    def _make(self, actor: Actor, op: Op, touched: Touched) -> bool:
         """Tell of a step that no execution before this one made here; False if it need not be made."""
-        _, reads, writes, step = self._touched(actor, op)
+        reads, writes, step = touched.reads, touched.writes, touched.step
         tree = self._tree
         order = tree.order
         alternatives: Sequence[str] = ()
         if not actor.ready:
-            step = step._replace(outcome="" if actor.cpu is None else op.outcomes(actor)[-1], shares=0)
+            step = step.coming_to("" if actor.cpu is None else op.outcomes(actor)[-1], 0)
         elif actor.needs & FALLIBLE:
             outcomes = op.outcomes(actor)
             if len(outcomes) > 1:
                 outcome = tree.outcome()
-                step = step._replace(outcome=outcome, shares=len(outcomes))
+                step = step.coming_to(outcome, len(outcomes))
                 alternatives = [other for other in outcomes if other != outcome]
         latest = order.latest.get(step.actor, -1)
         past = own = order.pasts[latest] if latest >= 0 else self._own(actor)
@@ -132,12 +149,14 @@ class Footsteps(Watch):
 
     def _touched(self, actor: Actor, op: Op) -> Touched:
         """What ``op`` would touch now."""
-        objects = self._objects
-        steady = self._is_steady(actor, op)
-        if steady:
-            known = objects.touched.get(actor.entry)
-            if known is not None and known.context == actor.context:
+        objects, entry = self._objects, actor.entry
+        if entry is not None:
+            known = objects.touched.get(entry)
+            if (
+                known is not None and entry.op is op and known.context == actor.context and known.locks == actor.locks
+            ):  # fmt: skip
                 return known
+        steady = self._is_steady(actor, op)
         if actor.judged is None:
             writes = objects.of(op.writes(actor))
             reads = objects.of((*op.reads(actor), *actor.context))
@@ -148,19 +167,20 @@ class Footsteps(Watch):
             wrote |= 1 << number
         for number in reads:
             read |= 1 << number
-        touched = Touched(actor.context, reads, writes, Transition(actor.path, "", read & ~wrote, wrote, 1))
+        step = Transition(actor.path, "", read & ~wrote, wrote, 1)
+        touched = Touched(actor, op, actor.context, actor.locks, reads, writes, step, steady)
         if steady:
-            objects.touched[actor.entry] = touched
+            objects.touched[entry] = touched
         return touched
 
     def _is_steady(self, actor: Actor, op: Op) -> bool:
         """Whether ``op`` is steady, and the same object whenever ``actor`` stands where it does."""
         entry = actor.entry
-        return entry is not None and entry.op is op and op.steady(actor) and actor.judged is None
+        return entry is not None and entry.op is op and actor.judged is None and op.steady(actor)
 
     def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
         step = self._touched(actor, op).step
-        return step if shares == 1 and not outcome else step._replace(outcome=outcome, shares=shares)
+        return step if shares == 1 and not outcome else step.coming_to(outcome, shares)
 
     # Races -----------------------------------------------------------------------
 
@@ -170,10 +190,14 @@ class Footsteps(Watch):
         end = len(order.pasts)
         closing = 0 if actor.cpu is None else order.writing(self._objects.numbers[actor.cpu.key])
         if not closing and not op.needs & (STRUCTURAL | FALLIBLE) and op.steady(actor):
+            touched = self._touched(actor, op)
             if not op.needs & CONDITIONAL:
-                step = self._touched(actor, op).step
-                return [Race(first, step, end) for first in order.latest_of(conflicting, own)]
-            return list(order.racing(conflicting, own, end, self._steadily(actor, op, conflicting)))
+                return [Race(first, touched.step, end) for first in order.latest_of(conflicting, own)]
+            thing = op.thing
+            now = thing.state_of(thing)
+            steady = list(order.racing(conflicting, own, end, self._steadily(touched, conflicting)))
+            thing.restore(now)
+            return steady
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
             return self._imagine(actor, op, order.after(firsts, end))
@@ -190,24 +214,30 @@ class Footsteps(Watch):
                     races += order.racing(others, own, end, possible, 1 << first)
         return races
 
-    def _steadily(self, actor: Actor, op: Op, conflicting: int) -> Callable[[int], tuple[list[Transition], int]]:
-        """What :meth:`_imagine` says of a steady op: it asks for nothing but the state of its own thing."""
-        thing, order = op.thing, self._tree.order
-        steps = [self._touched(actor, op).step]
-        writing = order.writing(*self._objects.of((thing,)))
+    def _steadily(self, touched: Touched, conflicting: int) -> Callable[[int], tuple[list[Transition], int]]:
+        """What :meth:`_imagine` says of a steady op: it asks for nothing but the state of its own thing.
+
+        That is left as it was last imagined.
+        """
+        actor, op = touched.actor, touched.op
+        thing, pasts, made = op.thing, self._tree.order.pasts, self._objects.steps
+        writing = self._tree.order.writing(self._objects.numbers[thing.key])
+        now = thing.state_of(thing)
+        steps = [touched.step]
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
-            left = writing
+            left = writing & -(firsts & -firsts)  # none before the first of them comes after one of them
             while left:
                 bit = left & -left
                 left ^= bit
                 at = bit.bit_length() - 1
-                if order.pasts[at] & firsts:
-                    now = _state(thing)
-                    _restore(thing, next(state for other, state in self._objects.steps[at].before if other is thing))
-                    enabled = op.enabled(actor)
-                    _restore(thing, now)
-                    return (steps if enabled else []), conflicting
+                if pasts[at] & firsts:
+                    for other, state in made[at][1]:
+                        if other is thing:
+                            thing.restore(state)
+                    break
+            else:
+                thing.restore(now)
             return (steps if op.enabled(actor) else []), conflicting
 
         return possible
@@ -239,9 +269,9 @@ class Footsteps(Watch):
                     more = True
         try:
             outcomes, shares = self._possible(actor, op, excluded)
-            _, reads, writes, step = self._touched(actor, op)
-            steps = [step._replace(outcome=outcome, shares=shares) for outcome in outcomes]
-            return steps, self._tree.order.conflicting(reads, writes)
+            touched = self._touched(actor, op)
+            steps = [touched.step.coming_to(outcome, shares) for outcome in outcomes]
+            return steps, self._tree.order.conflicting(touched.reads, touched.writes)
         finally:
             for thing, state in now:
                 _restore(thing, state)
@@ -254,7 +284,7 @@ class Footsteps(Watch):
         while writing:
             bit = writing & -writing
             writing ^= bit
-            found = [state for other, state in self._objects.steps[bit.bit_length() - 1].before if other is thing]
+            found = [state for other, state in self._objects.steps[bit.bit_length() - 1][1] if other is thing]
             if found:
                 return found[:1]
         return []
@@ -278,12 +308,13 @@ class Footsteps(Watch):
         return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
 
     def again(self, race: Race) -> Transition | None:
-        actor, op, context, locks, _, _ = self._objects.steps[race.until]
+        touched, _ = self._objects.steps[race.until]
+        actor = touched.actor
         stands = actor.context, actor.locks
-        actor.context, actor.locks = context, locks
+        actor.context, actor.locks = touched.context, touched.locks
         try:
             excluded = self._tree.order.after(1 << race.first | race.also, len(self._tree.order))
-            possible, _ = self._imagine(actor, op, excluded)
+            possible, _ = self._imagine(actor, touched.op, excluded)
         finally:
             actor.context, actor.locks = stands
         return next((step for step in possible if step.outcome == race.second.outcome), None)
@@ -309,12 +340,12 @@ class Footsteps(Watch):
             op = actor.op
             if op is None or actor.ended:
                 continue
-            _, reads, writes, step = self._touched(actor, op)
-            conflicting, own = order.conflicting(reads, writes), self._own(actor)
+            touched = self._touched(actor, op)
+            conflicting, own = order.conflicting(touched.reads, touched.writes), self._own(actor)
             if late is not None and not actor.ready:
                 for outcome in self._possible(actor, op, 0)[0]:
                     if outcome or actor.cpu is None:
-                        fault = step._replace(outcome=outcome, shares=0)
+                        fault = touched.step.coming_to(outcome, 0)
                         late.append((fault, order.closure(own, conflicting)))
             if conflicting & ~own:
                 yield from self._races(actor, op, conflicting, own)
@@ -325,7 +356,7 @@ class Footsteps(Watch):
         What lets it go on may have been done after the unwind.
         """
         order, born = self._tree.order, self._objects.born
-        made = self._objects.steps[: len(order)]
+        made = [touched for touched, _ in self._objects.steps[: len(order)]]
         for actor in self._unwound:
             steps = [at for at, step in enumerate(made) if step.actor is actor]
             at = next((at for at in steps if isinstance(made[at].op, Deliver)), None)
@@ -333,11 +364,11 @@ class Footsteps(Watch):
                 continue  # it still stands before it
             before = max((other for other in steps if other < at), default=born.get(actor.path))
             own = 0 if before is None else order.pasts[before]
-            _, op, context, locks, _, _ = made[at]
+            step = made[at]
             stands = actor.context, actor.locks
-            actor.context, actor.locks = context, locks
+            actor.context, actor.locks = step.context, step.locks
             try:
-                yield from self._races(actor, op, order.pasts[at] & ~(1 << at), own)
+                yield from self._races(actor, step.op, order.pasts[at] & ~(1 << at), own)
             finally:
                 actor.context, actor.locks = stands
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.table import Entry
@@ -15,29 +16,30 @@ if TYPE_CHECKING:
     from dmabuf_async.thing import Thing
 
 
-class Footstep(NamedTuple):
-    """A step that was made, and what it takes to imagine that it had not been."""
+@dataclass(slots=True)
+class Touched:
+    """An op that an actor stands before, and what it touches if it is calm."""
 
     actor: Actor
     op: Op
     context: tuple[Thing, ...]
-    """What the footprint of its op depends on, as it was before the step; so do the locks."""
-    locks: tuple[AnyLock, ...]
-    before: list[tuple[Thing, Any]]
-    """The states of what it wrote."""
-    steady: bool
-    """All of this is the same in every execution that makes this step again."""
-
-
-class Touched(NamedTuple):
-    """What an op touches, if it is calm."""
-
-    context: tuple[Thing, ...]
     """What its actor reads beside."""
+    locks: tuple[AnyLock, ...]
+    """What it holds: whether an op is steady depends on nothing else."""
     reads: list[int]
     """Objects by their numbers."""
     writes: list[int]
     step: Transition
+    steady: bool
+    """The same whenever its actor stands where it does."""
+
+    def by(self, actor: Actor, op: Op) -> Touched:
+        """The same when the step is made again, in another execution, where the objects may be others."""
+        return Touched(actor, op, actor.context, actor.locks, self.reads, self.writes, self.step, steady=False)
+
+
+Footstep: TypeAlias = tuple[Touched, list[tuple["Thing", Any]]]
+"""A step that was made, and what it takes to imagine that it had not been: the states of what it wrote."""
 
 
 class Objects:
@@ -51,7 +53,7 @@ class Objects:
         self.steps: list[Footstep] = []
         """Of the present execution; those that are yet to be made again are of the one before."""
         self.steady = 0
-        """So many of them, from the first on, are steady."""
+        """So many of them, from the first on, are steady, and nothing was found on the way."""
         self.touched: dict[Entry | None, Touched] = {}
         """Where a task stands before a steady op, by its table."""
 

@@ -53,6 +53,7 @@ class Watch:
         self.on_step = on_step
         self.waiting: tuple[Event, ...] = ()  # what actors never got to do
         self.on_over: Callable[[Choosing], None] | None = None
+        self.blind = 0  # so many steps, from the first on, it need not see
         self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
         self.audited = audit is not None
@@ -111,6 +112,10 @@ class Watch:
             self._audit.close(actor, result)
         if self.on_step is not None:
             self.on_step()
+
+    def see(self) -> None:
+        """All steps have been made that it need not see."""
+        self.step = self.blind
 
     def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
         """Bring the fingerprint and the local state of ``actor`` up to date."""

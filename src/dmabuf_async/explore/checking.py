@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.accepted import nothing
-from dmabuf_async.explore.execution import is_interrupt
+from dmabuf_async.explore.execution import is_interrupt, perform
 from dmabuf_async.explore.fuzzing import quiet_collector
+from dmabuf_async.explore.guarding import guarded
 from dmabuf_async.explore.judging import evidence
 from dmabuf_async.explore.searches import searching
 from dmabuf_async.explore.verdict import Verdict
@@ -48,7 +49,7 @@ def check(
     """
     program = subject if isinstance(subject, Program) else from_function(subject)
     made = searching(program, search, preemptions=preemptions, faults=faults, max_steps=max_steps, checkers=checkers)
-    return checking(program, made, seconds=seconds, first=first)
+    return checking(program, made, seconds=seconds, first=first, max_steps=max_steps)
 
 
 def checking(
@@ -57,6 +58,7 @@ def checking(
     *,
     seconds: float = float("inf"),
     first: bool = False,
+    max_steps: int = MAX_STEPS,
     accepts: Accepts = nothing,
     show: Callable[[Search], None] = lambda _: None,
     keep: Callable[[Search], None] = lambda _: None,
@@ -66,7 +68,8 @@ def checking(
     It goes on past findings, for it must prove that there is no other, unless ``first`` ends it at one. It also ends
     after so many ``seconds``, and at an interrupt. ``show`` is called now and then while something is left, and may
     raise KeyboardInterrupt; ``keep`` is called once at the end if something is left. Findings that are known are those
-    that ``accepts`` says yes to.
+    that ``accepts`` says yes to. Nothing is proved of a program that depends on more than the answers: one that is
+    caught at it, in its calm execution of at most ``max_steps``, raises ReplayDiverged.
     """
     began = time.monotonic()
     bound = ""
@@ -74,6 +77,7 @@ def checking(
     slices = 0
     with quiet_collector() as collect, closing(search):
         try:
+            perform(guarded(program, (), max_steps))
             while search.advance():
                 show(search)
                 if first and search.progress.failures:

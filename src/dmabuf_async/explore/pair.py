@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dmabuf_async.checkers.catalogue import CODES
 from dmabuf_async.explore.progress import Progress
 
 if TYPE_CHECKING:
@@ -20,14 +22,15 @@ class Pair:
 
     In a race, which is the default, whichever ends first has proved it. With ``both``, each goes to its end, and they
     must have found the same: raises Disagreement, which names both, if they did not. That also holds for what the
-    loser of a race had found.
+    loser of a race had found. Findings are then told in the order of ``codes``, and not in the winner's.
     """
 
-    def __init__(self, one: Search, two: Search, *, both: bool = False) -> None:
+    def __init__(self, one: Search, two: Search, *, both: bool = False, codes: Sequence[str] = CODES) -> None:
         self._searches = (one, two)
         self._going = [one, two]
         self._proved: list[Search] = []
         self._both = both
+        self._codes = codes
         self.name = f"{one.name} {'and' if both else 'or'} {two.name}"
 
     def advance(self) -> bool:
@@ -42,7 +45,14 @@ class Pair:
                     self._going.clear()
         if not self._going:
             self._compare()
+            failures = self.progress.failures
+            ordered = sorted(failures.items(), key=lambda one: self._rank(one[0].code))
+            failures.clear()
+            failures.update(ordered)
         return bool(self._going)
+
+    def _rank(self, code: str) -> int:
+        return self._codes.index(code) if code in self._codes else len(self._codes)  # that of somebody's own checker
 
     @property
     def _won(self) -> Search | None:

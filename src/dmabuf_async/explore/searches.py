@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.checkers.catalogue import CHECKERS, CODES
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.bounded import Bounded
 from dmabuf_async.explore.dpor import Dpor
@@ -57,7 +57,8 @@ def searching(
     graph = _graph(program, max_steps, checkers, max_states)
     if kind == "graph" or (kind == "auto" and program.eventually):
         return graph
-    return Pair(graph, _dpor(program, max_steps, checkers), both=kind == "both")
+    codes = (*program.findings, *CODES)  # what is expected first
+    return Pair(graph, _dpor(program, max_steps, checkers), both=kind == "both", codes=codes)
 
 
 def _dpor(program: Program, max_steps: int, checkers: tuple[Checker, ...]) -> Search:

@@ -26,13 +26,13 @@ _MARGIN: Final = 0.5
 def chrome_trace(recording: Recording, scenario: str) -> str:
     """The trace, an event a line; ASCII."""
     tracks = _Tracks(recording)
-    events = [
-        *tracks.named(),
+    timed = [
         *(_step(event, tracks) for event in recording.execution.trace.events),
         *_waits(recording, tracks),
         *_flows(recording, tracks),
         *(_finding(finding, tracks) for finding in recording.execution.findings),
     ]
+    events = [*tracks.named(), *sorted(timed, key=lambda event: event["ts"])]
     more = {"scenario": scenario, "schedule": recording.execution.schedule, "steps": recording.execution.steps}
     lines = ",\n".join(json.dumps(event) for event in events)
     return f'{{"displayTimeUnit": "ns", "otherData": {json.dumps(more)}, "traceEvents": [\n{lines}\n]}}\n'
@@ -47,8 +47,9 @@ class _Tracks:
         self.cpus: dict[str, int | None] = {**cpus, **views}
         order = recording.execution.trace.actors
         names = [*order, *(name for name in self.cpus if name not in order)]
-        self._ids = {name: number for number, name in enumerate(names, 1)}
         self._last = 2 + max((cpu for cpu in self.cpus.values() if cpu is not None), default=0)
+        # A thread whose number is that of a process is taken for its main thread.
+        self._ids = {name: number for number, name in enumerate(names, self._last + 1)}
 
     def of(self, actor: str) -> dict[str, int]:
         """The track of an actor."""

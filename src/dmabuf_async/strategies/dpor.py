@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from dmabuf_async.errors import ReplayDiverged
-from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, RunInfo
+from dmabuf_async.strategies.base import STOP, ChoicePoint, Option, Run, RunInfo
 from dmabuf_async.strategies.node import Node
 from dmabuf_async.strategies.races import HappensBefore, Race
 from dmabuf_async.strategies.sleep import asleep, redundant
@@ -19,7 +19,6 @@ from dmabuf_async.strategies.wakeup_tree import (
     Branch,
     Transition,
     deepest_first,
-    extract,
     force,
     grafted,
     insert,
@@ -45,7 +44,8 @@ class Dpor:
     name = "dpor"
 
     look: Look
-    """Of the present execution."""
+    """Of the present execution; so is the next one."""
+    run: Run
 
     def __init__(self, *, optimal: bool = True) -> None:
         self.optimal = optimal
@@ -54,14 +54,17 @@ class Dpor:
         self.replayed = 0
         """So many steps are made again first; the next one is new, at a node that is not, except in the beginning."""
         self.depth = 0
-        """So many steps have been made in this execution."""
+        """So many steps have been made in this execution, or are made again."""
         self.blocked = False
         """All that could go on is asleep: this execution is of a class that has been explored."""
         self.finished = False
         """Nothing is left."""
         self._ending: tuple[list[Race], list[tuple[Transition, int]]] | None = None
         self._reversed = False
-        self._script: list[int] = []  # the answers of the steps that are made again, last first
+        # The numbers of steps, in which races each is the second, and which other outcomes it could have had; if any
+        self._questions: list[tuple[int, Sequence[Race], Sequence[str]]] = []
+        self._answers: list[int] = []  # to all questions of this execution so far
+        self._script: list[int] = []  # those of the steps that are made again and have not been given, last first
 
     @property
     def done(self) -> float:
@@ -86,13 +89,21 @@ class Dpor:
             return False
         del self.nodes[self.replayed + 1 :]
         self.order.cut(self.replayed)
+        while self._questions and self._questions[-1][0] >= self.replayed:
+            self._questions.pop()
+        asked = 0
         if len(self.nodes) > self.replayed:
-            self.nodes[self.replayed].step = None
-            self.nodes[self.replayed].answers.clear()
-        self._script = [answer for node in self.nodes[: self.replayed] for answer in node.answers][::-1]
-        self.depth = 0
+            node = self.nodes[self.replayed]
+            node.step = None
+            asked = node.asked
+        del self._answers[asked:]
+        self._script = self._answers[::-1]
+        self.depth = self.replayed
         self.blocked = False
         return True
+
+    def attend(self, run: Run) -> None:
+        self.run = run
 
     def rest(self) -> None:
         """Finish what an interrupt has left of the end of an execution."""
@@ -106,51 +117,45 @@ class Dpor:
             for node in self.nodes
             for branches in (node.todo, *(() if node.branch is None else (node.branch.below,)))
         )
-        return nested, {name: value for name, value in vars(self).items() if name != "look"}
+        return nested, {name: value for name, value in vars(self).items() if name not in {"look", "run"}}
 
     def __setstate__(self, state: tuple[object, dict[str, object]]) -> None:
         vars(self).update(state[1])
 
     def choose(self, point: ChoicePoint) -> int:
-        if self.blocked:
-            return STOP
         if self._script:
             return self._script.pop()
-        self.depth = max(self.depth, self.replayed)
-        options = point.options
-        if self.depth == len(self.nodes) and not self._arrive(options, asked_who=not point.is_outcome):
+        if self.blocked or (self.depth == len(self.nodes) and not self._arrive(point)):
             return STOP
-        node = self.nodes[self.depth]
-        assert node.branch is not None
-        answer = _index(options, node.branch.step, is_outcome=point.is_outcome)
-        node.answers.append(answer)
+        branch = self.nodes[self.depth].branch
+        assert branch is not None
+        answer = self._answer(point, branch.step)
+        self._answers.append(answer)
         return answer
 
-    def _arrive(self, options: Sequence[Option], *, asked_who: bool) -> bool:
+    def _answer(self, point: ChoicePoint, step: Transition) -> int:
+        """Which option it is."""
+        is_outcome = point.is_outcome
+        if not is_outcome:
+            for actor in self.run.ready:  # to list all options costs more than to look for one
+                if actor.path == step.actor:
+                    return self.run.place(actor)
+        for at, option in enumerate(point.options):
+            if option.actor.path == step.actor and (not is_outcome or option.outcome == step.outcome):
+                return at
+        raise ReplayDiverged(_DIVERGED.format(step.actor, step.outcome))
+
+    def _arrive(self, point: ChoicePoint) -> bool:
         """The first execution that comes here: what is to be explored from here. False if there is nothing."""
         node = self._node()
-        faults: list[Transition] = []
-        if asked_who:
-            faults = [
-                self.look.transition(option.actor, option.op, option.outcome, 0)
-                for option in options
-                if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
-            ]
-        first = _put_first(faults, node)
-        for branch in list(first):
-            if branch.below or branch.wakes is not None:
-                continue
-            going_on = [
-                sequence
-                for sequence in sequences(grafted(node.todo, branch.step))
-                if not self.optimal or not redundant(node.sleep, [branch.step, *sequence])
-            ]
-            for sequence in going_on:
-                insert(branch.below, sequence)
-            if not going_on:
-                first.remove(branch)
-        if not any(branch.step.shares for branch in node.todo) and not (self.optimal and redundant(node.sleep, ())):
-            default = self._default(options, node.sleep, asked_who=asked_who)
+        ready = self.run.ready
+        first: list[Branch] = []
+        if point.n > len(ready) and not point.is_outcome:
+            first = self._faults_first(point.options[len(ready) :], node)
+        if not (node.todo and any(branch.step.shares for branch in node.todo)) and not (
+            self.optimal and redundant(node.sleep, ())
+        ):
+            default = self._default(point, node.sleep)
             if default is not None:
                 node.todo.append(Branch(default, []))
         # Faults first: from then on each sleeps until it matters, and an execution may end while it does.
@@ -167,26 +172,51 @@ class Dpor:
         if not self.nodes:
             return Node([], [])
         last = self.nodes[-1]
-        assert last.branch is not None
-        assert last.step is not None
-        step = last.step
-        woken = last.branch.wakes
-        sleep = [other for other in last.sleep if not step.depends(other) and other != woken]
-        return Node(sleep, last.branch.below)
+        step, branch, sleep = last.step, last.branch, last.sleep
+        assert step is not None
+        woken, below = (None, []) if branch is None else (branch.wakes, branch.below[:])
+        if sleep:
+            sleep = [other for other in sleep if not step.depends(other) and (woken is None or other != woken)]
+        else:
+            sleep = []
+        return Node(sleep, below, len(self._answers))
 
-    def _default(self, options: Sequence[Option], sleep: list[Transition], *, asked_who: bool) -> Transition | None:
+    def _faults_first(self, options: Iterable[Option], node: Node) -> list[Branch]:
+        """Branches for faults that are possible and not asleep."""
+        first = node.put_first(
+            self.look.transition(option.actor, option.op, option.outcome, 0)
+            for option in options
+            if not option.actor.ready and not asleep(node.sleep, option.actor.path, option.outcome)
+        )
+        for branch in list(first):
+            if branch.below or branch.wakes is not None:
+                continue
+            going_on = [
+                sequence
+                for sequence in sequences(grafted(node.todo, branch.step))
+                if not self.optimal or not redundant(node.sleep, [branch.step, *sequence])
+            ]
+            for sequence in going_on:
+                insert(branch.below, sequence)
+            if not going_on:
+                first.remove(branch)
+        return first
+
+    def _default(self, point: ChoicePoint, sleep: list[Transition]) -> Transition | None:
         """Any transition that is not asleep: the calmest."""
-        sleepers = {step.actor for step in sleep}
-        for option in options:
-            actor, op = option.actor, option.op
-            if not asked_who:
-                if not asleep(sleep, actor.path, option.outcome):
-                    return self.look.transition(actor, op, option.outcome, len(options))
-            elif actor.ready:
-                outcomes = op.outcomes(actor)
-                for outcome in outcomes:
-                    if actor.path not in sleepers or not asleep(sleep, actor.path, outcome):
-                        return self.look.transition(actor, op, outcome, len(outcomes))
+        look = self.look
+        if point.is_outcome:
+            for actor, op, outcome in point.options:
+                if not asleep(sleep, actor.path, outcome):
+                    return look.transition(actor, op, outcome, point.n)
+            return None
+        current = point.current
+        for actor in (current, *self.run.ready) if current.ready else self.run.ready:
+            assert actor.op is not None
+            outcomes = actor.op.outcomes(actor)
+            for outcome in outcomes:
+                if not asleep(sleep, actor.path, outcome):
+                    return look.transition(actor, actor.op, outcome, len(outcomes))
         return None
 
     def made(
@@ -205,7 +235,6 @@ class Dpor:
         self.depth = depth = len(self.order.pasts)
         if depth < len(self.nodes):
             node = self.nodes[depth]
-            assert node.branch is not None
             branch = node.branch
         else:  # nobody was asked
             node = self._node()
@@ -213,15 +242,17 @@ class Dpor:
                 self.blocked = True
                 self.look.blocked()
                 return False
-            branch = next((one for one in node.todo if same(one.step, step)), None) or (
-                node.todo[0] if node.todo else Branch(step, [])
-            )
-            node.todo = []
-            node.branch = branch
+            branch = None
+            if node.todo:
+                branch = next((one for one in node.todo if same(one.step, step)), node.todo[0])
+                node.todo = []
+                node.branch = branch
             self.nodes.append(node)
-        if branch.step is not step and not same(branch.step, step):  # nobody was asked, or nothing else was possible
+        if branch is not None and branch.step is not step and not same(branch.step, step):  # nothing else was possible
             raise ReplayDiverged(_DIVERGED.format(branch.step.actor, branch.step.outcome))
-        node.step, node.races, node.alternatives = step, races, alternatives
+        node.step = step
+        if races or alternatives:
+            self._questions.append((depth, races, alternatives))
         self.order.append(step, past, reads, writes)
         self.depth = depth + 1
         return True
@@ -251,11 +282,12 @@ class Dpor:
                 self._reverse(race, end)
             for fault, past in late:
                 self._postpone(fault, past, end)
-            for at, node in enumerate(self.nodes[:end]):
-                for race in node.races:
+            for at, races, alternatives in self._questions:
+                for race in races:
                     self._reverse(race, end)
-                for outcome in node.alternatives:
-                    self._reverse(Race(at, self.order.steps[at]._replace(outcome=outcome), 0), end)
+                step = self.order.steps[at]
+                for outcome in alternatives:
+                    self._reverse(Race(at, step.coming_to(outcome, step.shares), 0), end)
             self._reversed = True
         self._backtrack()
         self._ending = None
@@ -267,17 +299,17 @@ class Dpor:
         first = (firsts & -firsts).bit_length() - 1
         node = self.nodes[first]
         order = self.order
-        if until:
-            sequence, late = order.independent(firsts, first + 1, until), order.independent(firsts, until, end)
-            if any(second.depends(step) for step in late):
+        sequence = order.independent(firsts, first + 1, until or end)
+        late = order.independent(firsts, until, end) if 0 < until < end else ()
+        for step in late:
+            if second.depends(step):
                 later = self.look.again(race)
                 if later is not None:
                     second = later
                     sequence += late
-            else:
-                sequence += late
+                break
         else:
-            sequence = order.independent(firsts, first + 1, end)
+            sequence += late
         sequence.append(second)
         if self.optimal:
             if not redundant(node.sleep, sequence):
@@ -311,8 +343,9 @@ class Dpor:
     def _backtrack(self) -> None:
         """Go back to the last node at which something is left. It may be interrupted and done again."""
         nodes = self.nodes
-        while nodes:
-            node = nodes[-1]
+        at = len(nodes)
+        while at:
+            node = nodes[at - 1]
             if node.todo:
                 if node.step is not None:
                     if not asleep(node.sleep, node.step.actor, node.step.outcome):
@@ -325,8 +358,9 @@ class Dpor:
                     del node.todo[0]
             if node.branch is not None and node.step is None:
                 break
-            del nodes[-1]
-        self.replayed = max(0, len(nodes) - 1)
+            at -= 1
+        del nodes[at:]
+        self.replayed = max(0, at - 1)
         self.finished = not nodes
 
 
@@ -344,33 +378,6 @@ class Look(Protocol):
     def blocked(self) -> None:
         """Nothing more is to be explored from the present state."""
         ...
-
-
-def _put_first(faults: Iterable[Transition], node: Node) -> list[Branch]:
-    """A branch for each of these faults, with all of the wakeup tree of ``node`` below it that it can begin."""
-    first: list[Branch] = []
-    calm: list[list[Transition]] = []
-    for fault in faults:
-        branch = next((branch for branch in node.todo if same(branch.step, fault)), None)
-        if branch is None:
-            branch = Branch(fault, [])
-        else:
-            node.todo.remove(branch)
-        for sequence in extract(node.todo, fault):
-            insert(branch.below, sequence)
-            calm.append(sequence)
-        first.append(branch)
-    for sequence in calm:  # it leads somewhere without the fault, too
-        if not redundant(node.sleep, sequence):
-            insert(node.todo, sequence)
-    return first
-
-
-def _index(options: Sequence[Option], step: Transition, *, is_outcome: bool) -> int:
-    for at, option in enumerate(options):
-        if option.actor.path == step.actor and (not is_outcome or option.outcome == step.outcome):
-            return at
-    raise ReplayDiverged(_DIVERGED.format(step.actor, step.outcome))
 
 
 _DIVERGED = (

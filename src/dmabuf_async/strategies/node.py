@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from dmabuf_async.strategies.sleep import redundant
+from dmabuf_async.strategies.wakeup_tree import Branch, extract, insert, same
+
 if TYPE_CHECKING:
-    from dmabuf_async.strategies.races import Race
-    from dmabuf_async.strategies.wakeup_tree import Branch, Transition
+    from dmabuf_async.strategies.wakeup_tree import Transition
 
 
 class Node:
     """A state on the present path, and the step that is made there."""
 
-    __slots__ = ("alternatives", "answers", "asleep", "branch", "races", "sleep", "step", "todo")
+    __slots__ = ("asked", "asleep", "branch", "sleep", "step", "todo")
 
-    def __init__(self, sleep: list[Transition], todo: list[Branch]) -> None:
+    def __init__(self, sleep: list[Transition], todo: list[Branch], asked: int = 0) -> None:
         self.sleep = sleep
         """What need not be explored from here: elsewhere it was, or is being. The sleep set, in its order."""
         self.asleep = len(sleep)
@@ -26,9 +28,24 @@ class Node:
         """What is being explored."""
         self.step: Transition | None = None
         """The step, once it has been made."""
-        self.answers: list[int] = []
-        """How the core's questions about it are answered."""
-        self.races: Sequence[Race] = ()
-        """In which it is the second."""
-        self.alternatives: Sequence[str] = ()
-        """Other outcomes that it could have had."""
+        self.asked = asked
+        """So many questions of the core had been answered when it was reached."""
+
+    def put_first(self, faults: Iterable[Transition]) -> list[Branch]:
+        """A branch for each of these faults, with all of the wakeup tree below it that it can begin."""
+        first: list[Branch] = []
+        calm: list[list[Transition]] = []
+        for fault in faults:
+            branch = next((branch for branch in self.todo if same(branch.step, fault)), None)
+            if branch is None:
+                branch = Branch(fault, [])
+            else:
+                self.todo.remove(branch)
+            for sequence in extract(self.todo, fault):
+                insert(branch.below, sequence)
+                calm.append(sequence)
+            first.append(branch)
+        for sequence in calm:  # it leads somewhere without the fault, too
+            if not redundant(self.sleep, sequence):
+                insert(self.todo, sequence)
+        return first

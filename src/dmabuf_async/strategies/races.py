@@ -6,12 +6,13 @@ Happens-before is conflict order: program order, and conflicts of footprints as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from dmabuf_async.strategies.wakeup_tree import Path, Transition
 
 
-class Race(NamedTuple):
+@dataclass(slots=True)
+class Race:
     """Two steps that conflict, the second of which was possible before the first."""
 
     first: int
@@ -114,6 +115,8 @@ class HappensBefore:
 
     def independent(self, firsts: int, begin: int, end: int) -> list[Transition]:
         """The steps from ``begin`` on and before ``end`` that don't come after one of ``firsts``."""
+        if begin >= end:
+            return []
         pasts, steps = self.pasts, self.steps
         return [steps[at] for at in range(begin, end) if not pasts[at] & firsts]
 
@@ -133,12 +136,13 @@ class HappensBefore:
         and that of a wait is the latest write before which its condition held. ``also`` is a step that it is to come
         before, too.
         """
+        pasts = self.pasts
         left = conflicting & ~own
         covered: dict[str, int] = {}
         while left:
             first = left.bit_length() - 1
             left ^= 1 << first
-            past = self.pasts[first]
+            past = pasts[first]
             seconds, more = possible(1 << first | also)
             for second in seconds:
                 if not covered.get(second.outcome, 0) >> first & 1:

@@ -6,14 +6,16 @@ Abdulla, Aronis, Jonsson, Sagonas: Source Sets: A Foundation for Optimal Dynamic
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 Path: TypeAlias = tuple[int, ...]
 """Who an actor is in all executions: the path of spawns."""
 
 
-class Transition(NamedTuple):
-    """What one actor does at one state, and what that touches there."""
+@dataclass(slots=True)
+class Transition:
+    """What one actor does at one state, and what that touches there. Never changed; not frozen, as that costs time."""
 
     actor: Path
     outcome: str
@@ -32,19 +34,33 @@ class Transition(NamedTuple):
             writes & (other.reads | other.writes) or self.reads & other.writes or self.actor == other.actor
         )  # fmt: skip
 
+    def coming_to(self, outcome: str, shares: int) -> Transition:
+        """The same with another outcome, one of so many."""
+        return Transition(self.actor, outcome, self.reads, self.writes, shares)
+
 
 def without(step: Transition, sequence: Sequence[Transition]) -> Sequence[Transition] | None:
     """What is left of ``sequence`` once ``step`` has been made first; None if it can't be (no *weak initial* of it).
 
     A step that is not in the sequence and independent of all of it can, if it happens anyway.
     """
-    actor = step.actor
-    for at, other in enumerate(sequence):
+    at = initial(step, sequence)
+    if at < 0:
+        return None
+    return sequence if at == len(sequence) else (*sequence[:at], *sequence[at + 1 :])
+
+
+def initial(step: Transition, sequence: Sequence[Transition]) -> int:
+    """Where in ``sequence`` is ``step``, a *weak initial* of it; its length if it isn't there; -1 if it is none."""
+    actor, reads, writes = step.actor, step.reads, step.writes
+    at = 0
+    for other in sequence:
         if other.actor == actor:
-            return (*sequence[:at], *sequence[at + 1 :]) if other.outcome == step.outcome else None
-        if step.depends(other):
-            return None
-    return sequence if step.shares else None
+            return at if other.outcome == step.outcome else -1
+        if writes & (other.reads | other.writes) or reads & other.writes:  # as `depends`, without the call
+            return -1
+        at += 1
+    return at if step.shares else -1
 
 
 class Branch:

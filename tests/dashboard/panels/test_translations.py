@@ -88,6 +88,12 @@ def test_pages_of_which_the_same_can_be_said_share_a_row() -> None:
     ]
 
 
+def test_pages_that_are_no_neighbours_share_no_row() -> None:
+    ptes = (LEAD, replace(LEAD, page=5, place="ram#5"))
+    left = replace(MAPPED, mapped=False, pages=0, ptes=ptes, tlbs=())
+    assert told(left, buffers=(fb(8),))[1:] == ["[0]  ram#0  ram#0 wd", "[5]  ram#5  ram#5 wd"]
+
+
 def test_what_is_stale_is_kept_where_there_is_no_room_for_all() -> None:
     ptes = tuple(replace(LEAD, page=page, place=f"ram#{page}", stale=page == 5) for page in range(0, 8, 2))
     stale = replace(MAPPED, ptes=(*ptes, replace(STALE, page=5)), tlbs=(), pages=8)

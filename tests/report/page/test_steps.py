@@ -49,3 +49,9 @@ def test_what_is_waited_for_in_a_deadlock_has_a_row_and_the_deciding_arrow_leads
 def test_each_step_says_to_who_only_listens_what_it_comes_after(steps: Steps) -> None:
     heard = re.findall(r'<span class="only-heard">([^<]+)</span>', steps.markup())
     assert len(heard) == len({arrow.second for arrow in steps.drawn})
+
+
+def test_no_line_break_parts_an_arrow(steps: Steps) -> None:
+    markup = steps.markup()
+    assert '<span class="whole">-&gt;</span>' in markup
+    assert markup.count("-&gt;") == markup.count('<span class="whole">-&gt;</span>')

@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.text import Text
 
-from dmabuf_async.dashboard.blocks import Block, foremost, stacked
+from dmabuf_async.dashboard.blocks import Block, chosen, ending, stacked
 from dmabuf_async.dashboard.lines import BROKEN, Cell, called, fitted, hues, line, row, widest
 from dmabuf_async.dashboard.tables import Table, tables
 from dmabuf_async.machine.snapshot import BufferView, LeadView, Snapshot
@@ -81,6 +81,8 @@ def _block(buffer: BufferView, found: list[Table], width: int, hue: dict[str, st
 def _drawn(
     buffer: BufferView, found: list[Table], runs: list[list[int]], width: int, rows: int, hue: dict[str, str]
 ) -> list[Text]:
+    whole = sum(map(len, runs))
+    runs = [runs[index] for index in chosen([_rank(found, run) for run in runs], rows - 1)]
     names = [f"[{run[0]}]" if len(run) == 1 else f"[{run[0]}..{run[-1]}]" for run in runs]
     places = [_place(_where(buffer, run[0]), len(run)) for run in runs]
     name = max(widest(names, 13), widest([buffer.name], max(8, width // 8)))
@@ -95,19 +97,15 @@ def _drawn(
         Cell(len(hidden), hidden, "dim"),
     )
     lines = [
-        (
-            _rank(found, run),
-            len(run),
-            row(
-                width,
-                Cell(name, head_of_row, "dim"),
-                Cell(place, where, BROKEN if where == "nowhere" else ""),
-                *(Cell(wide, cells[index][at]) for index, wide in shown),
-            ),
+        row(
+            width,
+            Cell(name, head_of_row, "dim"),
+            Cell(place, where, BROKEN if where == "nowhere" else ""),
+            *(Cell(wide, cells[index][at]) for index, wide in shown),
         )
-        for at, (run, head_of_row, where) in enumerate(zip(runs, names, places, strict=True))
+        for at, (head_of_row, where) in enumerate(zip(names, places, strict=True))
     ]
-    return [head, *foremost(lines, rows - 1, "page", width)]
+    return [head, *ending(lines, whole - sum(map(len, runs)), rows - 1, "page", width)]
 
 
 def _rank(found: Sequence[Table], run: Sequence[int]) -> int:

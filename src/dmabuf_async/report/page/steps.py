@@ -127,7 +127,7 @@ class Steps:
         words = joined(
             (
                 tag("span", f"{who}: ", class_="who"),
-                tag("span", what, class_="what"),
+                tag("span", _with_arrows(what), class_="what"),
                 joined(tag("span", f" {note}", class_=_kind(note)) for note in notes),
                 tag("span", joined(f"; {said}" for said in self.after(row)), class_="only-heard"),
             )
@@ -171,6 +171,12 @@ class Steps:
         )
         head = tag("use", href=f"#to-the-{'right' if right else 'left'}", x=end, y=_MIDDLE)
         yield piece(_area(arrow.second, gutter), _line(x, "0", x, _MIDDLE), _line(x, _MIDDLE, end, _MIDDLE), head)
+
+
+def _with_arrows(words: str) -> Html:
+    """Words whose ``->`` no line break may part."""
+    first, *others = words.split("->")
+    return joined((first, *(joined((tag("span", "->", class_="whole"), other)) for other in others)))
 
 
 def _column(actor: int) -> int:
