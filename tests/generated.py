@@ -6,7 +6,6 @@ taken in both orders, waits that nothing satisfies, children that fail.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import factorial, prod
 from random import Random
 from typing import Final
@@ -39,10 +38,10 @@ def spec_of(seed: int, *, size: int = SIZE) -> Spec:
     draw = _Draw(seed)
     tasks = [draw.task(number) for number in range(draw.count)]
     if all(task.daemon for task in tasks):
-        tasks[0] = replace(tasks[0], daemon=False)
+        tasks[0] = tasks[0]._replace(daemon=False)
     while _interleavings(tasks) > size:
         longest = max(range(len(tasks)), key=lambda number: _length(tasks[number].steps))
-        tasks[longest] = replace(tasks[longest], steps=tasks[longest].steps[:-1])
+        tasks[longest] = tasks[longest]._replace(steps=tasks[longest].steps[:-1])
     sizes = Sizes(
         cpus=2,
         ram=2,

@@ -5,9 +5,8 @@ A :class:`Spec` furnishes a machine; Hypothesis makes specs (:func:`specs`) and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -37,8 +36,7 @@ class BufferSpec:
     resident: bool = True
 
 
-@dataclass(frozen=True)
-class TaskSpec:
+class TaskSpec(NamedTuple):
     """One task: its steps, one after the other."""
 
     steps: tuple[Step, ...]
@@ -117,7 +115,9 @@ async def _steps(machine: Machine, task: TaskSpec, steps: tuple[Step, ...], impo
                 raise
 
 
-async def _child(machine: Machine, task: TaskSpec, steps: tuple[Step, ...], mappings: Dict[str, Mapping]) -> None:
+async def _child(
+    machine: Machine, task: TaskSpec, steps: tuple[Step, ...], mappings: tuple[tuple[str, Mapping], ...]
+) -> None:
     importer = CpuImporter(machine, task.defects)
     importer.mappings.update(mappings)  # handed over: whoever has one may unmap it
     await _steps(machine, task, steps, importer)
@@ -162,7 +162,7 @@ async def _step(  # noqa: C901 - a branch for each verb
         children, cancels = rest
         async with Group() as group:
             for steps in children:
-                await group.spawn(_child, machine, task, steps, dict(importer.mappings))
+                await group.spawn(_child, machine, task, steps, tuple(importer.mappings.items()))
             await machine.things["cell x"].load()  # type: ignore[attr-defined]
             if cancels:
                 await group.cancel()

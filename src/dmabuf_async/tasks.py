@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.errors import Cancelled, Killed, RunOver
-from dmabuf_async.ops import Op
+from dmabuf_async.ops import Op, shown
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Group(Thing):
     its clean-up are performed. ``Killed`` and interrupts of the body come out as they are.
     """
 
-    __slots__ = ("cancelled", "children", "failures", "owner", "told")
+    __slots__ = ("cancelled", "children", "failures", "original", "owner", "told")
     STATE = ("cancelled",)
     KIND = "group"
 
@@ -43,6 +43,21 @@ class Group(Thing):
         self.children: list[Actor] = []
         self.failures: list[Exception] = []
         self.told = False  # its cancellation has been delivered; nobody gets it twice
+        self.original: Group | None = None  # the one that the table of its owner has in its place
+
+    def stand_for(self, original: Group) -> None:
+        """It was made by another coroutine of the actor that made ``original``, and all that happens to that shows."""
+        self.original = original
+        self.children, self.failures = original.children, original.failures
+
+    def reset(self) -> None:
+        """Back to when nothing had happened to it."""
+        self.owner = None
+        self.cancelled = self.told = False
+        self.children.clear()
+        self.failures.clear()
+        self.pending.clear()
+        self.fingerprint = self.past = 0
 
     async def spawn(self, function: Callable[..., Any], *arguments: Any, name: str = "") -> Actor:
         """Start ``await function(*arguments)`` as a child on the same CPU and return it.
@@ -72,7 +87,7 @@ class Group(Thing):
         if isinstance(error, RunOver):
             return False
         stops: bool | None = None
-        while True:
+        while stops is None:  # or a stranger spawned one more after the join
             try:
                 if error is not None:
                     await Cancel(self)
@@ -80,9 +95,6 @@ class Group(Thing):
                 stops = await Close(self)
             except Cancelled as cancelled:  # an outer group: it reaches the children through this one
                 error = cancelled if error is None else error
-            else:
-                if self.owner is None:
-                    break  # else a stranger spawned one more after the join
         if error is not None and not isinstance(error, Exception | Cancelled):
             return False
         failures = list(self.failures)
@@ -127,7 +139,7 @@ class Open(_GroupOp):
 class Close(_GroupOp):
     """All children have ended, and the body too. The result is True if a ``Cancelled`` of this group stops here.
 
-    None if it does not, or if there is a new child to wait for.
+    None if there is a new child to wait for.
     """
 
     __slots__ = ()
@@ -140,7 +152,7 @@ class Close(_GroupOp):
         outer = actor.groups if actor.group is None else (actor.group, *actor.groups)
         stops = group.cancelled and not any(other.cancelled for other in outer if other is not group)
         group.cancelled = False  # nothing of it matters from here on
-        return stops or None
+        return stops
 
     def commit(self, actor: Actor) -> None:
         group = self.thing
@@ -156,6 +168,9 @@ class Close(_GroupOp):
 
     def describe(self) -> str:
         return "close the group"
+
+    def worded(self, result: Any) -> str:
+        return shown(result or None)
 
 
 class Spawn(_GroupOp):

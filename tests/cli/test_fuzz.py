@@ -338,8 +338,19 @@ def test_the_options_of_a_strategy_reach_it(cli: Any, make: Any) -> None:
     assert verdict["executions"] == 9
 
 
+def test_findings_of_one_code_are_told_apart_by_whose_they_are_and_of_which_step(cli: Any) -> None:
+    folder = Path(__file__).parents[2] / "scenarios" / "migrate"
+    told = cli("fuzz", str(folder / "flag-ignored.toml"), "--executions", "60", "--no-shrink")
+    assert told.code == 0
+    first, *others = [line for line in told.out.splitlines() if ", first by number " in line]
+    assert first.split()[:2] == ["found", "stale-pte"]
+    places = [re.fullmatch(r" +(?:found +)?(\S+ of \w+, step \d \w+): .*", line) for line in (first, *others)]
+    assert all(places)
+    assert len({place[1] for place in places if place}) == len(places) > 2
+
+
 def test_on_a_terminal_a_campaign_shows_its_curve_and_it_is_gone_at_the_end(terminal: Any, make: Any) -> None:
-    fuzz = terminal("fuzz", make(), "--time", "2", "--strategy", "random", columns=80)
+    fuzz = terminal("fuzz", make(), "--time", "2", "--strategy", "random", columns=110)
     fuzz.until(b"distinct behaviours")
     fuzz.until("█".encode())
     fuzz.until(b"something new in the next execution")
@@ -347,7 +358,7 @@ def test_on_a_terminal_a_campaign_shows_its_curve_and_it_is_gone_at_the_end(term
     shown = len(fuzz.said)
     assert fuzz.end() == 0
     assert b"distinct behaviours" not in fuzz.said[shown:].split(b"\x1b[2K")[-1]
-    assert max(map(len, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", fuzz.said.decode()).splitlines())) <= 80
+    assert max(map(len, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", fuzz.said.decode()).splitlines())) <= 110
 
 
 def test_a_low_terminal_has_a_line_and_no_panel(terminal: Any, make: Any) -> None:
@@ -362,7 +373,7 @@ def test_on_a_terminal_several_at_a_time_show_what_each_does_and_one_curve_of_al
 ) -> None:
     make("a.toml")
     make("b.toml")
-    fuzz = terminal("fuzz", str(tmp_path), "--time", "4", "--jobs", "2", "--strategy", "random", columns=80)
+    fuzz = terminal("fuzz", str(tmp_path), "--time", "4", "--jobs", "2", "--strategy", "random", columns=140)
     fuzz.until(b"several at a time")
     fuzz.until("■".encode())
     fuzz.until(b"distinct behaviours")
@@ -370,8 +381,8 @@ def test_on_a_terminal_several_at_a_time_show_what_each_does_and_one_curve_of_al
     assert fuzz.end() == 0
     assert b"distinct behaviours" not in fuzz.said[shown:].split(b"\x1b[2K")[-1]
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", fuzz.said.decode()).splitlines()
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines)) <= 140
     for name in "ab":
         assert any(f"/{name}  " in line and "behaviours" in line for line in lines)
-        assert any(f"/{name}: " in line and "first in execution" in line for line in lines)
+        assert any(f"/{name}: " in line and " time" in line for line in lines)
     assert not any("something new in the next" in line for line in lines)

@@ -41,7 +41,10 @@ def test_what_all_have_seen_is_added_up_with_those_that_have_ended() -> None:
     seen = together.campaign()
     assert seen is not None
     assert (seen.executions, seen.looked, seen.classes, seen.scenarios) == (500, 90, 12, 2)
-    assert [(one.where, one.times) for one in seen.found] == [("mmap/zap-after-move: mover", 12), ("a: mover", 3)]
+    assert [(one.where, one.times) for one in seen.found] == [
+        ("mmap/zap-after-move: mover, step 1 migrate", 12),
+        ("a: mover", 3),
+    ]
     assert [job.scenario for job in together.jobs()] == ["a"]
     assert together.counts.startswith("500 executions, ")
 

@@ -190,6 +190,8 @@ words = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
     ]
 )
 few = st.integers(0, 3)
+shared_names = words | st.sampled_from(["fb", "fb", "gb"])
+"""Of buffers: what leads to them has to find them."""
 places = st.sampled_from(["", "ram#0", "ram#1", "swap#0", "\x9b#1"])
 names = st.lists(words, max_size=2).map(tuple)
 actor_views = st.builds(
@@ -216,14 +218,15 @@ page_views = st.builds(
     pins=names,
     kmaps=st.lists(st.builds(KmapView, words, places, st.booleans(), st.booleans()), max_size=2).map(tuple),
     moves=st.lists(st.builds(CopyView, places, few), max_size=2).map(tuple),
+    dirty=few,
 )
 buffer_views = st.builds(
     BufferView,
-    name=words,
+    name=shared_names,
     exporter=words,
     references=few,
     lock=words,
-    pages=st.lists(page_views, max_size=5).map(tuple),
+    pages=st.lists(page_views, max_size=5).flatmap(lambda few: st.sampled_from([few, few * 4, few * 30])).map(tuple),
 )
 zone_views = st.builds(ZoneView, name=words, used=few, total=st.sampled_from([0, 1, 3, 40]), owners=names)
 shared_views = st.builds(SharedView, words, st.sampled_from(["mutex", "cell", "counter"]), words)
@@ -231,7 +234,7 @@ leads = st.lists(st.builds(LeadView, few, places, st.booleans(), st.booleans(), 
 transfers = st.builds(TransferView, st.sampled_from(["read", "write"]), few, few, few, few)
 attachment_views = st.builds(
     AttachmentView,
-    buffer=words,
+    buffer=shared_names,
     actor=words,
     direction=st.sampled_from(["", "to_device"]),
     revoke=st.sampled_from(["", "told", "answered"]),
@@ -255,6 +258,9 @@ vma_views = st.builds(
     writable=st.booleans(),
     ptes=leads,
     tlbs=st.lists(st.tuples(few, leads), max_size=3).map(tuple),
+    buffer=shared_names,
+    first=few,
+    pages=few,
 )
 snapshots = st.builds(
     Snapshot,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from dmabuf_async.engine.watch import Watch
 from dmabuf_async.errors import AuditError
 from dmabuf_async.explore.graph import Graph
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.tasks import Join
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
 
@@ -25,10 +27,102 @@ def stepper(program: Program) -> Stepper:
     return Stepper(machine, Watch(machine, CHECKERS), {})
 
 
-def test_groups_are_more_than_tables_hold() -> None:
+def through(walk: Stepper) -> None:
+    """Whoever comes first, to the end."""
+    try:
+        while moves := walk.moves():
+            walk.make(moves[0])
+    finally:
+        walk.close()
+
+
+def test_children_go_by_tables_of_their_own_whenever_they_are_born() -> None:
+    begun = []
+
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def child(amount: int) -> None:
+            begun.append(amount)
+            await counter.add(amount)
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(child, 1)
+                await group.spawn(child, 2)
+
+        machine.task("parent", parent)
+
+    machines = replace(from_function(furnish), reusable=True).machines()
+    for _ in range(3):
+        machine = machines()
+        through(Stepper(machine, Watch(machine, CHECKERS), {}))
+        assert [cell.value for cell in machine.cells] == [3]
+        assert begun == [1, 2]
+
+
+def families(machine: Machine) -> None:
+    counter = machine.counter("c")
+
+    async def child(amount: int) -> None:
+        await counter.add(amount)
+
+    async def parent() -> None:
+        async with Group() as group:
+            await group.spawn(child, 1)
+            known = await counter.load()
+            await group.spawn(child, 2)
+            assert [child.name[3:] for child in group.children] == ["/0", "/1"]
+            assert known in {0, 1, 2, 3, 4}
+
+    for name in ("one", "two"):
+        machine.task(name, parent)
+
+
+def test_a_group_shows_its_children_to_whichever_coroutine_looks() -> None:
+    graph = Graph(from_function(families))
+    complete(graph)
+    assert not graph._live
+    assert not graph.progress.failures
+
+
+def test_who_can_go_on_stands_in_the_order_of_paths() -> None:
+    walk = stepper(from_function(families))
+    for path in [(1,), (1,), (0,), (0,)]:  # the second parent has its child first
+        walk.make(next(move for move in walk.moves() if move[0].path == path))
+    assert [actor.path for actor, _ in walk.moves()] == [(0,), (0, 0), (1,), (1, 0)]
+    walk.close()
+
+
+def test_a_group_that_was_open_at_the_end_is_as_new_in_the_next_execution() -> None:
+    machines = replace(from_function(families), reusable=True).machines()
+    machine = machines()
+    walk = Stepper(machine, Watch(machine, CHECKERS), {})
+    while not any(isinstance(actor.op, Join) for actor in walk.actors):
+        walk.make(walk.moves()[0])
+    walk.close()
+    machine = machines()
+    through(Stepper(machine, Watch(machine, CHECKERS), {}))
+    assert [cell.value for cell in machine.cells] == [6]
+
+
+def test_a_group_that_is_cancelled_is_more_than_tables_hold() -> None:
+    def furnish(machine: Machine) -> None:
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(machine.clock.sleep, 1)
+                await group.cancel()
+
+        machine.task("parent", parent)
+
+    with pytest.raises(Untabled):
+        through(stepper(from_function(furnish)))
+
+
+def test_a_child_that_fails_is_more_than_tables_hold() -> None:
     def furnish(machine: Machine) -> None:
         async def child() -> None:
-            await machine.counter("never").load()
+            raise ValueError("it fails")
 
         async def parent() -> None:
             async with Group() as group:
@@ -37,7 +131,23 @@ def test_groups_are_more_than_tables_hold() -> None:
         machine.task("parent", parent)
 
     with pytest.raises(Untabled):
-        stepper(from_function(furnish))
+        through(stepper(from_function(furnish)))
+
+
+def test_who_settles_with_a_group_open_is_more_than_tables_hold() -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def parent() -> None:
+            await counter.load()
+            async with Group():
+                await settle("inside", "inside")
+                await counter.load()
+
+        machine.task("parent", parent)
+
+    with pytest.raises(Untabled):
+        through(stepper(from_function(furnish)))
 
 
 def test_no_coroutine_is_left_suspended() -> None:

@@ -18,7 +18,7 @@ def world() -> World:
 
 
 def test_a_mapping_shows_where_its_ptes_lead_and_what_each_tlb_holds() -> None:
-    assert list(vma_views(world().mm)) == [VmaView("app", "m", "fb", True, True, (LEAD,), ((1, (LEAD,)),), "fb")]
+    assert list(vma_views(world().mm)) == [VmaView("app", "m", "fb", True, True, (LEAD,), ((1, (LEAD,)),), "fb", 0, 2)]
 
 
 def test_what_leads_to_where_the_page_no_longer_is_is_stale() -> None:

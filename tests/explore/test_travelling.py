@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from random import Random
 
@@ -30,21 +31,21 @@ def explored(made: Program, *, live: bool, seed: int) -> dict[tuple[int, Label],
     """All transitions, in a random order: each state is gone to from any other."""
     dice = Random(seed)  # noqa: S311 - not for secrets
     traveller = Traveller(made, CHECKERS, live=live)
-    labels = {0: labels_of(traveller)}
-    left = [(0, label) for label in labels[0]]
-    found: dict[tuple[int, Label], int] = {}
-    while left and len(traveller) < SMALL:
-        state, label = left.pop(dice.randrange(len(left)))
-        arrived = traveller.take(state, label)
-        found[state, label] = arrived.state
-        if arrived.new:
-            assert arrived.state == len(traveller) - 1
-            labels[arrived.state] = labels_of(traveller)
-            left += [(arrived.state, label) for label in labels[arrived.state]]
-    for (state, label), target in found.items():  # and once more, now that all is known
-        arrived = traveller.take(state, label)
-        assert (arrived.state, arrived.new) == (target, False)
-    traveller.close()
+    with closing(traveller):
+        labels = {0: labels_of(traveller)}
+        left = [(0, label) for label in labels[0]]
+        found: dict[tuple[int, Label], int] = {}
+        while left and len(traveller) < SMALL:
+            state, label = left.pop(dice.randrange(len(left)))
+            arrived = traveller.take(state, label)
+            found[state, label] = arrived.state
+            if arrived.new:
+                assert arrived.state == len(traveller) - 1
+                labels[arrived.state] = labels_of(traveller)
+                left += [(arrived.state, label) for label in labels[arrived.state]]
+        for (state, label), target in found.items():  # and once more, now that all is known
+            arrived = traveller.take(state, label)
+            assert (arrived.state, arrived.new) == (target, False)
     return found
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unaudited
 SEARCHES: list[Callable[[Program], Graph | Bounded]] = [Graph, lambda program: Bounded(program, preemptions=None)]
 
 
-def furnish(machine: Machine, *, grows: bool) -> None:
+def furnish(machine: Machine, *, cancels: bool) -> None:
     counter = machine.counter("c")
 
     async def counts() -> None:
@@ -26,30 +26,31 @@ def furnish(machine: Machine, *, grows: bool) -> None:
     async def looks() -> None:
         await counter.load()
 
-    async def spawns() -> None:
+    async def gives_up() -> None:
         async with Group() as group:
             await group.spawn(looks)
+            await group.cancel()
 
     machine.task("counts", counts)
-    if grows:
-        machine.task("spawns", spawns)
+    if cancels:
+        machine.task("gives up", gives_up)
 
 
-@pytest.mark.parametrize("grows", [False, True])
+@pytest.mark.parametrize("cancels", [False, True])
 @pytest.mark.parametrize("search", SEARCHES)
 def test_where_somebody_settles_before_the_first_step_has_been_reached(
-    search: Callable[[Program], Graph | Bounded], grows: bool
+    search: Callable[[Program], Graph | Bounded], cancels: bool
 ) -> None:
-    made = search(from_function(lambda machine: furnish(machine, grows=grows)))
+    made = search(from_function(lambda machine: furnish(machine, cancels=cancels)))
     while made.advance():
         pass
     assert made.progress.reached == {("counts", "begins")}
-    assert made._live == grows
+    assert made._live == cancels
 
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_it_keeps_no_checkpoints_and_goes_on_from_none(search: Callable[[Program], Graph | Bounded]) -> None:
-    made = search(from_function(lambda machine: furnish(machine, grows=False)))
+    made = search(from_function(lambda machine: furnish(machine, cancels=False)))
     made.resume(made.checkpoint())
     with pytest.raises(ValueError, match="keeps no checkpoints"):
         made.resume(b"x")

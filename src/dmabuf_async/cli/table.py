@@ -93,7 +93,7 @@ class Table:
         if self._asked == 1 and not verdict.extent:
             expected = [failure for failure in verdict.failures if not failure.unexpected]
             if expected:
-                told.append(("found", "; ".join(f"{one.finding.code} {_times(verdict, one)}" for one in expected)))
+                told += _found(verdict, expected)
         if self._asked == 1 and verdict.sites is not None:
             sites = verdict.sites
             told.append(("faults", f"{sites.failed:,} of {sites.known:,} sites failed at least once"))
@@ -169,6 +169,15 @@ class Table:
             width = self._console.width if self._console.is_terminal else len(words)
             for text in textwrap.wrap(words, width, break_on_hyphens=False, break_long_words=False):
                 self._console.line(text, "dim")
+
+
+def _found(verdict: Verdict, expected: Sequence[Failure]) -> list[tuple[str, str]]:
+    """What was found how often; a line each where the codes alone don't tell findings apart."""
+    codes = Counter(one.finding.code for one in expected)
+    if max(codes.values()) == 1:
+        return [("found", "; ".join(f"{one.finding.code} {_times(verdict, one)}" for one in expected))]
+    words = [f"{one.finding.code} of {one.finding.signature.place}: {_times(verdict, one)}" for one in expected]
+    return [("" if number else "found", said) for number, said in enumerate(words)]
 
 
 def recollection(one: Recalled) -> str:

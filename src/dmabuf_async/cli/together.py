@@ -143,4 +143,4 @@ def found(failures: Mapping[Signature, Failure], counts: Mapping[Signature, int]
     from dmabuf_async.dashboard.panels.campaign import FoundView
 
     for one, failure in failures.items():
-        yield FoundView(one.code, one.rule, one.role, counts.get(one, 1), failure.execution, failure.expected)
+        yield FoundView(one.code, one.rule, one.place, counts.get(one, 1), failure.execution, failure.expected)

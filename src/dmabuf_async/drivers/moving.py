@@ -21,6 +21,7 @@ from dmabuf_async.tasks import Group
 if TYPE_CHECKING:
     from dmabuf_async.drivers.movable import MovableExporter
     from dmabuf_async.machine.attachment import Attachment
+    from dmabuf_async.machine.machine import Machine
     from dmabuf_async.machine.memory import Place, Zone
     from dmabuf_async.machine.storage import Page
     from dmabuf_async.machine.tlb import Ranges
@@ -233,25 +234,14 @@ class Move:
 
     async def copy(self) -> None:
         """The content of all pages; with ``parallel_copy`` each in a child of its own."""
+        machine, defects = self.exporter.machine, self.exporter.defects
         if self.exporter.parallel_copy:
             async with Group() as group:
                 for relocation in self.moving:
-                    await group.spawn(self._copy, relocation, name="copy")
+                    await group.spawn(_copy, machine, defects, relocation, name="copy")
         else:
             for relocation in self.moving:
-                await self._copy(relocation)
-
-    async def _copy(self, relocation: Relocation) -> None:
-        page, source, target = relocation
-        if source is None or target is None:
-            return  # what is not there is zero, and so is a new frame
-        machine, defects = self.exporter.machine, self.exporter.defects
-        if not machine.sizes.coherent and not {"copies-stale-lines", "dirty-line-on-free"} & defects:
-            await upkeep(machine, Flush, source)  # user space has written past what the cache has of it (P10)
-        for word in range(len(page.words) - ("short-copy" in defects)):
-            await page.copy(word, source, target)
-        if "dirty-line-on-free" not in defects:  # nor a device nor who has it next may find one
-            await upkeep(machine, Clean, target)
+                await _copy(machine, defects, relocation)
 
     async def switch(self) -> None:
         """From here on the new places are the storage."""
@@ -273,6 +263,18 @@ class Move:
             if source is not None:
                 await source.zone.release(source)
             del self.owed[0]
+
+
+async def _copy(machine: Machine, defects: frozenset[str], relocation: Relocation) -> None:
+    page, source, target = relocation
+    if source is None or target is None:
+        return  # what is not there is zero, and so is a new frame
+    if not machine.sizes.coherent and not {"copies-stale-lines", "dirty-line-on-free"} & defects:
+        await upkeep(machine, Flush, source)  # user space has written past what the cache has of it (P10)
+    for word in range(len(page.words) - ("short-copy" in defects)):
+        await page.copy(word, source, target)
+    if "dirty-line-on-free" not in defects:  # nor a device nor who has it next may find one
+        await upkeep(machine, Clean, target)
 
 
 def order_of(defects: frozenset[str], *, flag: bool) -> str:

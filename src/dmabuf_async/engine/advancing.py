@@ -6,8 +6,9 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.engine.choosing import Choosing
+from dmabuf_async.engine.rebirth import is_portable
 from dmabuf_async.engine.running import RunningLoop
-from dmabuf_async.engine.table import Entry, advanced, hashed, revived
+from dmabuf_async.engine.table import Entry, Table, advanced, hashed, recognise, revived
 from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
 from dmabuf_async.ops import CONDITIONAL, Op, Settle
 
@@ -24,6 +25,8 @@ class Untabled(Exception):
 class Advancing(Choosing):
     """Actors that go by their tables, which are learned where they end; live ones have coroutines of their own."""
 
+    groups_tabled = True
+
     def __init__(self, machine: Machine, watch: Watch, *, live: bool) -> None:
         super().__init__(machine, watch)
         self.seen = watch
@@ -36,9 +39,32 @@ class Advancing(Choosing):
     def close(self) -> None:
         """Leave no coroutine suspended."""
         for actor in reversed(self.actors):
-            if actor.coroutine is not None:  # an actor that has ended here may not have where it was made to learn
-                self._hidden(self.throw, actor, RunOver())
-                actor.coroutine = None
+            self.release(actor)
+
+    def release(self, actor: Actor) -> None:
+        """End the coroutine that ``actor`` was made to learn with; it may have one though it has ended."""
+        if actor.coroutine is not None:
+            self._hidden(self.throw, actor, RunOver())
+            actor.coroutine = None
+
+    def child(self, parent: Actor, name: str, function: Callable[..., Any], arguments: Any) -> Actor:
+        """The same one whenever its parent spawns it, so that its table is there."""
+        entry = parent.entry
+        if entry is None:
+            return super().child(parent, name, function, arguments)
+        child = entry.children.get(parent.spawned)
+        if child is None:
+            if not is_portable(self.machine, parent, function, arguments):
+                raise Untabled
+            child = entry.children[parent.spawned] = super().child(parent, name, function, arguments)
+            child.table = Table(child, holds_groups=True)
+        child.reset()
+        return child
+
+    def deliver(self, actor: Actor, unwind: BaseException) -> None:
+        if self.tabled:
+            raise Untabled
+        super().deliver(actor, unwind)
 
     def forward(self, actor: Actor, result: Any) -> None:
         """Bring an actor to its next op."""
@@ -90,6 +116,8 @@ class Advancing(Choosing):
             actor.coroutine = None
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
+            if actor.group is not None and isinstance(error, Exception):
+                raise Untabled from error  # the group is told
             after = Entry(entry, result, tuple(passed), None)
             after.local = hashed(entry.local, result)
             self._raised[entry, result.__class__, result] = (after, error)
@@ -120,6 +148,8 @@ class Advancing(Choosing):
                 op = self._hidden(advanced, coroutine, result, passed)
             except StopIteration:
                 op, actor.coroutine = None, None
+            if op is not None and after.op is not None:
+                recognise(op, after.op)
             known, now = _next(after.passed, after.op), _next(passed, op)
             if known != now:
                 raise AuditError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from dmabuf_async.engine.table import Entry, Table, Trail, hashed, revived
 from dmabuf_async.errors import ForeignAwait, RunOver, ScenarioError, Unwind
@@ -42,6 +42,8 @@ class Parking:
     """Below so many steps, a choice among several that are ready needs no further look."""
     tabled: bool
     """The declared tasks go by their tables as far as these reach."""
+    groups_tabled: ClassVar[bool] = False
+    """Tables reach over ops of groups, and children go by tables, too."""
 
     def __init__(self, machine: Machine, watch: Watch | None) -> None:
         self.machine = machine
@@ -117,7 +119,9 @@ class Parking:
     def _admit(self, actor: Actor, *, tabled: bool = False) -> None:
         if tabled:
             if actor.table is None:
-                actor.table = Table(actor)
+                actor.table = Table(actor, holds_groups=self.groups_tabled)
+            for group in actor.table.groups:
+                group.reset()
             tabled = actor.table.learns
             actor.entry = actor.table.start if tabled else None
         if not tabled:
@@ -165,12 +169,8 @@ class Parking:
 
     def start(self, parent: Actor, name: str, group: Group, function: Callable[..., Any], arguments: Any) -> Actor:
         """Make a child of ``parent``. Its identity is the path of spawns."""
-        number = parent.spawned
+        child = self.child(parent, name, function, arguments)
         parent.spawned += 1
-        child = Actor(
-            f"{parent.name}/{name}.{number}" if name else f"{parent.name}/{number}",
-            (*parent.path, number), parent.cpu, function, arguments,
-        )  # fmt: skip
         child.parent, child.group, child.daemon = parent, group, parent.daemon
         child.ended_by = tuple(thing for thing in parent.ended_by if thing is self.machine.clock)
         child.process = process = parent if parent.user else parent.process
@@ -181,11 +181,17 @@ class Parking:
         child.initial = child.state()
         child.rescope()
         release(parent, child)  # what its parent did comes before all that it does
-        self._admit(child)
+        self._admit(child, tabled=child.table is not None)
         assert child.cpu is not None
         if not child.cpu.closed_to(child):
             self.set_ready(child)
         return child
+
+    def child(self, parent: Actor, name: str, function: Callable[..., Any], arguments: Any) -> Actor:
+        """The next child of ``parent``, not born yet."""
+        number = parent.spawned
+        name = f"{parent.name}/{name}.{number}" if name else f"{parent.name}/{number}"
+        return Actor(name, (*parent.path, number), parent.cpu, function, arguments)
 
     def tick(self) -> None:
         """A timer has been set: the clock is an actor from now on."""

@@ -5,7 +5,7 @@ the same steps in the same way, but every actor goes by its table (``DESIGN`` 2:
 coroutine is resumed"), so that a step can be undone: the machine puts back what the op touched, and an actor's
 place is one reference.
 
-A program whose tables don't reach (groups, and so their actors, are born anew in every execution) raises
+A program whose tables don't reach (a group is cancelled, a child belongs to one coroutine of its parent) raises
 :class:`Untabled`; then ``live`` steppers resume coroutines, and to go back means to begin anew.
 """
 
@@ -39,6 +39,22 @@ LUCK: Final = 64
 """So many more of them may be unknown than known before they are no longer asked for."""
 
 
+class Tree(NamedTuple):
+    """What an op of a group may change of the tree of actors."""
+
+    group: Group
+    owner: Actor | None
+    children: tuple[Actor, ...]
+    told: bool
+    groups: tuple[Group, ...]
+    """Those that the actor has open, and what follows from them."""
+    context: tuple[Thing, ...]
+    cancelled: bool
+    spawned: int
+    actors: int
+    """How many had been born."""
+
+
 class Taken(NamedTuple):
     """What :meth:`Stepper.undo` puts back."""
 
@@ -51,6 +67,8 @@ class Taken(NamedTuple):
     ready: list[Actor]
     machine: tuple[Any, ...]
     watch: tuple[Any, ...]
+    tree: Tree | None
+    """The tree of actors, if the op is one of a group."""
 
 
 MIND: Final = attrgetter("past", "epoch", "locks", "stuck")
@@ -108,7 +126,8 @@ class Stepper(Advancing):
         machine, memories = self.machine, self._memories
         known = self._memory
         if known is None:
-            numbers = numbers_of(machine) if self.tabled and self._luck > 0 else None
+            alone = self.tabled and len(self.actors) == len(machine.actors)
+            numbers = numbers_of(machine) if alone and self._luck > 0 else None
             known = None if numbers is None else self._numbers.get(numbers)
             if known is not None:
                 self._luck += 1
@@ -122,9 +141,12 @@ class Stepper(Advancing):
         if judged is not None:
             judged = memories.setdefault(judged, len(memories))
         values = [cell.value for cell in machine.cells]
+        actors = self.actors
+        if len(actors) > len(machine.actors):
+            actors = sorted(actors, key=BY_PATH)  # whoever was born first
         if self.tabled:
-            return (machine.fingerprint, known, judged, *values, *[actor.entry for actor in self.actors])
-        places = [_place(actor) for actor in sorted(self.actors, key=BY_PATH)]  # whoever was born first
+            return (machine.fingerprint, known, judged, *values, *[actor.entry for actor in actors])
+        places = [_place(actor) for actor in actors]
         return (machine.fingerprint, known, judged, *values, *places)
 
     # One step ------------------------------------------------------------------
@@ -169,7 +191,7 @@ class Stepper(Advancing):
 
     def undo(self, taken: Taken) -> None:
         """Back to where :meth:`make` was called; only the latest step that is not undone yet."""
-        actor, place, things, memory, minds, ready, (fingerprint, now, events, mappings, known, live), seen = taken
+        actor, place, things, memory, minds, ready, told, seen, tree = taken
         if actor.cpu is not None:
             op = actor.op
             if op is None:
@@ -189,12 +211,14 @@ class Stepper(Advancing):
         if actor.cpu is not None and actor.needs & CONDITIONAL:
             assert actor.op is not None
             actor.op.thing.pending.append(actor)
+        if tree is not None:
+            self._restore(actor, tree)
         if minds is not self._minds:
             for other, mind in zip(self.actors, minds, strict=True):
                 other.past, other.epoch, other.locks, other.stuck = mind
             self._minds = minds
         machine = self.machine
-        self.live = live
+        fingerprint, now, events, mappings, known, self.live = told
         machine.fingerprint, machine.clock.now, machine.events.count = fingerprint, now, events
         machine.kmaps.mappings = mappings
         if ready is not self.ready:
@@ -214,6 +238,12 @@ class Stepper(Advancing):
         touched = written + op.reads(actor)
         if actor.cpu is not None:
             touched += (actor.cpu,)  # which is told when the actor ends
+        if actor.group is not None:
+            touched += (actor.group,)  # and so is this
+        tree = None
+        if isinstance(op.thing, Group):
+            touched += (op.thing,)
+            tree = self._tree(actor, op.thing)
         return Taken(
             actor,
             (
@@ -229,7 +259,31 @@ class Stepper(Advancing):
                 self._memory, self.live,
             ),
             self.seen.remember(),
+            tree,
         )  # fmt: skip
+
+    def _tree(self, actor: Actor, group: Group) -> Tree:
+        return Tree(
+            group, group.owner, tuple(group.children), group.told, actor.groups, actor.context, actor.cancelled,
+            actor.spawned, len(self.actors),
+        )  # fmt: skip
+
+    def _restore(self, actor: Actor, tree: Tree) -> None:
+        """Put back the tree of actors as it was before an op of ``actor``."""
+        group = tree.group
+        group.owner, group.children[:], group.told = tree.owner, tree.children, tree.told
+        actor.groups, actor.context, actor.cancelled = tree.groups, tree.context, tree.cancelled
+        actor.spawned = tree.spawned
+        while len(self.actors) > tree.actors:
+            child = self.actors.pop()
+            self.release(child)
+            if child.process is not None:
+                child.process.threads.pop()
+            if child.op is not None:
+                assert child.cpu is not None
+                child.cpu.pending.remove(child)
+                if child.needs & CONDITIONAL:
+                    child.op.thing.pending.remove(child)
 
     def _compare(self, taken: Taken) -> None:
         """Find out what checkers remember otherwise than before the step: nothing else has to be put back."""
@@ -238,7 +292,7 @@ class Stepper(Advancing):
         if minds != taken.minds:
             self._minds = minds
             self._memory = None
-        elif taken.memory:
+        elif taken.memory or taken.tree is not None:
             self._memory = None
 
     def _refresh(self) -> None:
@@ -254,6 +308,8 @@ class Stepper(Advancing):
             actor.ready = can
             if can:
                 ready.append(actor)
+        if len(self.actors) > len(self.machine.actors):
+            ready.sort(key=BY_PATH)
         clock = self._clock
         if clock is not None:
             clock.ready = bool(self.live and self.machine.clock.timers)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dmabuf_async.engine.site import function
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.ops import Errno, Op, Settle
-from dmabuf_async.tasks import Group
+from dmabuf_async.tasks import Group, Open
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ _PLAIN: Final = (int, str, Errno, Thing, type(None))
 class Entry:
     """One local state of an actor: the op that it stands before, or None if it has ended."""
 
-    __slots__ = ("after", "apply", "function", "local", "needs", "op", "parent", "passed", "pending", "via", "writes")
+    __slots__ = (
+        "after", "apply", "children", "function", "local", "needs", "op", "parent", "passed", "pending", "via",
+        "writes",
+    )  # fmt: skip
 
     def __init__(self, parent: Entry | None, via: Any, passed: tuple[Settle, ...], op: Op | None) -> None:
         self.after: dict[Any, tuple[type, Entry]] = {}  # by result; 1 and True are told apart by their class
@@ -48,14 +51,17 @@ class Entry:
             self.pending = op.thing.pending
         self.function = ""
         self.local = 0
+        self.children: dict[int, Actor] = {}  # whom its op has spawned, by their numbers among their siblings
 
 
 class Table:
     """What is known of one task; it outlives executions."""
 
-    __slots__ = ("learns", "settled", "size", "start")
+    __slots__ = ("groups", "holds_groups", "learns", "settled", "size", "start")
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, actor: Actor, *, holds_groups: bool) -> None:
+        self.holds_groups = holds_groups
+        self.groups: list[Group] = []  # all that it has ops of
         self.start = Entry(None, None, (), None)  # before it has been resumed for the first time
         self.start.local = actor.key
         self.settled: dict[Any, Entry] = {}
@@ -69,7 +75,12 @@ class Table:
         if known is not None:
             return known[1] if known[0] is kind else None
         if op is not None and isinstance(op.thing, Group):
-            self.learns = False  # groups and their actors are born anew in every execution
+            recognise(op)
+            if isinstance(op, Open):
+                self.groups.append(op.thing)
+            self.learns = self.learns and self.holds_groups and op.thing in self.groups
+        if (actor.groups and passed) or isinstance(result, Group):
+            self.learns = False  # another history would have another group open
         if not self.learns or self.size >= LIMIT or not isinstance(result, _PLAIN):
             return None
         key = passed and (op is None, tuple([(settle.value, settle.site) for settle in passed]))
@@ -126,18 +137,32 @@ def advanced(coroutine: Coroutine[Any, Any, Any], result: Any, passed: list[Sett
     return op
 
 
+def recognise(op: Any, known: Op | None = None) -> None:
+    """An op of a group, which each coroutine makes anew, is of the group that the table has.
+
+    ``known``: what the table has where this op was awaited.
+    """
+    group = op.thing
+    if isinstance(group, Group):
+        if isinstance(op, Open) and isinstance(known, Open):
+            group.stand_for(known.thing)
+        op.thing = group.original or group
+
+
 def revived(actor: Actor, at: Entry) -> Coroutine[Any, Any, Any]:
     """A coroutine of ``actor`` that stands where ``at`` says."""
-    results: list[Any] = []
+    way: list[Entry] = []
     entry = at
     while entry.parent is not None:
-        results.append(entry.via)
+        way.append(entry)
         entry = entry.parent
     coroutine: Coroutine[Any, Any, Any] = actor.function(*actor.arguments)
     op: Any = None
     try:
-        for result in reversed(results):
-            op = advanced(coroutine, result, [])
+        for entry in reversed(way):
+            op = advanced(coroutine, entry.via, [])
+            if entry.op is not None:
+                recognise(op, entry.op)
     except StopIteration:
         op = None
     if op.__class__ is not at.op.__class__:

@@ -4,8 +4,8 @@ Plain depth first over whole states, of which none is left out, nor any transiti
 and sleep sets, so that it and DPOR prove each other right (ALGORITHMS, State graph). A step is made, the state that it
 leads to is looked up, and the step is undone if the state is known; so a transition costs one step at most, however
 deep it lies, and coroutines are resumed only where an actor's table ends. Where two moves don't conflict, the fourth
-side of their diamond is known from the other three (:mod:`~dmabuf_async.explore.diamonds`). Programs whose actors are
-born in groups are walked by executions that begin anew wherever the search turns back.
+side of their diamond is known from the other three (:mod:`~dmabuf_async.explore.diamonds`). What tables don't hold is
+walked by executions that begin anew wherever the search turns back.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The walk: depth first with a stepper that takes its steps back, as the state graph and the bounded search go.
 
-Programs whose actors are born in groups are walked by executions that begin anew wherever the search turns back.
+What tables don't hold (:mod:`~dmabuf_async.engine.rebirth`, and whatever is cancelled) is walked by executions that
+begin anew wherever the search turns back.
 """
 
 from __future__ import annotations

@@ -64,6 +64,11 @@ class Signature:
     site: str
     object_class: str
 
+    @property
+    def place(self) -> str:
+        """``mover, step 1 migrate``: whose it is, and of which step of its program."""
+        return ", ".join(filter(None, (self.role, self.site.partition(":")[0])))
+
     def __str__(self) -> str:
         return f"{self.code} ({self.rule}) by {self.role} at {self.site or '?'} on {self.object_class}"
 

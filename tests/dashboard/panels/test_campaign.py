@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -47,6 +48,13 @@ def test_what_is_not_expected_comes_before_what_is() -> None:
     assert first.rstrip().endswith("1 time, first in execution 4,711")
     assert second.startswith("- deadlock  V11  one")
     assert second.rstrip().endswith("1,715 times, first in execution 2  expected")
+
+
+def test_where_there_is_no_room_for_both_whose_it_is_stays() -> None:
+    named = replace(DEADLOCK, where="importer_of_the_screen, step 2 kmap")
+    assert told(view(named), width=80)[-1].split() == [
+        *["-", "deadlock", "V11", "importer_of_the_screen,", "step", "2", "kmap"], "1,715", "times", "expected",
+    ]  # fmt: skip
 
 
 def test_findings_for_which_there_is_no_room_are_counted() -> None:

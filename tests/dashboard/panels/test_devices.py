@@ -30,7 +30,19 @@ def test_a_revoke_is_told_first_and_a_device_without_attachments_tells_how_it_le
         "gpu on fb  driver  told to let go  from_device",
         "npu                2 engines, cannot let go",
     ]
-    assert told(DeviceView("gpu", 1, "at once", (one, one)), rows=1) == ["  + 2 more"]
+
+
+def test_where_there_is_no_room_for_all_those_stay_that_have_most_to_do() -> None:
+    views = (
+        DeviceView("idle", 1, "cannot", ()),
+        DeviceView("done", 1, "at once", (replace(ATTACHED, direction="", transfers=()),)),
+        DeviceView("gpu", 1, "at once", (ATTACHED,)),
+        DeviceView("npu", 1, "at once", (replace(ATTACHED, transfers=()),)),
+    )
+    (line,) = told(*views, rows=1)
+    assert line.startswith("gpu on fb   driver  writes [0] 1/2")
+    assert line.endswith("  + 3 more devices")
+    assert [line.split()[0] for line in told(*views, rows=3)] == ["gpu", "npu", "+"]
 
 
 SCENARIO = """

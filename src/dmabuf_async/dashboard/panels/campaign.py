@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.text import Text
 
-from dmabuf_async.dashboard.lines import BROKEN, SMALL, Cell, called, fitted, heading, line, more, row
+from dmabuf_async.dashboard.lines import BROKEN, Cell, called, fitted, heading, line, more, row
 
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _CURVE: Final = 6
@@ -163,24 +163,26 @@ def _findings(found: Sequence[FoundView], width: int, rows: int) -> list[Text]:
         return [line("none so far", "dim")]
     ordered = sorted(found, key=lambda one: one.expected)
     shown = ordered if len(ordered) <= rows else ordered[: max(0, rows - 1)]
-    told = [_told(one, width) for one in shown]
-    room = max(0, width - 2 - max(map(len, told), default=0) - 2 - 8 - 2)
+    names = [f"{one.code}  {one.rule}  {one.where}".rstrip() for one in shown]
+    told = [_told(one, first=True) for one in shown]
+    room = width - 2 - max(map(len, told), default=0) - 2 - 8 - 2
+    if max(map(len, names), default=0) > room:
+        told = [_told(one, first=False) for one in shown]
+        room = max(0, width - 2 - max(map(len, told), default=0) - 2 - 8 - 2)
     lines = [
         line("- " if one.expected else "x ", "" if one.expected else BROKEN).append_text(
             row(
                 width - 2,
-                Cell(
-                    room, called(f"{one.code}  {one.rule}  {one.where}".rstrip(), room), "" if one.expected else BROKEN
-                ),
+                Cell(room, called(name, room), "" if one.expected else BROKEN),
                 Cell(max(map(len, told)), words, "dim"),
                 Cell(8, "expected" * one.expected, "dim"),
             )
         )
-        for one, words in zip(shown, told, strict=True)
+        for one, name, words in zip(shown, names, told, strict=True)
     ]
     return [*lines, more(len(ordered) - len(shown), "finding")] if len(shown) < len(ordered) else lines
 
 
-def _told(one: FoundView, width: int) -> str:
+def _told(one: FoundView, *, first: bool) -> str:
     times = f"{one.times:,} time{'s' * (one.times != 1)}"
-    return times if width < SMALL else f"{times}, first in execution {one.first:,}"
+    return f"{times}, first in execution {one.first:,}" if first else times

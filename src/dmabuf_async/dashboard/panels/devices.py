@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from dmabuf_async.dashboard.lines import WAITING, Cell, called, cut, hues, line, row, widest
+from dmabuf_async.dashboard.blocks import foremost
+from dmabuf_async.dashboard.lines import WAITING, Cell, called, hues, line, row, widest
 from dmabuf_async.machine.snapshot import AttachmentView, DeviceView, Snapshot
 
 
 def devices(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[Text]:
     """A line for each attachment: whose it is, what it is told, its mapping, transfers.
 
-    A device without attachments has a line too.
+    A device without attachments has a line too. If not all fit, those stay that have most to do.
     """
     hue = hues(snapshot)
     views = [(device, one) for device in snapshot.devices for one in device.attachments or (None,)]
@@ -20,15 +21,25 @@ def devices(snapshot: Snapshot, *, width: int, rows: int | None = None) -> list[
     task = widest(("" if one is None else one.actor for _, one in views), width // 6)
     room = max(0, width - head - 2 - task - 2)
     lines = [
-        row(
-            width,
-            Cell(head, called(name, head), "bold"),
-            Cell(task, "" if one is None else called(one.actor, task), "" if one is None else hue.get(one.actor, "")),
-            Cell(room, _idle(device) if one is None else _doing(device, one)),
+        (
+            _rank(one),
+            1,
+            row(
+                width,
+                Cell(head, called(name, head), "bold"),
+                Cell(
+                    task, "" if one is None else called(one.actor, task), "" if one is None else hue.get(one.actor, "")
+                ),
+                Cell(room, _idle(device) if one is None else _doing(device, one)),
+            ),
         )
         for name, (device, one) in zip(heads, views, strict=True)
     ]
-    return cut(lines, rows)
+    return foremost(lines, len(lines) if rows is None else rows, "device", width)
+
+
+def _rank(one: AttachmentView | None) -> int:
+    return 3 if one is None else 0 if one.transfers or one.revoke == "told" else 1 if one.direction else 2
 
 
 def _idle(device: DeviceView) -> Text:
