@@ -168,11 +168,13 @@ class Core(Choosing):
                     actor.op = op = entry.op
                     actor.needs = needs = entry.needs
                     if needs > WAKES:
-                        if watch is None and needs & CONDITIONAL:
+                        if needs & CONDITIONAL:
                             entry.pending.append(actor)
                             if not op.enabled(actor) and actor.ready:
                                 actor.ready = False
                                 ready.remove(actor)
+                            if watch is not None:
+                                watch.parked(actor, op)
                         else:
                             self.park(actor, op)
                     elif op is None:

@@ -35,7 +35,8 @@ class Footsteps(Watch):
         self._tree = tree = objects.tree
         objects.steady = min(objects.steady, tree.replayed)
         del objects.steps[tree.replayed :]
-        if self.steps is None and not self.deep:
+        self.hashes = self.steps is not None  # else nobody asks
+        if not self.hashes and not self.deep:
             self.blind = objects.steady
         self.deep = True
         tree.look = self
@@ -73,10 +74,6 @@ class Footsteps(Watch):
             objects.steady = number + 1
         if actor.needs & STRUCTURAL:
             self._see_births_and_cancels(actor, op, number)
-
-    def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
-        if self.steps is not None:  # else nobody asks for a fingerprint
-            super().keep(actor, result, written)
 
     def see(self) -> None:
         super().see()

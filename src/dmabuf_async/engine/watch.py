@@ -53,6 +53,7 @@ class Watch:
         self.on_step = on_step
         self.waiting: tuple[Event, ...] = ()  # what actors never got to do
         self.on_over: Callable[[Choosing], None] | None = None
+        self.hashes = True  # it keeps the machine's fingerprint, and the local state of actors
         self.blind = 0  # so many steps, from the first on, it need not see
         self.reached: set[tuple[str, str]] = set()  # (actor, site) at which somebody settled
         self._audit = audit
@@ -89,11 +90,21 @@ class Watch:
         if self._audit is not None:
             self._audit.open(actor, op, self._footprint)
 
-    def after(self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]) -> None:
+    def after(  # noqa: C901 - as hot as the loop
+        self, actor: Actor, op: Op, outcome: int, result: Any, written: tuple[Thing, ...]
+    ) -> None:
         """The step has been made, and the actor not yet resumed."""
         self.step = actor.last = self.step + 1
         machine = self.machine
-        self.keep(actor, result, written)
+        if self.hashes:
+            for thing in written:  # as machine.rehash, which tells why
+                state = thing.state_of(thing)
+                new = 0 if state == thing.initial else hash((thing.key, state))
+                if new != thing.fingerprint:
+                    machine.fingerprint ^= thing.fingerprint ^ new
+                    thing.fingerprint = new
+            if actor.entry is None:  # else its table knows
+                actor.local = hashed(actor.local, result)
         if self._taint is not None:
             assert self._footprint is not None
             self._taint.spread(actor, self._footprint)
@@ -116,18 +127,6 @@ class Watch:
     def see(self) -> None:
         """All steps have been made that it need not see."""
         self.step = self.blind
-
-    def keep(self, actor: Actor, result: Any, written: tuple[Thing, ...]) -> None:
-        """Bring the fingerprint and the local state of ``actor`` up to date."""
-        machine = self.machine
-        for thing in written:  # as machine.rehash, which tells why
-            state = thing.state_of(thing)
-            new = 0 if state == thing.initial else hash((thing.key, state))
-            if new != thing.fingerprint:
-                machine.fingerprint ^= thing.fingerprint ^ new
-                thing.fingerprint = new
-        if actor.entry is None:  # else its table knows
-            actor.local = hashed(actor.local, result)
 
     def _ask(self, actor: Actor) -> None:
         """What the machine noted, and what the scenario asks of every state."""

@@ -10,10 +10,10 @@ earlier execution of the same campaign: so the verdict is the one that executing
 from __future__ import annotations
 
 from collections.abc import Hashable
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dmabuf_async.explore.learner import Learner
+from dmabuf_async.strategies.dice import HIGHEST, SIZE, number
 from dmabuf_async.strategies.random_walk import RandomWalk
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dmabuf_async.strategies.base import Strategy
 
 LIMIT: Final = 100_000
-"""Edges of one graph: a campaign's memory doesn't grow with its length."""
+"""Options of all nodes of one graph: a campaign's memory doesn't grow with its length."""
 
 TRIAL: Final = 1 << 12
 """Choices made for real, of which a quarter must have been met before: else the scenario is too large to be known."""
@@ -31,14 +31,18 @@ TRIAL: Final = 1 << 12
 PERIOD: Final = 1 << 16
 """Choices made for real, over which a sixteenth of all executions must have been walked: else it doesn't pay."""
 
-Edge: TypeAlias = tuple[int, Any, int]
-"""Where an answer leads: the number of options there, the edges of these, and the steps on the way.
+Edge: TypeAlias = tuple[tuple[int, ...], Any, int]
+"""Where an answer leads: which byte decides for which option there, the edges of these, and the steps on the way.
 
-At the end there are 0 options, and instead of edges the signatures of what the execution showed, and the order in which
-it took locks. For speed it is a plain tuple, and a node nothing but the list of its edges.
+At the end no byte decides anything, and instead of edges there are the signatures of what the execution showed, and the
+order in which it took locks. For speed it is a plain tuple, and a node nothing but the list of its edges: one for each
+option, and then one that leads to the node itself, for bytes that don't decide, with the number of options.
 """
 
-UNKNOWN: Final[Edge] = (0, None, 0)
+UNKNOWN: Final[Edge] = ((), None, 0)
+
+FIRST_LOOK, LAST_LOOK = 32, 1 << 10
+"""Dice that are looked at ahead: few at first, as what is not walked has to be made numbers of."""
 
 
 class Known:
@@ -58,7 +62,7 @@ class Known:
         self._start: list[Edge] = [UNKNOWN]  # the edge that leads to the first choice
         self._nodes: dict[Hashable, list[Edge]] = {}
         self._edges = 0
-        self._dice: list[float] = []  # of the execution that is walked
+        self._dice = b""  # of the execution that is walked
         self._learner = Learner(self)
         self._again = RandomWalk()
         self._met = 0  # choices for real that were made at a node which was there before
@@ -72,19 +76,38 @@ class Known:
         """Walk at most so many executions; True if the next one leads where nothing is known."""
         if self._walk is None:
             return True
-        roll, dice, limit, start = self._walk.roll, self._dice, self._max_steps, self._start[0]
-        again, keep = dice.clear, dice.append
+        dice, limit, start = self._walk.dice, self._max_steps, self._start[0]
+        seen = b""
+        bytes_left: Any = iter(seen)
+        begin = end = 0  # of the present execution, among the dice that are seen
         walked = steps = 0
         try:
             while walked < executions:
-                again()
-                count, after, made = start
-                while count and made < limit:
-                    die = roll()
-                    keep(die)
-                    count, after, more = after[int(die * count)]
-                    made += more
-                if count or after is None or made > limit:  # unknown, or it will be cut
+                begin = end
+                table, after, made = start
+                while table:
+                    for byte in bytes_left:
+                        table, after, more = after[table[byte]]
+                        made += more
+                        if not table:
+                            break
+                    else:
+                        if made >= limit:
+                            break
+                        if seen:
+                            dice.skip(begin)
+                        used = len(seen) // SIZE - begin
+                        seen = dice.look(used + min(max(FIRST_LOOK, 2 * (begin + used)), LAST_LOOK))
+                        bytes_left = iter(seen[SIZE * used + HIGHEST :: SIZE])
+                        begin = 0
+                        continue
+                    if after.__class__ is list:  # this byte doesn't decide among so many options
+                        made -= more
+                        die = number(seen, len(seen) // SIZE - bytes_left.__length_hint__() - 1)
+                        table, after, more = after[int(die * more)]
+                        made += more
+                end = len(seen) // SIZE - bytes_left.__length_hint__()
+                if table or after is None or made > limit:  # unknown, or it will be cut
                     return True
                 if after:
                     shown, taken = after
@@ -93,6 +116,9 @@ class Known:
                 steps += made
                 walked += 1
         finally:
+            self._dice = seen[SIZE * begin : SIZE * end]
+            if seen:
+                dice.skip(end if walked == executions else begin)
             progress.executions += walked
             progress.steps += steps
             self._executions += walked
@@ -106,27 +132,22 @@ class Known:
 
     def again(self) -> Strategy:
         """What chooses as was chosen in the execution that was walked last."""
-        self._again.roll = iter(self._dice).__next__
+        self._again.dice.put(self._dice)
         return self._again
 
     # Executing -----------------------------------------------------------------
 
     def chooser(self, watch: Watch) -> Strategy:
         """What shall choose in an execution that is made for real: the strategy, from where walking ended."""
-        walk, dice = self._walk, self._dice
-        if walk is None:
+        walk, ahead = self._walk, len(self._dice) // SIZE
+        if walk is None or not self._learns:
             return self._strategy
-        if dice:  # what was drawn while walking is drawn again
-            self._again.roll = chain(dice, iter(walk.roll, None)).__next__
-            walk = self._again
-        if not self._learns:
-            return walk
         edges, answer, steps = self._start, 0, 0
-        for die in dice:
-            count, after, more = edges[answer]
-            edges, answer, steps = after, int(die * count), steps + more
-        self._met += len(dice)
-        self._learner.begin(watch, walk.roll, len(dice), edges, answer, steps)
+        for at in range(ahead):  # what was seen while walking is rolled again
+            table, after, more = edges[answer]
+            edges, answer, steps = after, int(number(self._dice, at) * table[-1]), steps + more
+        self._met += ahead
+        self._learner.begin(watch, walk.roll, ahead, edges, answer, steps)
         return self._learner
 
     def node(self, key: Hashable, count: int) -> list[Edge] | None:
@@ -137,6 +158,7 @@ class Known:
         elif self._edges + count <= LIMIT:
             self._edges += count
             edges = self._nodes[key] = [UNKNOWN] * count
+            edges.append(((), edges, count))  # for where a byte doesn't decide
         else:
             self._learns = False
         return edges

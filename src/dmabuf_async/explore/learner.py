@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+from dmabuf_async.strategies.dice import answers
+
 if TYPE_CHECKING:
     from dmabuf_async.engine.core import Core
     from dmabuf_async.engine.watch import Watch
@@ -53,7 +55,7 @@ class Learner:
         edges = None if key is None else self._known.node(key, count)
         steps = self._watch.step
         if edges is not None:
-            self._link((count, edges, steps - self._steps))
+            self._link((answers(count), edges, steps - self._steps))
         self._edges, self._answer, self._steps = edges, answer, steps
         return answer
 
@@ -62,7 +64,7 @@ class Learner:
         if core.stopped in {"ended", "deadlock"}:
             shown = dict.fromkeys(finding.signature for finding in self._watch.findings if finding.primary)
             taken = dict.fromkeys((edge.before, edge.after) for edge in self._watch.lock_edges())
-            self._link((0, (tuple(shown), tuple(taken)) if shown or taken else (), core.steps - self._steps))
+            self._link(((), (tuple(shown), tuple(taken)) if shown or taken else (), core.steps - self._steps))
 
     def _link(self, edge: Edge) -> None:
         if self._edges is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dmabuf_async.strategies.base import ChoicePoint, Run, RunInfo
-from dmabuf_async.strategies.dice import dice
+from dmabuf_async.strategies.dice import Dice
 
 
 class RandomWalk:
@@ -12,8 +14,12 @@ class RandomWalk:
     name = "random"
 
     def __init__(self, seed: int = 0) -> None:
-        self.roll = dice(seed)
+        self.dice = Dice(seed)
+
+    @property
+    def roll(self) -> Callable[[], float]:
         """Numbers in [0, 1): the core draws them itself where :meth:`choose` would answer."""
+        return self.dice.roll
 
     def start(self, run: RunInfo) -> bool:
         return True
