@@ -102,6 +102,7 @@ class Advancing(Choosing):
                 self._hidden(self.throw, actor, RunOver())
             actor.coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
         coroutine = actor.coroutine
+        things = len(self.machine.things)
         passed: list[Settle] = []
         op: Any = None
         try:
@@ -122,6 +123,8 @@ class Advancing(Choosing):
             after.local = hashed(entry.local, result)
             self._raised[entry, result.__class__, result] = (after, error)
             return after
+        if len(self.machine.things) > things:
+            raise Untabled  # another coroutine that is brought here would make them again
         actor.entry = None  # the place in the program is read off the coroutine
         learned = table.learn(actor, entry, result, tuple(passed), op)
         actor.entry = entry
