@@ -9,7 +9,7 @@ from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.engine.rebirth import is_portable
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.engine.table import Entry, Table, advanced, hashed, recognise, revived
-from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
+from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, ScenarioError, Unwind
 from dmabuf_async.ops import CONDITIONAL, Op, Settle
 
 if TYPE_CHECKING:
@@ -100,9 +100,11 @@ class Advancing(Choosing):
         if self._coroutines.pop(actor, None) is not entry or actor.coroutine is None:
             if actor.coroutine is not None:
                 self._hidden(self.throw, actor, RunOver())
-            actor.coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
+            try:
+                actor.coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
+            except ScenarioError as error:
+                raise Untabled from error  # it makes objects on its way, and has made them before
         coroutine = actor.coroutine
-        things = len(self.machine.things)
         passed: list[Settle] = []
         op: Any = None
         try:
@@ -123,8 +125,6 @@ class Advancing(Choosing):
             after.local = hashed(entry.local, result)
             self._raised[entry, result.__class__, result] = (after, error)
             return after
-        if len(self.machine.things) > things:
-            raise Untabled  # another coroutine that is brought here would make them again
         actor.entry = None  # the place in the program is read off the coroutine
         learned = table.learn(actor, entry, result, tuple(passed), op)
         actor.entry = entry
