@@ -68,6 +68,10 @@ class Audits(Audit):
         super().__init__()
         self.told: WeakKeyDictionary[Machine, dict[Any, Any]] = WeakKeyDictionary()
 
+    def adopt(self, machine: Machine) -> None:
+        self._window = None  # an op of an earlier one may have raised
+        super().adopt(machine)
+
     def settled(self, actor: Actor, value: object) -> None:
         self._settled = self.told.setdefault(cast("Parking", actor.run).machine, {})
         super().settled(actor, value)
