@@ -107,6 +107,7 @@ class Advancing(Choosing):
         coroutine = actor.coroutine
         passed: list[Settle] = []
         op: Any = None
+        made = self.machine.made
         try:
             op = self._hidden(advanced, coroutine, None if entry.parent is None else result, passed)
             if not isinstance(op, Op):
@@ -119,12 +120,14 @@ class Advancing(Choosing):
             actor.coroutine = None
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            if actor.group is not None and isinstance(error, Exception):
+            if self.machine.made != made or (actor.group is not None and isinstance(error, Exception)):
                 raise Untabled from error  # the group is told
             after = Entry(entry, result, tuple(passed), None)
             after.local = hashed(entry.local, result)
             self._raised[entry, result.__class__, result] = (after, error)
             return after
+        if self.machine.made != made:  # another coroutine of it would make the same objects again
+            raise Untabled
         actor.entry = None  # the place in the program is read off the coroutine
         learned = table.learn(actor, entry, result, tuple(passed), op)
         actor.entry = entry
