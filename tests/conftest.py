@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import suppress
 from functools import wraps
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 import pytest
 
 from dmabuf_async.engine.audit import Audit
 from dmabuf_async.engine.watch import Watch
+from dmabuf_async.errors import AuditError
 from dmabuf_async.explore import fuzzing
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario.program import Program
+
+if TYPE_CHECKING:
+    from dmabuf_async.engine.parking import Parking
+    from dmabuf_async.machine.actor import Actor
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,37 +31,82 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.pop("GITHUB_ACTIONS", None)  # campaigns of the tests annotate nothing where the tests themselves run
     config.addinivalue_line("markers", "unaudited: executions of this test are not audited (it measures time, or many)")
+    config.addinivalue_line("markers", "collected: this test is about the collector of garbage")
 
 
-@pytest.fixture
-def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A collection of garbage before each of hundreds of small campaigns would take longer than they do."""
-    monkeypatch.setattr(fuzzing, "quiet_collector", lambda: nullcontext(lambda: 0))
+class Young(ModuleType):
+    """The module gc, but collections leave alone what is old, so that nothing need be frozen."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(gc, name)
+
+    def collect(self, generation: int = 1) -> int:
+        return gc.collect(min(generation, 1))
+
+    def freeze(self) -> None: ...
+
+    def unfreeze(self) -> None: ...
 
 
 @pytest.fixture(autouse=True)
-def audited(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def young(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking through all that ten thousand tests have loaded would take longer than most campaigns.
+
+    ``@pytest.mark.collected`` turns it off: what a search does to the collector is what the test is about.
+    """
+    if not request.node.get_closest_marker("collected"):
+        monkeypatch.setattr(fuzzing, "gc", Young("gc"))
+
+
+class Audits(Audit):
+    """The audit of each program that the tests run, in one: only what is settled tells programs apart.
+
+    So the classes that report to it are made once, and not for each of a hundred thousand machines.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: WeakKeyDictionary[Machine, dict[Any, Any]] = WeakKeyDictionary()
+
+    def adopt(self, machine: Machine) -> None:
+        self._window = None  # an op of an earlier one may have raised
+        super().adopt(machine)
+
+    def settled(self, actor: Actor, value: object) -> None:
+        self._settled = self.told.setdefault(cast("Parking", actor.run).machine, {})
+        super().settled(actor, value)
+
+
+@pytest.fixture(scope="session")
+def audits() -> Audits:
+    return Audits()
+
+
+@pytest.fixture(autouse=True)
+def audited(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, audits: Audits) -> None:
     """A Watch that is given no Audit gets one.
 
-    Machines of one ``Program.machines()`` share it, so that settled values are compared
-    across the executions of a campaign; any other machine has its own. ``@pytest.mark.unaudited`` turns it off.
+    Settled values are compared across the executions of a campaign, which are those of the machines of one
+    ``Program.machines()``; on any other machine they stand alone. ``@pytest.mark.unaudited`` turns it off.
     """
+    audits.told.clear()  # a settled value may hold things of its machine, which then lives as long as it
     if request.node.get_closest_marker("unaudited"):
         return
-    audits: WeakKeyDictionary[Machine, Audit] = WeakKeyDictionary()
+    with suppress(AuditError):  # what an earlier test provoked, and no step has told
+        audits.check()
     watch, machines = Watch.__init__, Program.machines
 
     @wraps(watch)
     def audited_watch(self: Watch, machine: Machine, *arguments: Any, audit: Audit | None = None, **named: Any) -> None:
-        watch(self, machine, *arguments, audit=audit or audits.setdefault(machine, Audit()), **named)
+        watch(self, machine, *arguments, audit=audit or audits, **named)
 
     @wraps(machines)
     def audited_machines(self: Program) -> Callable[[], Machine]:
-        fresh, audit = machines(self), Audit()
+        fresh, told = machines(self), dict[Any, Any]()
 
         def make() -> Machine:
             machine = fresh()
-            audits[machine] = audit
+            audits.told[machine] = told
             return machine
 
         return make

@@ -1,7 +1,9 @@
 """How often the tests try what can only be tried often: as their authors say, or so many per cent of it.
 
-``.ci/run`` repeats all tests with other CPythons, and sets ``DMABUF_ASYNC_EFFORT`` there: what differs between
-interpreters shows in the first seeds, and the same seeds show the same everywhere.
+What their authors say is what CI can wait for. A full run tries ten times as much: ``DMABUF_ASYNC_EFFORT=1000``, and
+``GENERATED=10000`` for programs that are held against brute force. ``.ci/run`` repeats all tests with other CPythons,
+and tries less there: what differs between interpreters shows in the first seeds, and the same seeds show the same
+everywhere.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tests.test_commutation_mm import spin
 
 ROOT = Path(__file__).parents[1] / "scenarios"
 NAMES = [str(Path(name).relative_to(ROOT)) for name in find([str(ROOT)])]
-SCHEDULES = times(3, 1)
+SCHEDULES = times(2, 1)
 PLACES = 4
 """States of each schedule at which all pairs of steps are tried both ways round."""
 

@@ -32,10 +32,7 @@ from tests.effort import times
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
-pytestmark = [
-    pytest.mark.unaudited,  # many executions; test_scenarios audits the same drivers
-    pytest.mark.usefixtures("no_collection"),
-]
+pytestmark = pytest.mark.unaudited  # many executions; test_scenarios audits the same drivers
 
 # Right code for each kind of trouble: whoever is given a defect here is the exporter of all buffers, or "importer".
 BASES = {

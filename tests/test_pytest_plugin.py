@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,10 @@ class Run:
     def file(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
 
-    def pytest(self, *arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    def pytest(self, *arguments: str, without: Sequence[str] = ("trio", "hypothesispytest")) -> tuple[int, str]:
+        """``without`` those plugins of others that take longer to be loaded than all the rest does."""
+        plugins = [word for name in ("cacheprovider", *without) for word in ("-p", f"no:{name}")]
+        command = [sys.executable, "-m", "pytest", *plugins, *arguments]
         made = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self.folder, timeout=120)
         return made.returncode, made.stdout + made.stderr
 
@@ -107,34 +110,44 @@ def test_a_marked_test_is_explored_and_its_failure_shows_lanes_and_a_line_that_r
     assert "nothing found; replayed, 1 execution" in shown
 
 
-@pytest.mark.parametrize(
-    "options", ["('random', executions=50, seed=3)", "(strategy='graph')", "(preemptions=1)", "(strategy='both')"]
-)
-def test_the_mark_says_how_it_is_explored(run: Run, options: str) -> None:
-    run.file("test_it.py", TESTS.format(options=options))
-    code, told = run.pytest()
-    assert code == 1
-    assert "\nassertion found; refuted" in told
+MEANT = ["('random', executions=50, seed=3)", "(strategy='graph')", "(preemptions=1)", "(strategy='both')"]
+MEANINGLESS = {
+    "(strategy='pvt')": "there is no strategy 'pvt': take one of random",
+    "(executons=3)": "@pytest.mark.explore: explore() got an unexpected keyword argument 'executons'",
+    "('dpor', seed=1)": "the search 'dpor' would ignore seed",
+    "(executions=0)": "executions is 0, and a whole number from 1 up was expected",
+    "(preemptions='1')": "preemptions is '1', and a whole number from 0 up was expected",
+    "(seed=1.5)": "seed is 1.5, and a whole number was expected",
+    "(seconds=None)": "seconds is None, and a number above 0 was expected",
+}
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ("(strategy='pvt')", "there is no strategy 'pvt': take one of random"),
-        ("(executons=3)", "@pytest.mark.explore: explore() got an unexpected keyword argument 'executons'"),
-        ("('dpor', seed=1)", "the search 'dpor' would ignore seed"),
-        ("(executions=0)", "executions is 0, and a whole number from 1 up was expected"),
-        ("(preemptions='1')", "preemptions is '1', and a whole number from 0 up was expected"),
-        ("(seed=1.5)", "seed is 1.5, and a whole number was expected"),
-        ("(seconds=None)", "seconds is None, and a number above 0 was expected"),
-    ],
-)
-def test_a_mark_that_cannot_be_meant_is_one_paragraph(run: Run, options: str, says: str) -> None:
-    run.file("test_it.py", TESTS.format(options=options))
-    code, told = run.pytest()
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What pytest tells of a test with each of these marks, all in one run; all fail."""
+    run, told = Run(tmp_path_factory.mktemp("marked")), {}
+    names = {f"test_marked_{number}": options for number, options in enumerate((*MEANT, *MEANINGLESS))}
+    for name, options in names.items():
+        run.file(f"{name}.py", TESTS.format(options=options).replace("test_no_update_is_lost", name))
+    code, said = run.pytest()
     assert code == 1
-    assert f"\n{says}" in told
-    assert "Traceback" not in told
+    assert re.search(rf"^=+ {len(names)} failed in ", said, re.MULTILINE)
+    for section in re.split(
+        r"^_+ (?=test_marked_\d+ _+$)", said.partition("short test summary")[0], flags=re.MULTILINE
+    ):
+        told[names.get(section.partition(" ")[0], "")] = section
+    return told
+
+
+@pytest.mark.parametrize("options", MEANT)
+def test_the_mark_says_how_it_is_explored(marked: dict[str, str], options: str) -> None:
+    assert "\nassertion found; refuted" in marked[options]
+
+
+@pytest.mark.parametrize("options", MEANINGLESS)
+def test_a_mark_that_cannot_be_meant_is_one_paragraph(marked: dict[str, str], options: str) -> None:
+    assert f"\n{MEANINGLESS[options]}" in marked[options]
+    assert "Traceback" not in marked[options]
 
 
 def test_fixtures_parameters_methods_and_plain_functions_do_as_ever(run: Run) -> None:
@@ -153,7 +166,7 @@ def test_beside_plugins_that_run_async_tests_it_is_explored_once_and_theirs_run_
         "test_right.py",
         f"{RIGHT}\n\nasync def test_theirs():\n    import sniffio\n    assert sniffio.current_async_library()\n",
     )
-    code, told = run.pytest()
+    code, told = run.pytest(without=())
     assert code == 0, told
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
+from threading import Event, Thread, current_thread
 
 import msgspec
 import pytest
@@ -67,6 +69,39 @@ def test_what_another_campaign_has_written_meanwhile_is_not_taken_away() -> None
     Corpus(Path("corpus")).keep(other(schedule="dba1:e55g.v3p0rg"))
     mine.forget(ENTRY)
     assert Corpus(Path("corpus")).of("a.toml") == [other(schedule="dba1:e55g.v3p0rg")]
+
+
+def test_what_another_campaign_writes_while_it_is_taken_away_is_there_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    corpus, others = Corpus(Path("corpus")), Corpus(Path("corpus"))
+    corpus.keep(ENTRY)
+    there = Event()  # the other one waits, or is through
+    read, lock = Path.read_text, fcntl.flock
+
+    def write() -> None:
+        others.keep(other(schedule="dba1:e55g.v3p0rg"))
+        there.set()
+
+    writer = Thread(target=write)
+
+    def locking(folder: int, kind: int) -> None:
+        if current_thread() is writer:
+            there.set()
+        lock(folder, kind)
+
+    def reading(path: Path, encoding: str) -> str:
+        text = read(path, encoding=encoding)
+        writer.start()
+        there.wait()
+        return text
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", locking)
+        patched.setattr(Path, "read_text", reading)
+        corpus.forget(ENTRY)
+        writer.join()
+    assert Path("corpus", ENTRY.file).read_text() == other(schedule="dba1:e55g.v3p0rg").text()
 
 
 def test_what_another_campaign_has_forgotten_is_forgotten() -> None:

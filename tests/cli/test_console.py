@@ -70,27 +70,6 @@ def test_a_pipe_gets_no_progress(process: Any, make: Any) -> None:
     assert told.stderr == ""
 
 
-@pytest.mark.parametrize("engine", ["inline", "asyncio", "trio"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_campaign_tells_the_verdict_so_far_and_writes_junit(
-    make: Any, tmp_path: Path, engine: str, number: signal.Signals
-) -> None:
-    names = [make(), make("long.toml", repaired=True), make("never.toml", repaired=True)]
-    command = [sys.executable, "-m", "dmabuf_async", "fuzz", *names, "--executions", "20000000", "--engine", engine]
-    command += ["--junit", "out.xml"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(2.5)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "race.toml" in out
-    assert "interrupted" in out
-    assert "2 not explored" in out
-    assert "Traceback" not in err
-    assert "dmabuf-async: " not in err
-    assert "interrupted" in (tmp_path / "out.xml").read_text()
-
-
 ENDLESS = """
 from pathlib import Path
 from dmabuf_async.scenario.python import scenario
@@ -104,6 +83,32 @@ async def work(cell):
     Path("begun").touch()
     await cell.add(1)
 """
+
+
+@pytest.mark.parametrize("engine", ["inline", "asyncio", "trio"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_campaign_tells_the_verdict_so_far_and_writes_junit(
+    make: Any, tmp_path: Path, engine: str, number: signal.Signals
+) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS, encoding="utf-8")
+    names = ["endless.py", make("second.toml", repaired=True), make("third.toml", repaired=True)]
+    command = [sys.executable, "-m", "dmabuf_async", "fuzz", *names, "--executions", "20000000", "--engine", engine]
+    command += ["--junit", "out.xml"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 30
+        while not (tmp_path / "begun").exists():
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "endless.py" in out
+    assert "interrupted" in out
+    assert "2 not explored" in out
+    assert "Traceback" not in err
+    assert "dmabuf-async: " not in err
+    assert "interrupted" in (tmp_path / "out.xml").read_text()
 
 
 def test_in_the_background_of_a_shell_sigterm_interrupts_all_the_same(tmp_path: Path) -> None:

@@ -34,11 +34,18 @@ def test_answers_come_in_order_and_from_other_processes(jobs: int) -> None:
 
 
 def test_so_many_are_at_work_at_a_time_and_no_more(tmp_path: Path) -> None:
+    met, folder = tmp_path / "met", tmp_path / "at work"
+    folder.mkdir()
+
     def work(index: int, _tell: Tell) -> int:
-        (tmp_path / str(index)).touch()
-        time.sleep(0.05)
-        at_work = len(list(tmp_path.iterdir()))
-        (tmp_path / str(index)).unlink()
+        (folder / str(index)).touch()
+        end = time.monotonic() + 20
+        while not met.exists() and len(list(folder.iterdir())) < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+        met.touch()
+        time.sleep(0.05)  # a fourth would be seen
+        at_work = len(list(folder.iterdir()))
+        (folder / str(index)).unlink()
         return at_work
 
     assert max(in_order(8, 3, work, never)) == 3

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dmabuf_async.drivers.migrating import MigratingExporter
 from dmabuf_async.drivers.swapping import SwappingExporter
 from dmabuf_async.errors import KernelError
+from dmabuf_async.explore.checking import check
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
-from tests.harness import all_executions, execute
+from dmabuf_async.scenario.python import from_function
+from tests.harness import execute
 
 
 def needed(before: str = "", sizes: Sizes | None = None, **more: Any) -> Any:
@@ -88,6 +91,6 @@ def test_two_that_reclaim_from_each_other_come_to_an_end() -> None:
 
             machine.task(name, work)
 
-    for ran in all_executions(build, sizes=Sizes(ram=1, swap=2), limit=100_000):
-        assert ran.stopped == "ended"
-        assert ran.codes == []
+    verdict = check(replace(from_function(build), sizes=Sizes(ram=1, swap=2)), "graph")
+    assert verdict.strength.startswith("exhaustive")
+    assert verdict.failures == ()

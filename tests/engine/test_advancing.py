@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from dmabuf_async import Group, Machine, from_function, settle
+from dmabuf_async import Group, Machine, check, from_function, settle
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.advancing import Untabled
 from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.errors import AuditError
 from dmabuf_async.explore.graph import Graph
+from dmabuf_async.machine.cells import Cell
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.tasks import Join
 
@@ -215,3 +216,32 @@ def test_an_interrupt_passes() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         stepper(from_function(furnish))
+
+
+def test_a_task_that_makes_objects_of_its_own_is_explored_all_the_same() -> None:
+    def furnish(machine: Machine) -> None:
+        shared = machine.counter("shared")
+
+        async def increment(cell: Cell) -> None:
+            await cell.store_release(await cell.load_acquire() + 1)
+
+        async def alone() -> None:
+            cell = machine.cell("alone")
+            await cell.store(await shared.add(1))
+            await cell.store(await shared.add(1))
+
+        async def together() -> None:
+            cell = machine.cell("together")
+            async with Group() as group:
+                await group.spawn(increment, cell)
+                await group.spawn(increment, cell)
+            await shared.add(await cell.load_acquire())
+
+        machine.task("alone", alone)
+        machine.task("together", together)
+
+    program = from_function(furnish)
+    with pytest.raises(Untabled):
+        stepper(program)
+    assert check(program, "both").strength == "exhaustive"
+    assert check(program, preemptions=1).strength == "exhaustive up to 1 preemption"

@@ -58,8 +58,8 @@ def sizes_of(machine: Machine) -> list[int]:
 @pytest.mark.parametrize("file", FILES, ids=[str(Path(file).relative_to(SCENARIOS)) for file in FILES])
 def test_a_scenario_shows_the_same_whether_its_tasks_are_resumed_or_known(file: str) -> None:
     loaded = catalogue.load(file)
-    known, machine = shown(loaded, times(20, 10))
-    assert known == shown(resumed(loaded), times(20, 10))[0]
+    known, machine = shown(loaded, times(10, 4))
+    assert known == shown(resumed(loaded), times(10, 4))[0]
     assert all(sizes_of(machine))
 
 

@@ -11,10 +11,13 @@ import pytest
 from dmabuf_async.engine import ENGINES
 from dmabuf_async.engine.core import Core
 from dmabuf_async.errors import ReplayDiverged, ScenarioError
+from dmabuf_async.explore.checking import check
 from dmabuf_async.explore.execution import Job, execute, execution, perform, perform_async
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.explore.single import single
+from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.scenario.python import from_function
 from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.strategies.replay import Replay
@@ -137,3 +140,15 @@ def test_a_task_that_would_end_the_program_is_the_scenarios_mistake(engine: str)
     for jobs in (single(program, Calm()), fuzz(program, Calm(), executions=2)):
         with pytest.raises(ScenarioError, match=r"x.py:f: a task raises SystemExit\(3\)"):
             perform(jobs, engine)
+
+
+def test_a_mistake_that_shows_only_when_it_is_executed_is_told_with_the_name_of_the_program() -> None:
+    def adding(machine: Machine) -> None:
+        async def work() -> None:
+            await machine.counter("word", "x").add(1)  # type: ignore[arg-type]
+
+        machine.task("work", work)
+
+    for explore in (check, lambda program: perform(fuzz(program, RandomWalk(), executions=2))):
+        with pytest.raises(ScenarioError, match=r"^x\.py:adding: work adds 1 to word, which holds 'x'"):
+            explore(from_function(adding, "x.py:adding"))

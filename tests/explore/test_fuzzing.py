@@ -184,6 +184,7 @@ def test_an_expected_finding_is_fine_and_another_one_is_not(make: Make) -> None:
 
 
 @pytest.mark.unaudited
+@pytest.mark.collected
 def test_memory_does_not_depend_on_the_number_of_executions(make: Make) -> None:
     def peak(executions: int) -> int:
         tracemalloc.start()
@@ -196,6 +197,7 @@ def test_memory_does_not_depend_on_the_number_of_executions(make: Make) -> None:
     assert peak(1500) < 1.5 * peak(700)  # garbage is collected every 500
 
 
+@pytest.mark.collected
 @pytest.mark.parametrize("was", [True, False])
 def test_the_collector_is_left_as_it_was(was: bool) -> None:
     (gc.enable if was else gc.disable)()

@@ -6,7 +6,11 @@ import pytest
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.explore.least import Least
+from dmabuf_async.machine.cells import Cell
+from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario.program import Program
+from dmabuf_async.scenario.python import from_function
+from dmabuf_async.tasks import Group
 from dmabuf_async.trace.events import Signature
 from tests.costs import SEEDS, is_it, small_programs
 
@@ -63,3 +67,24 @@ def test_a_search_without_room_says_so_and_claims_nothing() -> None:
             assert not search.found
             return
     raise AssertionError("every program has room in three places")
+
+
+def test_a_task_may_make_objects_while_it_runs() -> None:
+    async def increment(cell: Cell) -> None:
+        await cell.store_release(await cell.load_acquire() + 1)
+
+    def build(machine: Machine) -> None:
+        async def main() -> None:
+            cell = machine.cell("c")
+            async with Group() as group:
+                await group.spawn(increment, cell)
+                await group.spawn(increment, cell)
+            assert await cell.load_acquire() == 2
+
+        machine.task("main", main)
+
+    search = Least(from_function(build), lambda finding: finding.code == "assertion", checkers=CHECKERS)
+    while search.advance(BEYOND):
+        pass
+    search.close()
+    assert search.layer == (0, 1)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from dmabuf_async.errors import KernelError
+from dmabuf_async.machine.kmap import SleepingKmapCall
+from dmabuf_async.machine.ledger import GetCall
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.memory import Free
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.machine.storage import Page
 from tests.harness import all_executions, execute, filled, outcomes
 
 
@@ -173,3 +177,68 @@ def test_ops_say_what_they_do(zone: str, said: str) -> None:
 def test_a_leak_is_laid_at_the_door_of_who_took_the_place() -> None:
     actors = {finding.actor for ran in all_executions(taking("ram", 1)) for finding in ran.findings}
     assert actors == {"a"}
+
+
+MISUSES: dict[str, tuple[Callable[[Machine], object], type[Exception], str]] = {
+    "a page that is nowhere is freed": (
+        lambda machine: machine.zones["ram"].release(None),  # type: ignore[arg-type]
+        TypeError,
+        "None is neither a frame nor a slot",
+    ),
+    "a frame is freed as a slot": (
+        lambda machine: machine.zones["swap"].release(machine.zones["ram"].places[0]),
+        ValueError,
+        "ram#0 is no place of swap",
+    ),
+    "nothing is allocated for": (
+        lambda machine: machine.zones["ram"].alloc(None),  # type: ignore[arg-type]
+        TypeError,
+        "None is no page of a buffer",
+    ),
+    "a word of a page that is nowhere is copied": (
+        lambda machine: page_of(machine).copy(0, None, machine.zones["ram"].places[0]),  # type: ignore[arg-type]
+        TypeError,
+        "None is neither a frame nor a slot",
+    ),
+    "a word is copied that no page has": (
+        lambda machine: page_of(machine).copy(2, *machine.zones["ram"].places[:2]),
+        IndexError,
+        r"fb\[0\] has the words 0 to 1, and not 2",
+    ),
+    "a page is switched to a name": (
+        lambda machine: page_of(machine).switch("ram"),  # type: ignore[arg-type]
+        TypeError,
+        "'ram' is neither a frame nor a slot",
+    ),
+    "a page is mapped by its name": (
+        lambda machine: SleepingKmapCall(machine.buffer("fb"), "0", atomic=False),  # type: ignore[arg-type]
+        TypeError,
+        "cannot be interpreted as an integer",
+    ),
+    "half a byte is got": (
+        lambda machine: GetCall(machine.buffer("fb"), 0, 0.5),  # type: ignore[arg-type]
+        TypeError,
+        "cannot be interpreted as an integer",
+    ),
+}
+
+
+def page_of(machine: Machine) -> Page:
+    return machine.buffer("fb").pages[0]
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_an_op_on_what_is_not_there_is_refused_where_it_is_made(misuse: str) -> None:
+    make, error, message = MISUSES[misuse]
+    with pytest.raises(error, match=message):
+        make(Machine(Sizes()))
+
+
+def test_an_exporter_that_frees_nothing_is_one_finding_of_the_task_that_called_it() -> None:
+    def build(machine: Machine) -> None:
+        async def work() -> None:
+            await machine.zones["ram"].release(None)  # type: ignore[arg-type]
+
+        machine.task("work", work)
+
+    assert [finding.code for finding in execute(build).findings] == ["unhandled-exception"]

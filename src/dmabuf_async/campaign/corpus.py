@@ -6,9 +6,11 @@ step, and what somebody else has written meanwhile is not taken away.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dmabuf_async.campaign.entry import SUFFIX, Entry, Malformed, parse
@@ -73,7 +75,7 @@ class Corpus:
     def keep(self, entry: Entry) -> None:
         """Remember it, in the place of what was remembered of this finding. Raises OSError, and then all is as was."""
         path, text = self.folder / entry.file, entry.text()
-        with Sink(path) as sink:
+        with Sink(path) as sink, self._alone():
             sink.write(text)
         for old in self._named(entry.scenario):
             if old.signature == entry.signature:
@@ -86,11 +88,20 @@ class Corpus:
     def forget(self, entry: Entry) -> None:
         """Take its file away, unless another campaign has written it anew since it was read. Raises OSError."""
         path, text = self._texts.pop(entry)
-        try:
+        with suppress(FileNotFoundError), self._alone():  # somebody else has forgotten it, too
             if path.read_text(encoding="utf-8") == text:
                 path.unlink()
-        except FileNotFoundError:  # somebody else has forgotten it, too
-            pass
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While this lasts, no other campaign changes a file of the folder: none is written as it is taken away."""
+        folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def gone(self, paths: Iterable[str], explored: Collection[str]) -> Iterator[Entry]:
         """What is remembered of scenarios that lie below ``paths`` and are not there any more.

@@ -103,19 +103,19 @@ KEYS: Final = (
 def played(program: Program, strategy: Strategy) -> Player:
     """An execution of the program, stopped where a rule is first broken, or at its end."""
     player = Player(4.0)
-    views: list[View] = []
+    views: list[tuple[View, Watch]] = []
     told = [0, 0]
 
     def see(machine: Machine, watch: Watch) -> Callable[[], None]:
-        views.append(View(machine, watch))
+        views.append((View(machine, watch), watch))
         return lambda: None
 
     def look() -> tuple[()]:
-        (view,) = views
+        ((view, watch),) = views
         if view.steady or view.over:
-            events, findings = view.events(sys.maxsize), view.findings()
-            player.record(view.snapshot(), events[told[0] :], findings[told[1] :], 0.0)
-            told[:] = len(events), len(findings)
+            findings = view.findings()
+            player.record(view.snapshot(), view.events(watch.step - told[0]), findings[told[1] :], 0.0)
+            told[:] = watch.step, len(findings)
         return ()
 
     perform(execution(program, strategy, see=see), "inline", look)

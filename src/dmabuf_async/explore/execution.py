@@ -117,8 +117,11 @@ def _told(jobs: Jobs[Result], error: BaseException) -> Result:
 def is_interrupt(error: BaseException, program: Program) -> bool:
     """Whether it was somebody from outside who ended the execution: Ctrl-C, or a cancelled loop.
 
-    Raises ScenarioError if it was a task, by SystemExit: no simulated task may end the program that simulates it.
+    Raises ScenarioError if it was a task, by SystemExit: no simulated task may end the program that simulates it; and
+    with the name of the program, if that is what is wrong and does not say where.
     """
+    if isinstance(error, ScenarioError) and not str(error).startswith(program.name.rpartition(":")[0] or program.name):
+        raise ScenarioError(f"{program.name}: {error}") from error
     if isinstance(error, SystemExit):
         raise ScenarioError(
             f"{program.name}: a task raises SystemExit({error.code!r}), which would end this program: let the task "

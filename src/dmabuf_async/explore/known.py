@@ -41,7 +41,7 @@ option, and then one that leads to the node itself, for bytes that don't decide,
 
 UNKNOWN: Final[Edge] = ((), None, 0)
 
-FIRST_LOOK, LAST_LOOK = 32, 1 << 10
+FIRST_LOOK, LAST_LOOK = 16, 1 << 10
 """Dice that are looked at ahead: few at first, as what is not walked has to be made numbers of."""
 
 
@@ -143,11 +143,17 @@ class Known:
         if walk is None or not self._learns:
             return self._strategy
         edges, answer, steps = self._start, 0, 0
-        for at in range(ahead):  # what was seen while walking is rolled again
+        answers = []
+        for at in range(ahead):
             table, after, more = edges[answer]
-            edges, answer, steps = after, int(number(self._dice, at) * table[-1]), steps + more
+            edges, answer, steps = after, table[self._dice[SIZE * at + HIGHEST]], steps + more
+            if answer == table[-1]:
+                answer = int(number(self._dice, at) * answer)
+            answers.append(answer)
+        walk.dice.look(ahead)
+        walk.dice.skip(ahead)
         self._met += ahead
-        self._learner.begin(watch, walk.roll, ahead, edges, answer, steps)
+        self._learner.begin(watch, walk.roll, answers, edges, steps)
         return self._learner
 
     def node(self, key: Hashable, count: int) -> list[Edge] | None:

@@ -22,7 +22,7 @@ class Learner:
 
     _watch: Watch
     _roll: Callable[[], float]
-    _ahead: int
+    _ahead: list[int]
     _edges: list[Edge] | None
     _answer: int
     _steps: int
@@ -30,27 +30,24 @@ class Learner:
     def __init__(self, known: Known) -> None:
         self._known = known
 
-    def begin(
-        self, watch: Watch, roll: Callable[[], float], ahead: int, edges: list[Edge], answer: int, steps: int
-    ) -> None:
-        """An execution is about to begin whose first ``ahead`` choices are known.
+    def begin(self, watch: Watch, roll: Callable[[], float], ahead: list[int], edges: list[Edge], steps: int) -> None:
+        """An execution is about to begin whose first answers are ``ahead``.
 
-        The last of these is option ``answer`` of the node ``edges``, at which so many ``steps`` had been made.
+        The last of these was given at the node ``edges``, at which so many ``steps`` had been made.
         """
         self._watch = watch
         self._roll = roll
-        self._ahead = ahead
-        self._edges, self._answer, self._steps = edges, answer, steps
+        self._ahead = ahead[::-1]
+        self._edges, self._answer, self._steps = edges, ahead[-1] if ahead else 0, steps
 
     def start(self, run: RunInfo) -> bool:
         return True
 
     def choose(self, point: ChoicePoint) -> int:
+        if self._ahead:
+            return self._ahead.pop()
         count = point.n
         answer = int(self._roll() * count)
-        if self._ahead:
-            self._ahead -= 1
-            return answer
         key = self._key(point)
         edges = None if key is None else self._known.node(key, count)
         steps = self._watch.step

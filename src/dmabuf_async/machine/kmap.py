@@ -7,9 +7,11 @@ waiter.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.machine.access import load, load_touches, store, store_touches, told
+from dmabuf_async.machine.memory import placed
 from dmabuf_async.machine.order import acquire, release
 from dmabuf_async.ops import Op
 from dmabuf_async.thing import Thing
@@ -110,7 +112,7 @@ class KmapCall(Op):
 
     def __init__(self, buffer: Buffer, index: int, atomic: bool) -> None:
         self.thing = buffer
-        self.index = index
+        self.index = operator.index(index)
         self.atomic = atomic
 
     def apply(self, actor: Actor, outcome: int) -> Mapping:
@@ -156,7 +158,7 @@ class Map(Op):
     def __init__(self, mapping: Mapping, place: Place | None) -> None:
         self.thing = mapping.buffer.machine.kmaps
         self.mapping = mapping
-        self.place = place
+        self.place = None if place is None else placed(place)
 
     def enabled(self, actor: Actor) -> bool:
         place = self.place
@@ -239,7 +241,7 @@ class MapAtomic(Op):
 
     def __init__(self, mapping: Mapping, place: Place | None) -> None:
         self.mapping = mapping
-        self.place = place
+        self.place = None if place is None else placed(place)
         self.thing = mapping if mapping.actor.cpu is None else mapping.actor.cpu
 
     def apply(self, actor: Actor, outcome: int) -> Mapping:

@@ -6,6 +6,7 @@ stand at those moments; exporters cannot forget them, as they don't write them.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.machine.sizes import PAGE_SIZE
@@ -85,8 +86,8 @@ class _Call(Op):
 
     def __init__(self, buffer: Buffer, start: int, length: int) -> None:
         self.thing = buffer
-        self.start = start
-        self.length = length
+        self.start = operator.index(start)
+        self.length = operator.index(length)
 
     def pages(self) -> tuple[int, int]:
         return self.start // PAGE_SIZE, (self.start + self.length) // PAGE_SIZE

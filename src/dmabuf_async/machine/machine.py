@@ -80,6 +80,7 @@ class Machine:
         """What actors synchronise by, and they themselves, as they were declared."""
         self.cells: list[Cell] = []
         self.pages: list[Page] = []
+        self.made = 0  # objects, but those that the machine makes in a run, each once for all executions
         self._sealed = False
         self._add(self.faults)
         self.cpus = tuple(self._add(Cpu(number)) for number in range(sizes.cpus))
@@ -121,6 +122,7 @@ class Machine:
                 "objects in traces and across executions, so give one of them another name"
             )
         self.things[name] = thing
+        self.made += 1
         if thing.SYNCHRONISES:
             self.synchronising.append(thing)
             if isinstance(thing, Cell):
@@ -134,7 +136,9 @@ class Machine:
 
         Its state must be that of an object which nothing has happened to.
         """
-        return self._add(thing)
+        self._add(thing)
+        self.made -= 1
+        return thing
 
     # Makers ---------------------------------------------------------------
 
@@ -196,7 +200,9 @@ class Machine:
         """Where the VMAs of the buffer of this name are registered."""
         space = self.spaces.get(name)
         if space is None:
+            made = self.made
             space = self.spaces[name] = self._add(AddressSpace(self, name))
+            self.made = made  # it is there once for all executions, with the lock that it has
         return space
 
     def task(

@@ -76,14 +76,16 @@ class Zone(Thing):
 
     def alloc(self, page: Page) -> Alloc:
         """Take a free place to be filled for ``page``; fails with ENOMEM (swap: ENOSPC)."""
-        return Alloc(self, page)
+        return Alloc(self, paged(page))
 
     def try_alloc(self, page: Page) -> TryAlloc:
         """The same, but the result is None if there is none: reclaim may find one. It fails where reclaim would too."""
-        return TryAlloc(self, page)
+        return TryAlloc(self, paged(page))
 
     def release(self, place: Place) -> Release:
-        """Free a place."""
+        """Free a place of this zone. Raises TypeError for what is no place, ValueError for that of another zone."""
+        if placed(place).zone is not self:
+            raise ValueError(f"{place.name} is no place of {self.name}")
         return Release(self, place)
 
     def take(self, page: Page) -> Place | None:
@@ -198,6 +200,20 @@ class Release(Op):
 
     def describe(self) -> str:
         return f"free {self.place.name}"
+
+
+def placed(place: Place) -> Place:
+    """A frame or a slot. Raises TypeError, in the task that says otherwise, and not where the op is performed."""
+    if not isinstance(place, Place):
+        raise TypeError(f"{place!r} is neither a frame nor a slot; a page that is nowhere has none")
+    return place
+
+
+def paged(page: Page) -> Page:
+    """A page of a buffer. Raises TypeError likewise."""
+    if getattr(page, "KIND", "") != "page":
+        raise TypeError(f"{page!r} is no page of a buffer")
+    return page
 
 
 def given_up(place: Place, owner: Page) -> tuple[Rmap, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dmabuf_async.machine.access import copy, line_at, load
 from dmabuf_async.machine.attachment import Attached
 from dmabuf_async.machine.ledger import PinTable
+from dmabuf_async.machine.memory import placed
 from dmabuf_async.machine.sizes import PAGE_SIZE
 from dmabuf_async.machine.word import Word
 from dmabuf_async.ops import Op
@@ -90,12 +91,14 @@ class Page(Thing):
         return Where(self)
 
     def switch(self, place: Place | None) -> Switch:
-        """Make ``place`` its storage."""
-        return Switch(self, place)
+        """Make ``place`` its storage; None: it is nowhere."""
+        return Switch(self, None if place is None else placed(place))
 
     def copy(self, word: int, source: Place, target: Place) -> CopyWord:
-        """Copy one word from place to place; a page copy is one op a word, so it can be torn."""
-        return CopyWord(self, word, source, target)
+        """Copy one word from place to place; a page copy is one op a word, so it can be torn. Raises IndexError."""
+        if not 0 <= word < len(self.words):
+            raise IndexError(f"{self.name} has the words 0 to {len(self.words) - 1}, and not {word}")
+        return CopyWord(self, word, placed(source), placed(target))
 
     def fill(self, place: Place) -> None:
         """Set up, before the run: the page's initial content lies in ``place``."""
