@@ -4,7 +4,7 @@ A right scenario is one in which nothing may be found. Each gets each defect of 
 a random walk. What came of it is kept in docs/defects.md (``--write``): in how many a defect is found, how often; in
 how many every execution was, step for step, the same as without it, so that it has no effect there as far as was seen;
 and those in which executions differed and nothing was found, which only an exhaustive search can settle: ``--prove``
-lets the state graph decide those that the page lists.
+decides those that the page lists by the state graph, and where that does not end samples with all strategies in turn.
 """
 
 from __future__ import annotations
@@ -25,20 +25,29 @@ from dmabuf_async.checkers.catalogue import CHECKERS, CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
 from dmabuf_async.engine import inline
 from dmabuf_async.engine.watch import Watch
-from dmabuf_async.explore.fuzzing import quiet_collector
+from dmabuf_async.explore.execution import perform
+from dmabuf_async.explore.fuzzing import fuzz, quiet_collector
 from dmabuf_async.explore.graph import Graph
 from dmabuf_async.scenario import build
 from dmabuf_async.scenario.catalogue import find
 from dmabuf_async.scenario.load import load_scenario
 from dmabuf_async.scenario.processes import processes
+from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.schema import Scenario
+from dmabuf_async.strategies.catalogue import strategy
 from dmabuf_async.strategies.random_walk import RandomWalk
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "defects.md"
 BEGIN, END = "<!-- measured: python -m benchmarks.defects --write -->", "<!-- end of what is measured -->"
+EXECUTIONS = 100
+"""Of each variant, by a random walk."""
 FURTHER = 10
 """So many times as many executions are made where the first ones differ and show nothing."""
+ROOM = 20_000_000
+"""States of one graph."""
+SAMPLES = 1_500
+"""Executions with all strategies in turn where the state graph does not end."""
 RULE = re.compile(r"\b[VPM][0-9]+\b")
 LISTED = re.compile(r"^- (\S+) `(\S+)`: (.*)$", re.MULTILINE)
 PLACE = re.compile(r"(\S+\.toml) \(([^,)]+)")
@@ -70,7 +79,7 @@ class Variant(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """What the state graph made of a variant."""
+    """What sampling, or the state graph, made of a variant."""
 
     variant: Variant
     codes: dict[str, float | None]
@@ -79,6 +88,8 @@ class Proof(NamedTuple):
     states: int
     seconds: float
     """Of CPU time."""
+    silent: bool = False
+    """Every execution was, step for step, the same as without the defect, as far as was seen."""
 
     @property
     def told(self) -> str:
@@ -95,7 +106,7 @@ class Walked(NamedTuple):
     """A random walk of so many executions."""
 
     shapes: list[Hashable]
-    """What each execution was: its choices, its steps, and where it ended."""
+    """What each execution was: its steps, and where it ended."""
     found: int
     codes: Counter[str]
 
@@ -148,11 +159,12 @@ def walk(scenario: Scenario, executions: int) -> Walked:
     codes, found = Counter[str](), 0
     for index in range(executions):
         machine = machines()
-        watch = Watch(machine, CHECKERS)
+        watch = Watch(machine, CHECKERS, trace=True)
         core = inline.execute(machine, strategy, watch=watch, index=index)
         assert core is not None
-        ends = tuple(sorted((actor.path, actor.local) for actor in core.actors))
-        shapes.append((tuple(core.choices), core.steps, machine.fingerprint, ends))
+        assert watch.steps is not None
+        steps = [(step.actor.path, step.op.describe(), step.outcome, repr(step.result)) for step in watch.steps]
+        shapes.append((hash(tuple(steps)), machine.fingerprint))
         primary = {finding.code for finding in watch.findings if finding.primary}
         codes.update(primary)
         found += bool(primary)
@@ -164,8 +176,7 @@ def tries(job: tuple[str, int]) -> list[Tried]:
     name, executions = job
     scenario = scenario_in(name)
     short = str(Path(name).relative_to(ROOT / "scenarios"))
-    if short.startswith("large/"):
-        executions = max(1, executions // 10)
+    executions = fewer(short, executions)
     with quiet_collector() as collect:
         right = walk(scenario, executions)
         tried = []
@@ -180,27 +191,51 @@ def tries(job: tuple[str, int]) -> list[Tried]:
     return tried
 
 
+def fewer(name: str, executions: int) -> int:
+    """How many of so many executions a scenario gets."""
+    return max(1, executions // 10) if name.startswith("large/") else executions
+
+
 def prove(job: tuple[str, list[Variant], float]) -> list[Proof]:
     """These variants of one scenario, each until its state graph is whole, or for so many CPU seconds."""
     name, wanted, seconds = job
     scenario = scenario_in(str(ROOT / "scenarios" / name))
     planted = {Variant(driver, defect, name, site): one for driver, defect, site, one in variants(scenario)}
+    executions = fewer(name, EXECUTIONS)
+    right = walk(scenario, executions)
     proofs = []
     for variant in wanted:
-        graph = Graph(build.program(planted[variant], "variant"))
-        began = time.process_time()
-        with quiet_collector():
-            while (more := graph.advance()) and time.process_time() - began < seconds:
-                pass
-        took = time.process_time() - began
-        graph.close()
-        progress = graph.progress
-        codes: dict[str, float | None] = {}
-        for failure in [*progress.failures.values(), *(one for one, _ in progress.locks.failures(expected=False))]:
-            code, chance = failure.finding.code, failure.chance
-            codes[code] = max(chance or 0.0, codes.get(code) or 0.0) or None
-        proofs.append(Proof(variant, codes, not more and not progress.cut, len(graph.edges), took))
+        wrong = walk(planted[variant], executions)
+        if wrong.shapes == right.shapes:
+            proofs.append(Proof(variant, {}, False, 0, 0.0, silent=True))
+        else:
+            program = build.program(planted[variant], "variant")
+            proof = decide(variant, program, seconds)
+            proofs.append(proof if proof.complete or proof.codes else proof._replace(codes=sampled(program)))
     return proofs
+
+
+def sampled(program: Program) -> dict[str, float | None]:
+    """What executions of all strategies in turn show."""
+    verdict = perform(fuzz(program, strategy("portfolio", 0), executions=SAMPLES))
+    return {failure.finding.code: None for failure in verdict.failures}
+
+
+def decide(variant: Variant, program: Program, seconds: float) -> Proof:
+    """What the state graph shows until it is whole, or so many CPU seconds have gone."""
+    graph = Graph(program, max_states=ROOM)
+    began = time.process_time()
+    with quiet_collector():
+        while (more := graph.advance()) and time.process_time() - began < seconds:
+            pass
+    took = time.process_time() - began
+    graph.close()
+    progress = graph.progress
+    codes: dict[str, float | None] = {}
+    for failure in [*progress.failures.values(), *(one for one, _ in progress.locks.failures(expected=False))]:
+        code, chance = failure.finding.code, failure.chance
+        codes[code] = max(chance or 0.0, codes.get(code) or 0.0) or None
+    return Proof(variant, codes, not more and not progress.cut, len(graph.edges), took)
 
 
 def percent(share: float) -> str:
@@ -247,7 +282,7 @@ def unproved(told: str) -> list[Variant]:
 
 
 def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
-    """The measured part of the page, with what the state graph made of every variant that it lists as unproved."""
+    """The measured part of the page, with what became of every variant that it lists as unproved."""
     by = defaultdict[tuple[str, str], list[Proof]](list)
     for proof in proofs:
         by[proof.variant.driver, proof.variant.defect].append(proof)
@@ -258,11 +293,13 @@ def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
         ones = by.get((cells[0].removeprefix("| "), cells[1].strip("`")), ()) if len(cells) > 1 else ()
         if ones:
             found = [one for one in ones if one.codes]
-            open_ = [one for one in ones if not one.codes and not one.complete]
+            silent = sum(one.silent for one in ones)
+            open_ = [one for one in ones if not one.codes and not one.complete and not one.silent]
             codes = re.findall(r"`\S+?`", cells[3]) + [f"`{code}`" for one in found for code in one.codes]
             cells[3] = ", ".join(dict.fromkeys(codes)) or "-"
             cells[4] = str(int(cells[4]) + len(found))
-            cells[7] = str(int(cells[7]) + len(ones) - len(found) - len(open_))
+            cells[6] = str(int(cells[6]) + silent)
+            cells[7] = str(int(cells[7]) + len(ones) - len(found) - len(open_) - silent)
             cells[8] = f"{len(open_)} |"
             if open_:
                 places = [
@@ -277,11 +314,12 @@ def decided(told: str, proofs: Sequence[Proof], seconds: float) -> str:
     known = [line for section in sections[:-1] for line in section.splitlines() if line.startswith("- ")]
     known += [proof.told for proof in proofs if proof.codes]
     summary = (
-        f"Of {len(known) + harmless + left:,} variants in which executions differed and samples showed nothing, the "
-        f"state graph, given at most {seconds:g} CPU seconds each, found {len(known):,} harmful after all and proved "
-        f"{harmless:,} harmless there: every execution is without a finding. {left:,} it did not decide."
+        f"Of {len(known) + harmless + left:,} variants in which executions differed and a random walk showed nothing, "
+        f"the state graph, given at most {seconds:g} CPU seconds each, and {SAMPLES:,} executions with all strategies "
+        f"in turn, found {len(known):,} harmful after all, and the graph proved {harmless:,} harmless there: every "
+        f"execution is without a finding. {left:,} were not decided."
     )
-    graph = ["## Found by the state graph", "", summary, "", *known]
+    graph = ["## Found after all", "", summary, "", *known]
     return "\n".join([*lines, "", *graph, "", "## Unproved", "", *(listed or ["None."])])
 
 
@@ -305,7 +343,7 @@ def prove_page(seconds: float, jobs: int) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or write it into the page; exit 0 whatever it says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.defects", description=__doc__)
-    parser.add_argument("--executions", type=int, default=100, help="of each variant (default 100)")
+    parser.add_argument("--executions", type=int, default=EXECUTIONS, help=f"of each variant (default {EXECUTIONS})")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
     parser.add_argument("--prove", type=float, metavar="SECONDS", help="decide what the page lists as unproved")

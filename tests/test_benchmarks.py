@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import defects
 from benchmarks.defects import Proof, Variant, decided, prove, unproved
 from benchmarks.strategies import TABLES, scenarios, schedules
 from dmabuf_async.checkers.catalogue import CODES
@@ -100,6 +101,21 @@ def test_the_state_graph_finds_a_defect_that_one_random_execution_of_many_thousa
     assert harmless.codes == {}
 
 
+def test_a_defect_that_makes_no_step_otherwise_is_without_effect() -> None:
+    unmapped = Variant("cpu", "late-kunmap", "device/second-device-forgotten-repaired.toml", "driver")
+    (proof,) = prove((unmapped.scenario, [unmapped], 30.0))
+    assert proof.silent
+    assert proof.states == 0
+
+
+def test_strategies_in_turn_show_what_a_graph_that_does_not_end_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defects, "SAMPLES", 60)
+    mapped = Variant("swapping", "no-shootdown", "mmap/two-processes.toml", "fb")
+    (proof,) = prove((mapped.scenario, [mapped], 0.0))
+    assert not proof.complete
+    assert "stale-pte" in proof.codes
+
+
 def test_a_graph_that_is_not_whole_in_its_time_decides_nothing() -> None:
     large = Variant("swapping", "short-copy", "device/second-device-forgotten-repaired.toml", "fb")
     (proof,) = prove((large.scenario, [large], 0.0))
@@ -128,9 +144,13 @@ def test_what_the_graph_decides_moves_on_the_page_from_unproved_to_found_and_to_
     assert "- swapping `short-copy`: atomic/copy.toml (fb), `lost-write` in one execution of 5\n" in page
     assert page.endswith("- swapping `short-copy`: large/eight-actors.toml (window, 9,000 states in 2.0 s)")
     assert unproved(page) == [large]
+    same = decided(page, [Proof(large, {}, False, 0, 0.0, silent=True)], 60)
+    assert "| swapping | `short-copy` | P5 | `torn-copy`, `lost-write` | 2 | 97% | 13 | 1 | 0 |" in same
+    assert unproved(same) == []
     page = decided(page, [Proof(large, {}, True, 90000, 31.0)], 60)
     assert "| swapping | `short-copy` | P5 | `torn-copy`, `lost-write` | 2 | 97% | 12 | 2 | 0 |" in page
-    assert "given at most 60 CPU seconds each, found 1 harmful after all and proved 3 harmless" in page
+    assert "given at most 60 CPU seconds each, and 1,500 executions with all strategies in turn, " in page
+    assert "found 1 harmful after all, and the graph proved 3 harmless there" in page
     assert "one execution of 5\n" in page
     assert page.endswith("None.")
 

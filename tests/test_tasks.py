@@ -210,6 +210,33 @@ def test_the_strategy_chooses_the_order_in_which_siblings_are_cancelled() -> Non
     }
 
 
+def sleeping(machine: Machine) -> Callable[[], list[int]]:
+    """The parent cancels a child in its sleep; another task sleeps for longer."""
+    times: list[int] = []
+
+    async def parent() -> None:
+        async with Group() as group:
+            await group.spawn(machine.clock.sleep, 2)
+            await machine.clock.sleep(1)
+            await group.cancel()
+        times.append(machine.clock.now)
+
+    async def other() -> None:
+        await machine.clock.sleep(4)
+        times.append(machine.clock.now)
+
+    machine.task("parent", parent)
+    machine.task("other", other)
+    return lambda: times
+
+
+def test_nothing_waits_for_the_deadline_of_a_sleep_that_was_cancelled(run: Run) -> None:
+    ran = run(sleeping)
+    assert ran.observed == [1, 4]
+    assert len([text for text in ran.texts() if "time goes on" in text]) == 2
+    assert not ran.machine.clock.timers
+
+
 def test_a_child_that_is_spawned_into_a_cancelled_group_is_cancelled_before_its_first_op(run: Run) -> None:
     def build(machine: Machine) -> Callable[[], list[str]]:
         log: list[str] = []

@@ -63,6 +63,8 @@ class Op:
     """While it is disabled, all of its ``blockers`` must act, and not just one of them."""
     owed: ClassVar[str] = "which {} would have to give"
     """What its blockers have to do with it, in words."""
+    booked: ClassVar[bool] = False
+    """Something in ``thing`` waits for its actor, which :meth:`abandon` takes back."""
     structural: ClassVar[bool] = False
     """It also changes the tree of actors, or who may run on a CPU: the core calls ``commit`` after ``apply``."""
     needs: ClassVar[int] = 0
@@ -91,6 +93,9 @@ class Op:
     def apply(self, actor: Actor, outcome: int) -> Any:
         """Perform it: change the machine and return the result. Never raises, marks misuse."""
         raise NotImplementedError
+
+    def abandon(self, actor: Actor) -> None:
+        """Whoever has cancelled ``actor`` lets ``thing`` know that it will not perform this."""
 
     def commit(self, actor: Actor) -> Any:
         """What a structural op does to actors beside; the result of the op, if it isn't None."""

@@ -235,30 +235,56 @@ class Cancel(_GroupOp):
     kind = "cancel"
 
     def apply(self, actor: Actor, outcome: int) -> None:
-        self.thing.cancelled = True
+        cancel(self.thing, actor)
 
     def commit(self, actor: Actor) -> None:
         spread(self.thing, actor)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)
+        return cancelling(self.thing, actor)
 
     def describe(self) -> str:
         return "cancel " + (", ".join(child.name for child in self.thing.children) or "no children")
 
 
 def spread(group: Group, by: Actor) -> None:
-    """Deliver the cancellation of ``group``, once, to all that it reaches but ``by``."""
+    """Deliver the cancellation of ``group``, once, to all that it reaches."""
     assert by.run is not None
-    if group.told:
-        return
+    for actor in reached(group, by):
+        op = actor.op
+        by.run.deliver(actor, Cancelled())
+        if op is not None and op.booked:
+            by.run.recheck(op.thing.pending)
     group.told = True
+
+
+def reached(group: Group, by: Actor) -> list[Actor]:
+    """Whom the cancellation of ``group`` by ``by`` is yet to be delivered to."""
+    if group.told:
+        return []
     owner = group.owner
-    reached = (*group.children, *(() if owner is None else (owner,)))
-    for actor in reached:
-        fails = isinstance(actor.op, Fail)  # its coroutine has ended already
-        if actor is not by and not actor.ended and not actor.cancelled and not fails:
-            by.run.deliver(actor, Cancelled())
+    return [
+        actor
+        for actor in (*group.children, *(() if owner is None else (owner,)))
+        if actor is not by
+        and not actor.ended
+        and not actor.cancelled
+        and not isinstance(actor.op, Fail)  # its coroutine has ended already
+    ]
+
+
+def cancel(group: Group, by: Actor) -> None:
+    """Cancel ``group``: those whom it reaches don't perform the ops that they stand before."""
+    group.cancelled = True
+    for actor in reached(group, by):
+        if actor.op is not None and actor.op.booked:
+            actor.op.abandon(actor)
+
+
+def cancelling(group: Group, by: Actor) -> tuple[Thing, ...]:
+    """What :func:`cancel` writes."""
+    booked = [actor.op.thing for actor in reached(group, by) if actor.op is not None and actor.op.booked]
+    return (group, *dict.fromkeys(booked))
 
 
 class Fail(Op):
@@ -274,14 +300,14 @@ class Fail(Op):
         self.error = error
 
     def apply(self, actor: Actor, outcome: int) -> None:
-        self.thing.cancelled = True
+        cancel(self.thing, actor)
 
     def commit(self, actor: Actor) -> None:
         self.thing.failures.append(self.error)
         spread(self.thing, actor)
 
     def writes(self, actor: Actor) -> tuple[Thing, ...]:
-        return (self.thing,)
+        return cancelling(self.thing, actor)
 
     def describe(self) -> str:
         return f"end with {type(self.error).__name__}"

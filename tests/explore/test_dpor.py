@@ -75,6 +75,15 @@ def test_what_a_fault_could_begin_is_explored_without_it_too() -> None:
     assert not compared(every, reduced(made))
 
 
+@pytest.mark.parametrize("then", [(), (("raise", "wrong"),), (("store", "x", 1),)], ids=["ends", "fails", "stores"])
+def test_whoever_is_cancelled_in_its_sleep_might_have_woken(then: Steps) -> None:
+    """The clock is left with nothing to do, so that no step of its own tells that it might have been first."""
+    tasks = (TaskSpec((("group", ((("sleep", 1), *then),), True),), tolerant=True), TaskSpec((("sleep", 1),)))
+    for some in (tasks[:1], tasks)[: 1 if then else 2]:  # with both there are too many executions of the longer ones
+        spec = Spec(some, (), Sizes())
+        assert wrong(program_of(spec.furnish), checkers=CHECKERS, limit=3_000) == []
+
+
 MAPPED = (("kmap_atomic", 0, 0, "p"), ("mstore", "p", 0), ("kunmap", "p"))
 LOADS = (("load", "x"),)
 WAITS = (("wait", "x", "==", 1, True),)

@@ -61,7 +61,7 @@ class SetTimer(Op):
 class Timeout(Op):
     __slots__ = ("thing",)
     kind = "wake"
-    parks = conditional = True
+    parks = conditional = booked = True
     thing: Clock
 
     def __init__(self, clock: Clock) -> None:
@@ -72,6 +72,10 @@ class Timeout(Op):
 
     def apply(self, actor: Actor, outcome: int) -> None:
         return None
+
+    def abandon(self, actor: Actor) -> None:
+        clock = self.thing
+        clock.timers = tuple(timer for timer in clock.timers if timer[1] is not actor)
 
     def reads(self, actor: Actor) -> tuple[Thing, ...]:
         return (self.thing,)

@@ -9,7 +9,7 @@ cells that may yet race. The order in which locks were taken has no events: it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dmabuf_async.machine.word import INITIAL
@@ -40,8 +40,8 @@ def memory_of(machine: Machine, grown: Iterable[Thing]) -> Hashable:
         relevant |= cell.seen
     knowing = _knowing(machine, grown, relevant)
     words = tuple([(page.key, _copying(page), tuple([_word(word, knowing) for word in page.words])) for page in pages])
-    latest = machine.events.latest
-    raced = tuple([_cell(cell, latest, knowing) for cell in cells])
+    by = machine.events.by
+    raced = tuple([_cell(cell, by, knowing) for cell in cells])
     edges = machine.lock_order.taken()
     held_locks = tuple(
         [(actor.key, tuple([lock.key for lock in actor.locks])) for actor in machine.actors if actor.locks]
@@ -96,7 +96,8 @@ def _knowing(machine: Machine, grown: Iterable[Thing], relevant: int) -> Knowing
     # Objects may join both lists during an execution, and none may get another number then.
     bit = 1
     for thing in machine.synchronising:
-        known = thing.past & relevant
+        past = thing.past
+        known = past and past & relevant
         while known:
             event = known & -known
             numbered[event] = numbered.get(event, 0) | bit
@@ -145,23 +146,17 @@ def _written(page: Page) -> bool:
     return any(word.held.later[INITIAL] for word in page.words)
 
 
-def _cell(cell: Cell, by: Callable[[int], Actor], knowing: Knowing) -> Hashable:
-    loaded, stored, ordered_loaded, ordered_stored = (
-        cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored,
-    )  # fmt: skip
-    return (
-        cell.key,
-        _accesses(loaded, by, knowing) if loaded else (),
-        _accesses(stored, by, knowing) if stored else (),
-        _accesses(ordered_loaded, by, knowing) if ordered_loaded else (),
-        _accesses(ordered_stored, by, knowing) if ordered_stored else (),
-    )
-
-
-def _accesses(events: int, by: Callable[[int], Actor], knowing: Knowing) -> Hashable:
-    if not events & events - 1:  # one alone, as most are
-        return by(events).key, knowing.get(events, NOBODY)
-    return tuple(sorted([(by(bit).key, knowing.get(bit, NOBODY)) for bit in _bits(events)]))
+def _cell(cell: Cell, by: Mapping[int, Actor], knowing: Knowing) -> Hashable:
+    told: list[Hashable] = [cell.key]
+    for events in (cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored):
+        if not events:
+            told.append(())
+        elif not events & events - 1:  # one alone, as most are
+            told.append((by[events.bit_length() - 1].key, knowing.get(events, NOBODY)))
+        else:
+            accesses = [(by[bit.bit_length() - 1].key, knowing.get(bit, NOBODY)) for bit in _bits(events)]
+            told.append(tuple(sorted(accesses)))
+    return tuple(told)
 
 
 def _bits(events: int) -> Iterable[int]:

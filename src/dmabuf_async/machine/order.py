@@ -26,10 +26,10 @@ class Events:
     their own give the same numbers in all interleavings of the same steps, and what is known of one is found again.
     """
 
-    __slots__ = ("_by", "count")
+    __slots__ = ("by", "count")
 
     def __init__(self) -> None:
-        self._by: dict[int, Actor] = {}
+        self.by: dict[int, Actor] = {}  # whose each event is, by its number
         self.count: tuple[int, ...] = (0,) * LANES
         """How many there were so far, by lane; may be set back."""
 
@@ -40,7 +40,7 @@ class Events:
         number = count[lane]
         self.count = (*count[:lane], number + 1, *count[lane + 1 :])
         number = number * LANES + lane
-        self._by[number] = actor
+        self.by[number] = actor
         bit = 1 << number
         actor.past |= bit
         return bit
@@ -52,7 +52,7 @@ class Events:
 
     def latest(self, bits: int) -> Actor:
         """Whose event one of these is: the one that has the most before it in its lane."""
-        return self._by[bits.bit_length() - 1]
+        return self.by[bits.bit_length() - 1]
 
 
 def acquire(actor: Thing, source: Thing) -> None:
