@@ -142,6 +142,8 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if not self.pid:  # pragma: no cover - another process
             os.chdir(folder)
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP):
+                signal.signal(number, signal.SIG_DFL)  # who runs the tests may ignore some, as nohup does
             if stdin:
                 os.dup2(os.open(stdin, os.O_RDONLY), 0)
             os.execve(sys.executable, [*COMMAND, *args], environment(**env))  # noqa: S606 - no shell is wanted
@@ -167,8 +169,9 @@ class Terminal:
 
     def end(self) -> int:
         """Read to the end; the exit code."""
-        while self._read(30.0):
-            pass
+        latest = time.monotonic() + 60.0
+        while self._read(1.0):
+            assert time.monotonic() < latest, self.said
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def close(self) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.engine.rebirth import is_portable
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.engine.table import Entry, Table, advanced, hashed, recognise, revived
-from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, ScenarioError, Unwind
+from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
 from dmabuf_async.ops import CONDITIONAL, Op, Settle
 
 if TYPE_CHECKING:
@@ -93,12 +93,6 @@ class Advancing(Choosing):
         elif actor.needs & CONDITIONAL:
             after.pending.append(actor)
 
-    def _revived(self, actor: Actor, entry: Entry) -> Coroutine[Any, Any, Any]:
-        try:
-            return revived(actor, entry)
-        except ScenarioError as error:
-            raise Untabled from error  # it makes objects on its way, and has made them before
-
     def _learn(self, actor: Actor, entry: Entry, result: Any) -> Entry:
         """What the actor does next, found out by resuming a coroutine that stands where it is."""
         table = actor.table
@@ -106,7 +100,7 @@ class Advancing(Choosing):
         if self._coroutines.pop(actor, None) is not entry or actor.coroutine is None:
             if actor.coroutine is not None:
                 self._hidden(self.throw, actor, RunOver())
-            actor.coroutine = self._revived(actor, entry) if entry.parent is not None else self._call(actor)
+            actor.coroutine = revived(actor, entry) if entry.parent is not None else self._call(actor)
         coroutine = actor.coroutine
         passed: list[Settle] = []
         op: Any = None
