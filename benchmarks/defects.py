@@ -46,7 +46,7 @@ FURTHER = 10
 """So many times as many executions are made where the first ones differ and show nothing."""
 ROOM = 20_000_000
 """States of one graph."""
-SAMPLES = 1_500
+SAMPLES = 400
 """Executions with all strategies in turn where the state graph does not end."""
 RULE = re.compile(r"\b[VPM][0-9]+\b")
 LISTED = re.compile(r"^- (\S+) `(\S+)`: (.*)$", re.MULTILINE)

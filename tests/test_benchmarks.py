@@ -149,7 +149,7 @@ def test_what_the_graph_decides_moves_on_the_page_from_unproved_to_found_and_to_
     assert unproved(same) == []
     page = decided(page, [Proof(large, {}, True, 90000, 31.0)], 60)
     assert "| swapping | `short-copy` | P5 | `torn-copy`, `lost-write` | 2 | 97% | 12 | 2 | 0 |" in page
-    assert "given at most 60 CPU seconds each, and 1,500 executions with all strategies in turn, " in page
+    assert "given at most 60 CPU seconds each, and 400 executions with all strategies in turn, " in page
     assert "found 1 harmful after all, and the graph proved 3 harmless there" in page
     assert "one execution of 5\n" in page
     assert page.endswith("None.")
