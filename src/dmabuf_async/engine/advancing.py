@@ -62,7 +62,7 @@ class Advancing(Choosing):
         return child
 
     def deliver(self, actor: Actor, unwind: BaseException) -> None:
-        if self.tabled:
+        if self.tabled:  # which hold what an op results in, and no unwind that comes instead
             raise Untabled
         super().deliver(actor, unwind)
 
@@ -117,8 +117,9 @@ class Advancing(Choosing):
             actor.coroutine = None
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            if self.machine.made != made or (actor.group is not None and isinstance(error, Exception)):
-                raise Untabled from error  # the group is told
+            fails = actor.group is not None and isinstance(error, Exception)  # and its group is to be told
+            if fails or self.machine.made != made:
+                raise Untabled from error
             after = Entry(entry, result, tuple(passed), None)
             after.local = hashed(entry.local, result)
             self._raised[entry, result.__class__, result] = (after, error)
