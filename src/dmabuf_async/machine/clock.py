@@ -28,7 +28,14 @@ class Clock(Thing):
         self.timers: tuple[tuple[int, Actor], ...] = ()  # (ticks left, who), soonest first
 
     async def sleep(self, ticks: int) -> None:
-        """Sleep for so many ticks, at least 1."""
+        """Sleep for so many whole ticks; for one, if 0 is asked for. Raises TypeError for fractions, ValueError below 0."""
+        if not isinstance(ticks, int) or isinstance(ticks, bool):
+            raise TypeError(
+                f"clock.sleep takes whole ticks, and was given {ticks!r}: time is virtual, it has no unit and no parts, "
+                "and only the order of deadlines matters; give an int, 0 or more"
+            )
+        if ticks < 0:
+            raise ValueError(f"clock.sleep takes 0 ticks or more, and was given {ticks}: no deadline lies in the past")
         await SetTimer(self, ticks)
         await Timeout(self)
 
