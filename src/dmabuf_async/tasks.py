@@ -248,7 +248,7 @@ class Cancel(_GroupOp):
 
 
 def reached(group: Group, by: Actor) -> list[tuple[Actor, Op | None]]:
-    """Whom the cancellation of ``group`` by ``by`` is yet to be delivered to, each with the booked op it stands before."""
+    """Whom the cancellation of ``group`` by ``by`` is yet to be delivered to, each with its op if that is booked."""
     if group.told:
         return []
     owner = group.owner

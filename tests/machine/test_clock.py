@@ -35,16 +35,18 @@ def test_a_sleep_lasts_one_tick_at_least() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ticks", "says"),
+    ("says", "ticks"),
     [
-        (0.5, "TypeError: clock.sleep takes whole ticks, and was given 0.5: time is virtual"),
-        (2.0, "TypeError: clock.sleep takes whole ticks, and was given 2.0: time is virtual"),
-        (True, "TypeError: clock.sleep takes whole ticks, and was given True: time is virtual"),
-        ("3", "TypeError: clock.sleep takes whole ticks, and was given '3': time is virtual"),
-        (-3, "ValueError: clock.sleep takes 0 ticks or more, and was given -3: no deadline lies in the past"),
+        ("TypeError: clock.sleep takes whole ticks, and was given 0.5: time is virtual", 0.5),
+        ("TypeError: clock.sleep takes whole ticks, and was given 2.0: time is virtual", 2.0),
+        ("TypeError: clock.sleep takes whole ticks, and was given True: time is virtual", True),
+        ("TypeError: clock.sleep takes whole ticks, and was given '3': time is virtual", "3"),
+        ("ValueError: clock.sleep takes 0 to 2**63 - 1 ticks, and was given -3: no deadline lies in the past", -3),
+        ("ValueError: clock.sleep takes 0 to 2**63 - 1 ticks, and was given 9223372036854775808: no deadline", 2**63),
+        ("ValueError: clock.sleep takes 0 to 2**63 - 1 ticks, and was given an integer of 51 digits", 10**50),
     ],
 )
-def test_what_is_no_number_of_whole_ticks_is_an_error_of_the_task_that_asked(ticks: Any, says: str) -> None:
+def test_what_is_no_number_of_whole_ticks_is_an_error_of_the_task_that_asked(says: str, ticks: Any) -> None:
     ran = execute(sleepers(a=ticks, b=1))
     assert [(finding.code, finding.actor) for finding in ran.findings] == [("unhandled-exception", "a")]
     assert says in ran.findings[0].message
@@ -122,3 +124,9 @@ def test_the_state_holds_relative_deadlines_soonest_first() -> None:
     assert states[1] == [(3, "b"), (7, "a")]
     assert [(4, "a")] in states
     assert machine.clock.now == 7
+
+
+def test_the_longest_sleep_is_told_in_full() -> None:
+    ran = execute(sleepers(a=2**63 - 1), trace=True)
+    assert ran.observed == ((("a", 2**63 - 1),), 2**63 - 1)
+    assert ran.texts()[0] == "a: sleep 9223372036854775807"
