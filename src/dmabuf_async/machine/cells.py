@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.machine.values import RELATIONS, kept
-from dmabuf_async.ops import CALM, EINTR, FallibleOp, Op
+from dmabuf_async.ops import CALM, EINTR, FallibleOp, Op, told
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class _Write(Op):
         return self.thing.alone
 
     def describe(self) -> str:
-        return f"{self.kind} {self.thing.name} {self.value!r}"
+        return f"{self.kind} {self.thing.name} {told(self.value)}"
 
 
 class Store(_Write):
@@ -287,7 +287,8 @@ class Add(_Write):
             cell.value = new = cell.value + self.value
         except TypeError:
             raise ScenarioError(
-                f"{actor.name} adds {self.value!r} to {cell.name}, which holds {cell.value!r}: add takes numbers"
+                f"{actor.name} adds {told(self.value)} to {cell.name}, which holds {told(cell.value)}: "
+                "add takes numbers"
             ) from None
         return new
 
@@ -310,7 +311,7 @@ class CompareExchange(_Write):
         return False
 
     def describe(self) -> str:
-        return f"{self.kind} {self.thing.name} {self.expected!r} to {self.value!r}"
+        return f"{self.kind} {self.thing.name} {told(self.expected)} to {told(self.value)}"
 
 
 class _Condition(Op):
@@ -332,8 +333,8 @@ class _Condition(Op):
             return self.compare(self.thing.value, self.value)
         except TypeError:
             raise ScenarioError(
-                f"{actor.name} waits until {self.thing.name} {self.relation} {self.value!r}, and it holds "
-                f"{self.thing.value!r}: values of these kinds have no order"
+                f"{actor.name} waits until {self.thing.name} {self.relation} {told(self.value)}, and it holds "
+                f"{told(self.thing.value)}: values of these kinds have no order"
             ) from None
 
     def found(self, actor: Actor) -> Any:
@@ -343,7 +344,7 @@ class _Condition(Op):
         return cell.value
 
     def describe(self) -> str:
-        return f"wait {self.thing.name} {self.relation} {self.value!r}"
+        return f"wait {self.thing.name} {self.relation} {told(self.value)}"
 
 
 class Wait(_Condition):
