@@ -175,6 +175,7 @@ class Counter(Cell):
 class Load(Op):
     __slots__ = ("thing",)
     kind = "load"
+    recalled = True
     thing: Cell
 
     def __init__(self, cell: Cell) -> None:
@@ -216,6 +217,7 @@ class CounterLoad(LoadAcquire):
 class _Write(Op):
     __slots__ = ("thing", "value")
     wakes = True
+    recalled = True
     thing: Cell
 
     def __init__(self, cell: Cell, value: Any) -> None:
@@ -318,6 +320,7 @@ class _Condition(Op):
     """``wait(cell, relation, value)``, with the condition as data."""
 
     __slots__ = ("compare", "idle", "relation", "thing", "value")
+    recalled = True
     thing: Cell
 
     def __init__(self, cell: Cell, relation: str, value: Any, idle: bool) -> None:
