@@ -309,7 +309,7 @@ def test_programs_with_numbers_that_python_would_not_write_out_are_told_apart() 
 
     one, other = 10**5000, 10**5000 + 1
     assert from_function(partial(sized, n=one)).name == "sized(n=an integer of 5,001 digits)"
-    made = [partial(sized, n=one), partial(sized, n=other), closed(one), closed(other)]
+    made: list[Callable[[Machine], None]] = [partial(sized, n=one), partial(sized, n=other), closed(one), closed(other)]
     assert len({from_function(function).digest for function in made}) == 4
     assert from_function(closed(one)).digest == from_function(closed(one)).digest
 
