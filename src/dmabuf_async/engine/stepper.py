@@ -84,6 +84,8 @@ class Stepper(Advancing):
         self._numbers: dict[Hashable, int] = {}  # the same, by what is cheap to tell
         self._luck = LUCK  # how many more of these were known than not
         self._memory: int | None = None  # the number of what checkers remember now, if it has been asked for
+        self._followed: dict[Hashable, int] = {}  # what is remembered after a step follows from these
+        self._following: Hashable = None  # of the latest step, if it is not known yet what is remembered after it
         self.populate()
         try:
             while self.started:
@@ -137,6 +139,8 @@ class Stepper(Advancing):
                     self._luck -= 1
                     self._numbers[numbers] = known
             self._memory = known
+            if self._following is not None and len(self._followed) < NUMBERS:
+                self._followed[self._following] = known
         judged = self.seen.memory()
         if judged is not None:
             judged = memories.setdefault(judged, len(memories))
@@ -186,7 +190,7 @@ class Stepper(Advancing):
         if taken is None:
             self._memory = None
         else:
-            self._compare(taken)
+            self._compare(taken, op)
         return taken
 
     def undo(self, taken: Taken) -> None:
@@ -224,6 +228,7 @@ class Stepper(Advancing):
         if ready is not self.ready:
             self._let(ready)
         self._memory = known
+        self._following = None
         self.seen.recall(seen)
 
     def judge(self) -> None:
@@ -285,8 +290,9 @@ class Stepper(Advancing):
                 if child.needs & CONDITIONAL:
                     child.op.thing.pending.remove(child)
 
-    def _compare(self, taken: Taken) -> None:
+    def _compare(self, taken: Taken, op: Op) -> None:
         """Find out what checkers remember otherwise than before the step: nothing else has to be put back."""
+        before, self._following = self._memory, None
         taken.memory[:] = [known for known in taken.memory if known[0].memory_of(known[0]) != known[1]]
         minds = [MIND(actor) for actor in self.actors]
         if minds != taken.minds:
@@ -294,6 +300,9 @@ class Stepper(Advancing):
             self._memory = None
         elif taken.memory or taken.tree is not None:
             self._memory = None
+        if self._memory is None and op.recalled and before is not None and not taken.actor.ended:
+            self._following = following = (before, taken.place[0])
+            self._memory = self._followed.get(following)
 
     def _refresh(self) -> None:
         """Look anew who can go on. The list stays the same one for as long as it says the same."""
