@@ -370,7 +370,7 @@ class Footsteps(Watch):
                 actor.context, actor.locks = stands
 
     def _unwound_and_disabled(self, actor: Actor, op: Op, own: int) -> Iterator[Race]:
-        """Races of what was not performed for two reasons that know nothing of one another: it must come before both."""
+        """Races of what would have been disabled, had its actor not been cancelled: it must come before both."""
         order = self._tree.order
         end = len(order.pasts)
         cancels = before = 0
