@@ -383,9 +383,9 @@ class Footsteps(Watch):
             return self._imagine(actor, op, order.after(firsts, end))
 
         seconds, conflicting = possible(cancels)
-        others = conflicting & ~own & ~before & ~order.after(cancels, end)
-        if others and not seconds:
-            yield from order.racing(others, own, end, possible, cancels)
+        stopping = conflicting & ~own & ~before & ~order.after(cancels, end)
+        if stopping and not seconds:
+            yield from order.racing(stopping, own, end, possible, cancels)
 
     def over(self, core: Choosing) -> None:
         super().over(core)
