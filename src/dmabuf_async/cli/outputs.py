@@ -56,19 +56,16 @@ def explored(context: click.Context, campaign: Campaign, paths: Sequence[str]) -
     if junit is not None and junit == sarif:
         raise click.UsageError(f"--junit and --sarif both name {junit}: give each a file of its own", context)
     campaign.keeps_stories = sarif is not None
+    files = {option: path for option, path in (("--junit", junit), ("--sarif", sarif)) if path is not None}
     with ExitStack() as stack:
-        sinks = {
-            option: stack.enter_context(_sink(context, option, path))
-            for option, path in (("--junit", junit), ("--sarif", sarif))
-            if path is not None
-        }
+        sinks = {option: stack.enter_context(_sink(context, option, path)) for option, path in files.items()}
         code = campaign.explore(paths)
         for option, sink in sinks.items():
             text = campaign.junit() if option == "--junit" else campaign.sarif(_place, code)
             try:
                 sink.write(text)
             except OSError as error:
-                raise _unwritten(context, option, junit if option == "--junit" else sarif, error) from error
+                raise _unwritten(context, option, files[option], error) from error
     if wanted:
         for line in github(campaign.verdicts, campaign.replay, _place):
             campaign.console.aside(f"{line}\n")  # stdout holds results only, and the runner reads both
