@@ -93,6 +93,47 @@ def test_a_command_that_cannot_be_meant_is_told_in_one_paragraph(cli: Any, args:
     assert len(told.err) < 1000
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["fuzz", "x", "--corpus", ""], "--corpus: the path is empty: name a folder, such as . for this one"),
+        (["check", "x", "--corpus="], "--corpus: the path is empty: name a folder, such as . for this one"),
+        *(
+            ([*verb, option, ""], f"{option}: the path is empty: name a file")
+            for verb, options in (
+                (("fuzz", "x"), ("--known", "--junit", "--sarif", "-o")),
+                (("check", "x"), ("--known", "--junit", "--sarif", "--checkpoint", "--resume")),
+                (("run", "x", "--trace", "jsonl"), ("-o",)),
+                (("replay", "x", "dba1:mv7k.p091", "--trace", "jsonl"), ("-o",)),
+                (("report", "x"), ("-o",)),
+                (("scenario", "reduce", "x"), ("-o",)),
+            )
+            for option in options
+        ),
+        *(([*verb, ""], "the path is empty: name a scenario") for verb, _ in VERBS),
+        *(([*verb, ""], "the path is empty: name a scenario") for verb in (("check",), ("report",), ("fuzz", "x"))),
+        *(
+            ([*verb, option, "-"], f"{option}: - would be standard output, which is taken: name a file")
+            for verb, options in (
+                (("fuzz", "x"), ("--junit", "--sarif")),
+                (("fuzz", "x", "--generate"), ("-o",)),
+                (("check", "x"), ("--checkpoint",)),
+                (("scenario", "reduce", "x"), ("-o",)),
+            )
+            for option in options
+        ),
+        (["fuzz", "x", "--junit", "y", "--sarif", "./y"], "--junit and --sarif both name y: give each a file"),
+    ],
+)
+def test_a_path_that_is_empty_or_taken_is_a_mistake_and_not_the_current_folder(
+    cli: Any, tmp_path: Path, args: list[str], said: str
+) -> None:
+    told = cli(*args, *(["dba1:mv7k.p091"] if args[0] == "replay" and len(args) == 2 else []))
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith(f"dmabuf-async: {said}")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_file_that_may_not_be_read_is_told(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "secret.toml").touch(mode=0o000)
     if os.access(tmp_path / "secret.toml", os.R_OK):

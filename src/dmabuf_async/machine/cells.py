@@ -175,7 +175,7 @@ class Counter(Cell):
 class Load(Op):
     __slots__ = ("thing",)
     kind = "load"
-    recalled = True
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell) -> None:
@@ -217,7 +217,7 @@ class CounterLoad(LoadAcquire):
 class _Write(Op):
     __slots__ = ("thing", "value")
     wakes = True
-    recalled = True
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell, value: Any) -> None:
@@ -320,7 +320,7 @@ class _Condition(Op):
     """``wait(cell, relation, value)``, with the condition as data."""
 
     __slots__ = ("compare", "idle", "relation", "thing", "value")
-    recalled = True
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell, relation: str, value: Any, idle: bool) -> None:
