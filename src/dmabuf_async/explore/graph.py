@@ -21,6 +21,7 @@ from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.explore.chance import chance
 from dmabuf_async.explore.diamonds import Diamonds, open_diamond
 from dmabuf_async.explore.following import follow
+from dmabuf_async.explore.guarding import GUARD_TIMES
 from dmabuf_async.explore.liveness import fair_parts, round_trip
 from dmabuf_async.explore.walk import Frame, Walk
 from dmabuf_async.trace.events import Finding, Signature
@@ -149,6 +150,7 @@ class Graph(Walk[Stop]):
         path = self._path
         frame = path[-1]
         if frame.next == len(frame.moves):
+            self._leave()
             self._on_path.remove(path.pop().state)
             if not path:
                 self.close()
@@ -185,6 +187,7 @@ class Graph(Walk[Stop]):
         key = stepper.key()
         state = self._states.get(key)
         if side is not None and state != side[0]:
+            self._go_again(self._labels(label), GUARD_TIMES)  # which says more, if that is what is wrong
             raise open_diamond(actor, op, self._path[-2].prints[-1])
         if state is not None:
             self._again(edges, label, state)
