@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 TIMES: Final = 8
 """So often each way through a table is gone again."""
-RESUMPTIONS: Final = 100_000
-"""Of coroutines, at most, for that: a tenth of a second."""
+RESUMPTIONS: Final = 50_000
+"""Of coroutines, at most, for that: a twentieth of a second."""
 
 
 class Untabled(Exception):

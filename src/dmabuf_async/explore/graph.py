@@ -30,6 +30,7 @@ from dmabuf_async.trace.schedule import encode
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.stepper import Move, Taken
+    from dmabuf_async.errors import AuditError
     from dmabuf_async.explore.diamonds import Print, Side
     from dmabuf_async.explore.following import Label
     from dmabuf_async.scenario.program import Program
@@ -187,8 +188,7 @@ class Graph(Walk[Stop]):
         key = stepper.key()
         state = self._states.get(key)
         if side is not None and state != side[0]:
-            self._go_again(self._labels(label), GUARD_TIMES)  # which says more, if that is what is wrong
-            raise open_diamond(actor, op, self._path[-2].prints[-1])
+            raise self._open(label, open_diamond(actor, op, self._path[-2].prints[-1]))
         if state is not None:
             self._again(edges, label, state)
             self._undo(taken)
@@ -204,6 +204,12 @@ class Graph(Walk[Stop]):
             frame.prints = [*frame.prints[:-1], None]
             self._undo(taken)
         return True
+
+    def _open(self, label: Label, diamond: AuditError) -> AuditError:
+        """What is wrong where a diamond does not close; raises ReplayDiverged if it is chance."""
+        if self._live:  # else tables have what a task has done first
+            self._go_again(self._labels(label), GUARD_TIMES)
+        return diamond
 
     def _again(self, edges: list[Edge], label: Label, state: int) -> None:
         """A transition to a state that is known."""

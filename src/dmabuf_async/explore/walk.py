@@ -91,6 +91,7 @@ class Walk(Generic[AnyFrame]):
         ways, self._ways = self._ways, []
         for times, labels in ways:
             self._go_again(labels, times)
+            self.close()  # it does not stand where the search does
         if self._learned is None or self._live or self._path or self.program.reusable:
             return
         learned, self._learned = self._learned, None
