@@ -69,8 +69,8 @@ class Op:
     """Something in ``thing`` waits for its actor, which :meth:`abandon` takes back."""
     structural: ClassVar[bool] = False
     """It also changes the tree of actors, or who may run on a CPU: the core calls ``commit`` after ``apply``."""
-    recalled: ClassVar[bool] = False
-    """What checkers remember after it, if not the same, follows from what they remembered before it and its actor."""
+    alike: ClassVar[bool] = False
+    """Checkers remember the same after it, in whatever state the things are that it touches."""
     needs: ClassVar[int] = 0
     """All of these in one number, which is all that the core reads for most ops."""
 

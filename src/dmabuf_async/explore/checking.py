@@ -142,7 +142,7 @@ def judge(
         counts=seen.counts,
         missing=() if bound else seen.missing,
         unseen=() if bound else seen.unseen,
-        witnesses={one: max(progress.witnesses[one], one not in seen.unseen) for one in program.sometimes},
+        witnesses={one: max(progress.witnesses[one], int(one not in seen.unseen)) for one in program.sometimes},
         extent=search.extent,
         bound=bound,
         left=search.left if bound else "",

@@ -129,10 +129,10 @@ class Cell(Thing):
         before = actor.past
         if self.seen & ~before:
             self.race(actor, "stores, in order, to", self.loaded & ~before, self.stored & ~before)
-        self.loaded = self.stored = 0
+        # Plain accesses stay, though this comes after them: it does not race with the next ordered one, and they may.
         self.ordered_loaded &= ~before
         self.ordered_stored = self.ordered_stored & ~before | bit
-        self.seen = self.ordered_loaded | self.ordered_stored
+        self.seen = self.loaded | self.stored | self.ordered_loaded | self.ordered_stored
         self.past = past | before
         self.signal |= before
         actor.epoch = 0
@@ -175,7 +175,7 @@ class Counter(Cell):
 class Load(Op):
     __slots__ = ("thing",)
     kind = "load"
-    recalled = True
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell) -> None:
@@ -217,7 +217,7 @@ class CounterLoad(LoadAcquire):
 class _Write(Op):
     __slots__ = ("thing", "value")
     wakes = True
-    recalled = True
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell, value: Any) -> None:
@@ -320,7 +320,7 @@ class _Condition(Op):
     """``wait(cell, relation, value)``, with the condition as data."""
 
     __slots__ = ("compare", "idle", "relation", "thing", "value")
-    recalled = True
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell, relation: str, value: Any, idle: bool) -> None:
