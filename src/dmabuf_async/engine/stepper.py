@@ -291,10 +291,11 @@ class Stepper(Advancing):
         cause: Hashable = None
         before = told[4]
         if before is not None and tree is None and not actor.ended:
-            cause = (before, place[0])
+            where = place[0] or (actor, op)  # what the environment does has no table
+            cause = (before, where)
             if not op.alike:
                 stood = [old for _, _, old in things] + [thing.fingerprint for thing, _ in touched[len(things) :]]
-                cause = (before, place[0], *stood)
+                cause = (before, where, *stood)
         self._remembered.change(actor, op, cause)
 
     def _refresh(self) -> None:
