@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from benchmarks.bare import record, resume
+from benchmarks.bookkeeping import keep
 from benchmarks.defects import right_scenarios
 from benchmarks.programs import lock_load_store_unlock
 from benchmarks.textbook import increments, own_stores, readers
@@ -49,8 +50,11 @@ PROGRAMS: Final[dict[str, tuple[Callable[[Machine], None], int]]] = {
 }
 """The program, and how many happens-before classes it has."""
 
+SEVERAL: Final = 300
+"""So many executions are made at least, to measure what happens-before adds to each."""
+
 SEARCHES: Final = (
-    "| program | classes | DPOR: executions | a second | times executing them "
+    "| program | classes | DPOR: executions | a second | times executing them | of that, happens-before "
     "| graph: states | transitions | states a second "
     "| transitions a second | states a second, no checkers |"
 )
@@ -173,10 +177,12 @@ def searched(name: str, rounds: int) -> str:
         for make in (lambda: Dpor(one), lambda: Graph(one), lambda: Graph(one, checkers=()))
     )
     again = seconds(lambda: execute_again(one, dpor.schedules), rounds)
+    several = dpor.schedules * max(1, SEVERAL // len(dpor.schedules))  # a single one costs what it takes to begin
+    kept = seconds(lambda: keep(one, several), rounds) / seconds(lambda: execute_again(one, several), rounds)
     executions, states, transitions = dpor.progress.executions, len(checked.edges), checked.progress.steps
     return (
         f"| {name} | {classes:,} | {executions:,} | {executions / by_dpor:,.0f} "
-        f"| {by_dpor / again:.1f} | {states:,} | {transitions:,} "
+        f"| {by_dpor / again:.1f} | {kept:.2f} | {states:,} | {transitions:,} "
         f"| {states / by_checked:,.0f} | {transitions / by_checked:,.0f} | {len(bare.edges) / by_bare:,.0f} |"
     )
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import defects
+from benchmarks.bookkeeping import keep
 from benchmarks.defects import Proof, Variant, decided, prove, unproved
+from benchmarks.exhaustive import Recorded, exhaust, program
 from benchmarks.strategies import TABLES, scenarios, schedules
 from dmabuf_async.checkers.catalogue import CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
@@ -60,10 +62,19 @@ def test_the_searches_are_measured_beside_the_bare_loop() -> None:
     options = ["--executions", "50", "--rounds", "1", "--seconds", "0"]
     rows = [line.strip("| ").split(" | ") for line in run("benchmarks.exhaustive", *options, "C2", "D(2)").splitlines()]
     assert [row[:3] for row in rows[2:4]] == [["C2", "90", "90"], ["D(2)", "4", "4"]], "an execution for each class"
-    assert [row[5:7] for row in rows[2:4]] == [["271", "270"], ["13", "14"]]
+    assert [row[6:8] for row in rows[2:4]] == [["271", "270"], ["13", "14"]]
     assert [row[0] for row in rows[7:]] == ["C2", "D(2)"]
     assert {len(row) for row in rows[2:4]} == {len(rows[0])}
     assert {len(row) for row in rows[7:]} == {len(rows[5])}
+
+
+def test_happens_before_is_kept_of_each_execution_from_its_first_step_on() -> None:
+    one = program("C2")
+    search = Recorded(one)
+    exhaust(search)
+    order = keep(one, search.schedules)
+    assert order == keep(one, search.schedules[-1:]), "nothing is left of the execution before"
+    assert order == [(2 << step) - 1 for step in range(6)], "two increments of each of three tasks, and all conflict"
 
 
 def test_importing_the_package_loads_no_event_loop_and_no_terminal() -> None:
@@ -201,9 +212,9 @@ def test_the_page_on_sampling_has_a_row_for_each_program_and_names_no_scenario_t
 @pytest.mark.unaudited
 def test_the_portfolio_finds_each_bad_scenario_of_the_catalogue_soon() -> None:
     """It is judged by the median of 100 seeds, and 2,000 schedules: see docs/sampling.md."""
-    for name, (program, codes) in scenarios().items():
+    for name, (scenario, codes) in scenarios().items():
         for seed in range(2):
-            found = schedules(program, codes, "portfolio", seed, lambda: 0)
+            found = schedules(scenario, codes, "portfolio", seed, lambda: 0)
             assert found is not None, name
             assert found < 500, name
 

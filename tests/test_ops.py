@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from dmabuf_async import ops
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
-from dmabuf_async.ops import EINTR, ENOMEM, Errno, FallibleOp, Op, Settle, settle
+from dmabuf_async.ops import EINTR, ENOMEM, Errno, FallibleOp, Op, Settle, settle, told
 from dmabuf_async.tasks import Group
 from dmabuf_async.thing import Thing
 from tests.harness import execute
@@ -175,3 +176,44 @@ def test_settle_carries_its_value_and_site() -> None:
     op = settle((1, 2), "here")
     assert isinstance(op, Settle)
     assert (op.value, op.site) == ((1, 2), "here")
+
+
+VALUES: list[tuple[Any, str]] = [
+    (3, "3"),
+    (-7, "-7"),
+    (True, "True"),
+    (0.5, "0.5"),
+    ("at 0x7f", "'at 0x7f'"),
+    (None, "None"),
+    (10**39, "1" + 39 * "0"),
+    (10**40, "an integer of 41 digits"),
+    (-(10**40), "a negative integer of 41 digits"),
+    (10**5000 - 1, "an integer of 5,000 digits"),
+    (10**5000, "an integer of 5,001 digits"),
+    (-(10**5000), "a negative integer of 5,001 digits"),
+    ((1, 10**5000), "(1, an integer of 5,001 digits)"),
+    ((1,), "(1,)"),
+    ((), "()"),
+    (frozenset({"b", "a", "c"}), "frozenset({'a', 'b', 'c'})"),
+    (frozenset(), "frozenset()"),
+    (frozenset({10**5000}), "frozenset({an integer of 5,001 digits})"),
+]
+
+
+def test_a_value_is_told_as_python_writes_it_but_for_what_is_too_long_or_has_no_order() -> None:
+    assert [told(value) for value, _ in VALUES] == [words for _, words in VALUES]
+
+
+def test_a_value_that_cannot_be_written_is_told_by_its_class() -> None:
+    assert told(Dataclass(10**5000)) == "a Dataclass"
+    assert told(Dataclass(10**5)) == "Dataclass(value=100000)"
+
+
+def test_the_address_of_a_value_is_not_told() -> None:
+    assert told(object()) == "<object object>"
+    assert told(idle) == "<function idle>"
+
+
+@dataclass(frozen=True)
+class Dataclass:
+    value: int

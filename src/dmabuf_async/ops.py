@@ -8,6 +8,8 @@ touches includes what a checker reads in order to judge it.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -67,6 +69,8 @@ class Op:
     """Something in ``thing`` waits for its actor, which :meth:`abandon` takes back."""
     structural: ClassVar[bool] = False
     """It also changes the tree of actors, or who may run on a CPU: the core calls ``commit`` after ``apply``."""
+    alike: ClassVar[bool] = False
+    """Checkers remember the same after it, in whatever state the things are that it touches."""
     needs: ClassVar[int] = 0
     """All of these in one number, which is all that the core reads for most ops."""
 
@@ -204,4 +208,35 @@ def shown(result: Any) -> str:
     """A result by its name or as Python writes it; empty for None."""
     if result is None:
         return ""
-    return result.name if isinstance(result, Thing | Errno) else repr(result)
+    return result.name if isinstance(result, Thing | Errno) else told(result)
+
+
+LONG = 10**40
+"""Integers from here on are told by the number of their digits; Python refuses to write out 4,301 of them."""
+
+
+def told(value: object) -> str:
+    """A value of a program as Python writes it, short and the same in every process. Never raises.
+
+    Long integers are not written out, sets are sorted, and addresses are left out.
+    """
+    kind = value.__class__
+    if isinstance(value, int) and not -LONG < value < LONG:
+        return f"{'an' if value > 0 else 'a negative'} integer of {_digits(value):,} digits"
+    if isinstance(value, tuple) and kind is tuple:
+        return f"({', '.join(map(told, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, frozenset) and kind is frozenset:
+        return f"frozenset({{{', '.join(sorted(map(told, value)))}}})" if value else "frozenset()"
+    try:
+        return repr(value) if isinstance(value, str) else _ADDRESS.sub("", repr(value))
+    except Exception:  # noqa: BLE001 - it is somebody's class
+        return f"a {kind.__name__}"
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def _digits(value: int) -> int:
+    below = int(math.log10(abs(value)))  # one too many just below a power of ten
+    power: int = 10**below
+    return below + (abs(value) >= power)

@@ -247,44 +247,42 @@ class Cancel(_GroupOp):
         return "cancel " + (", ".join(child.name for child in self.thing.children) or "no children")
 
 
-def spread(group: Group, by: Actor) -> None:
-    """Deliver the cancellation of ``group``, once, to all that it reaches."""
-    assert by.run is not None
-    for actor in reached(group, by):
-        op = actor.op
-        by.run.deliver(actor, Cancelled())
-        if op is not None and op.booked:
-            by.run.recheck(op.thing.pending)
-    group.told = True
-
-
-def reached(group: Group, by: Actor) -> list[Actor]:
-    """Whom the cancellation of ``group`` by ``by`` is yet to be delivered to."""
+def reached(group: Group, by: Actor) -> list[tuple[Actor, Op | None]]:
+    """Whom the cancellation of ``group`` by ``by`` is yet to be delivered to, each with its op if that is booked."""
     if group.told:
         return []
     owner = group.owner
     return [
-        actor
+        (actor, op if op is not None and op.booked else None)
         for actor in (*group.children, *(() if owner is None else (owner,)))
         if actor is not by
         and not actor.ended
         and not actor.cancelled
-        and not isinstance(actor.op, Fail)  # its coroutine has ended already
+        and not isinstance(op := actor.op, Fail)  # its coroutine has ended already
     ]
 
 
 def cancel(group: Group, by: Actor) -> None:
     """Cancel ``group``: those whom it reaches don't perform the ops that they stand before."""
     group.cancelled = True
-    for actor in reached(group, by):
-        if actor.op is not None and actor.op.booked:
-            actor.op.abandon(actor)
+    for actor, booked in reached(group, by):
+        if booked is not None:
+            booked.abandon(actor)
 
 
 def cancelling(group: Group, by: Actor) -> tuple[Thing, ...]:
     """What :func:`cancel` writes."""
-    booked = [actor.op.thing for actor in reached(group, by) if actor.op is not None and actor.op.booked]
-    return (group, *dict.fromkeys(booked))
+    return (group, *dict.fromkeys(booked.thing for _, booked in reached(group, by) if booked is not None))
+
+
+def spread(group: Group, by: Actor) -> None:
+    """Deliver the cancellation of ``group``, once, to all that it reaches."""
+    assert by.run is not None
+    for actor, booked in reached(group, by):
+        by.run.deliver(actor, Cancelled())
+        if booked is not None:
+            by.run.recheck(booked.thing.pending)
+    group.told = True
 
 
 class Fail(Op):

@@ -32,6 +32,8 @@ class Thing:
     """It is an actor, or actors synchronise by it: its ``past`` grows."""
     KIND: ClassVar[str] = "object"
     """The class of the object, as signatures of findings name it."""
+    changing: ClassVar[tuple[str, ...]] = ()
+    """The fields of both, but for the past, which all have."""
     state_of: ClassVar[Any]
     """The state of a thing, as a function that is not bound to it: quicker than a method."""
     memory_of: ClassVar[Any] = attrgetter("past")
@@ -42,6 +44,7 @@ class Thing:
         if cls.STATE:
             cls.state_of = attrgetter(*cls.STATE)
         cls.memory_of = attrgetter(*cls.MEMORY)
+        cls.changing = (*cls.STATE, *(field for field in cls.MEMORY if field != "past"))
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from contextlib import suppress
 from random import Random
 from typing import Any
@@ -30,10 +31,10 @@ ACTOR = (
 GROUP = ("owner", "children", "failures", "told", "cancelled", "past", "fingerprint", "pending")
 
 
-def stepper(program: Program) -> Stepper:
+def stepper(program: Program, memories: dict[Hashable, int] | None = None) -> Stepper:
     machine = program.machines()()
     machine.tabled = True
-    return Stepper(machine, Watch(machine, CHECKERS), {})
+    return Stepper(machine, Watch(machine, CHECKERS), {} if memories is None else memories)
 
 
 LATE = (TlbEntry, Pte, Vma, AddressSpace, RwSem)
@@ -132,3 +133,25 @@ def test_a_birth_that_is_taken_back_leaves_no_trace() -> None:
 )
 def test_no_trace_is_left_in_scenarios_either(name: str) -> None:
     wander(stepper(load(f"scenarios/{name}")), Random(0), steps=400, back=0.4)  # noqa: S311
+
+
+SHARED = ["mmap/zap-after-move.toml", "locks/abba.toml", "locks/spinlocks-abba.toml", "locks/rwsem-upgrade.toml"]
+
+
+@pytest.mark.parametrize("program", [*map(program, range(80)), *[load(f"scenarios/{name}") for name in SHARED]])
+def test_what_checkers_remember_after_a_step_is_the_same_where_it_was_not_worked_out(program: Program) -> None:
+    memories: dict[Hashable, int] = {}
+    walk, dice = stepper(program, memories), Random(0)  # noqa: S311
+    taken: list[Any] = []
+    try:
+        for _ in range(400):
+            moves = walk.moves()
+            assert walk.key()[1] == memories[walk.machine.memory()]  # type: ignore[index]
+            if taken and (not moves or dice.random() < 0.4):
+                walk.undo(taken.pop())
+            elif moves:
+                taken.append(walk.make(dice.choice(moves)))
+    except Untabled:
+        pass
+    finally:
+        walk.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dmabuf_async import Group, Machine, execute, from_function, load, replay, settle
+from dmabuf_async import Group, Machine, Sizes, execute, from_function, load, replay, settle
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.explore.graph import Graph
@@ -177,6 +177,25 @@ def test_actors_that_are_born_in_groups_are_explored_too() -> None:
     assert reference is not None
     assert {signature.code for signature in graph.progress.failures} == {"data-race"}
     assert set(graph.progress.failures) == set(reference.findings)
+
+
+def test_a_thread_born_killed_is_the_one_that_is_killed_when_it_has_been_born() -> None:
+    @scenario(sizes=Sizes(kills=1))
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def thread() -> None:
+            await counter.add(1)
+
+        async def process() -> None:
+            async with Group() as group:
+                await group.spawn(thread)
+
+        machine.task("process", process, user=True)
+
+    graph = complete(from_function(furnish))
+    places = 6  # before the group is opened, the spawn, the add, the join, the close, and at the end
+    assert len(graph.edges) == 2 * places  # killed, or not yet
 
 
 def families(machine: Machine, parents: int) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from dmabuf_async.explore.checking import check, checking
 from dmabuf_async.explore.pair import Disagreement, Pair
+from dmabuf_async.explore.searches import searching
+from dmabuf_async.explore.shrinking import shrunken
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.scenario.program import Program
@@ -178,3 +180,34 @@ def test_findings_are_told_in_the_order_of_their_codes_whoever_wins_and_what_is_
     program = from_function(crossed)
     assert codes(program) == ["lock-order", "lock-order", "deadlock"]
     assert codes(replace(program, findings=("deadlock",))) == ["deadlock", "lock-order", "lock-order"]
+
+
+def refuted(machine: Machine) -> None:
+    """Each task may find that the others have been there before, or wait for what nobody brings about."""
+    n = machine.counter("n")
+
+    async def work(number: int) -> None:
+        assert await n.add(1) != number
+        await n.wait("!=", 3 - number)
+
+    for number, name in enumerate("cab", 1):
+        machine.task(name, work, number)
+
+
+def test_what_is_shown_is_the_same_whichever_wins() -> None:
+    program = from_function(refuted)
+    shown = []
+    for names in (("graph", "dpor"), ("dpor", "graph")):
+        first, second = (searching(program, name) for name in names)
+        verdict = checking(program, Pair(first, second))
+        assert verdict.extent == first.extent
+        shown.append(
+            [
+                (failure.finding, failure.schedule, failure.shrunk and failure.shrunk.proved)
+                for one in verdict.failures
+                for failure in shrunken(program, verdict, one, seconds=60).failures
+                if failure.finding.signature == one.finding.signature
+            ]
+        )
+    assert shown[0] == shown[1]
+    assert [(finding.actor, proved) for finding, _, proved in shown[0]] == [("a", True), ("b", True), ("c", True)]

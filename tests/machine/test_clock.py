@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dmabuf_async.engine import inline
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.machine import Machine
@@ -30,7 +32,25 @@ def test_a_sleep_lasts_as_long_as_it_says() -> None:
 
 def test_a_sleep_lasts_one_tick_at_least() -> None:
     assert set(outcomes(sleepers(a=0))) == {((("a", 1),), 1)}
-    assert set(outcomes(sleepers(a=-3))) == {((("a", 1),), 1)}
+
+
+@pytest.mark.parametrize(
+    ("says", "ticks"),
+    [
+        ("TypeError: clock.sleep takes whole ticks, and was given 0.5: time is virtual", 0.5),
+        ("TypeError: clock.sleep takes whole ticks, and was given 2.0: time is virtual", 2.0),
+        ("TypeError: clock.sleep takes whole ticks, and was given True: time is virtual", True),
+        ("TypeError: clock.sleep takes whole ticks, and was given '3': time is virtual", "3"),
+        ("ValueError: clock.sleep takes 0 to 2**63 - 1 ticks, and was given -3: no deadline lies in the past", -3),
+        ("ValueError: clock.sleep takes 0 to 2**63 - 1 ticks, and was given 9223372036854775808: no deadline", 2**63),
+        ("ValueError: clock.sleep takes 0 to 2**63 - 1 ticks, and was given an integer of 51 digits", 10**50),
+    ],
+)
+def test_what_is_no_number_of_whole_ticks_is_an_error_of_the_task_that_asked(says: str, ticks: Any) -> None:
+    ran = execute(sleepers(a=ticks, b=1))
+    assert [(finding.code, finding.actor) for finding in ran.findings] == [("unhandled-exception", "a")]
+    assert says in ran.findings[0].message
+    assert ran.observed == ((("b", 1),), 1)
 
 
 def test_deadlines_count_from_when_the_sleep_began() -> None:
@@ -104,3 +124,9 @@ def test_the_state_holds_relative_deadlines_soonest_first() -> None:
     assert states[1] == [(3, "b"), (7, "a")]
     assert [(4, "a")] in states
     assert machine.clock.now == 7
+
+
+def test_the_longest_sleep_is_told_in_full() -> None:
+    ran = execute(sleepers(a=2**63 - 1), trace=True)
+    assert ran.observed == ((("a", 2**63 - 1),), 2**63 - 1)
+    assert ran.texts()[0] == "a: sleep 9223372036854775807"

@@ -300,6 +300,20 @@ def test_the_values_that_a_function_was_given_are_part_of_what_it_is() -> None:
     assert from_function(sized).digest != before
 
 
+def test_programs_with_numbers_that_python_would_not_write_out_are_told_apart() -> None:
+    def sized(machine: Machine, n: int = 0) -> None:
+        machine.counter("n", n)
+
+    def closed(n: int) -> Callable[[Machine], None]:
+        return lambda machine: sized(machine, n)
+
+    one, other = 10**5000, 10**5000 + 1
+    assert from_function(partial(sized, n=one)).name == "sized(n=an integer of 5,001 digits)"
+    made: list[Callable[[Machine], None]] = [partial(sized, n=one), partial(sized, n=other), closed(one), closed(other)]
+    assert len({from_function(function).digest for function in made}) == 4
+    assert from_function(closed(one)).digest == from_function(closed(one)).digest
+
+
 def test_a_program_that_could_not_say_anything_is_told() -> None:
     async def waits(machine: Machine) -> None:
         raise AssertionError("nothing of it runs")

@@ -12,7 +12,7 @@ from dmabuf_async.cli.verbs import Verb
 
 
 @click.command("check", cls=Verb, short_help="prove what scenarios expect: all executions, not a sample")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
+@click.argument("paths", type=options.paths, metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
 @click.option(
     "--search",
     type=click.Choice(("auto", "dpor", "graph", "both")),
@@ -46,13 +46,13 @@ from dmabuf_async.cli.verbs import Verb
 )
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path),
+    type=options.WRITTEN,
     metavar="FILE",
     help="Keep here what an unfinished check of one scenario knows.  [default: below .dmabuf-async/]",
 )
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="Go on with one scenario from this checkpoint, and keep the next ones there.",
 )

@@ -19,7 +19,7 @@ EXECUTIONS = 500
 
 
 @click.command("fuzz", cls=Verb, short_help="sample many executions of files and folders, and judge them")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
+@click.argument("paths", type=options.paths, metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
 @click.option(
     "--executions",
     type=click.IntRange(1),
@@ -58,7 +58,7 @@ EXECUTIONS = 500
 @click.option(
     "-o",
     "output",
-    type=click.Path(path_type=Path),
+    type=options.WRITTEN,
     metavar="FILE",
     help="With --generate: write the smallest scenario that shows something to the new file FILE.",
 )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PROGRAM: Final = "dmabuf-async"
 COMPLETE: Final = "_DMABUF_ASYNC_COMPLETE"
 """The variable by which a shell's completion script asks."""
+_LONGEST: Final = 1000
+"""Characters that a paragraph about the command line has at most."""
 TRACEBACK: Final = "DMABUF_ASYNC_TRACEBACK"
 """Set to 1, it shows the traceback of an internal error."""
 
@@ -107,7 +109,14 @@ def _performed(args: list[str], console: Console) -> int:
         return _helped(console, f"{error.format_message()}\n")
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx is not None else PROGRAM
-        return _told(console, f"{error.format_message().rstrip('.')}: see '{where} --help'", exits.USAGE)
+        return _told(console, f"{_cut(error.format_message()).rstrip('.')}: see '{where} --help'", exits.USAGE)
+
+
+def _cut(paragraph: str) -> str:
+    """Without the middle of what was typed or pasted at length."""
+    return (
+        paragraph if len(paragraph) <= _LONGEST else f"{paragraph[: _LONGEST // 2]} ... {paragraph[-_LONGEST // 4 :]}"
+    )
 
 
 def _helped(console: Console, page: str) -> int:

@@ -48,7 +48,30 @@ class Positive(click.FloatRange):
         return number
 
 
-scenario = click.argument("scenario", shell_complete=files)
+class Place(click.Path):
+    """A path, as ``kind``, that names ``what``. An empty one, which Python takes for the current folder, is refused.
+
+    So is ``-``, if it is to be ``written`` beside what goes to standard output.
+    """
+
+    def __init__(self, what: str, kind: type[Path | str] = Path, *, written: bool = False) -> None:
+        super().__init__(path_type=kind)
+        self._what = what
+        self._written = written
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        where = f"{param.opts[0]}: " if isinstance(param, click.Option) else ""
+        if value == "":
+            raise click.UsageError(f"{where}the path is empty: name {self._what}", ctx)
+        if value == "-" and self._written:
+            raise click.UsageError(f"{where}- would be standard output, which is taken: name {self._what}", ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = Place("a file")
+WRITTEN = Place("a file", written=True)
+scenario = click.argument("scenario", type=Place("a scenario", str), shell_complete=files)
+paths = Place("a scenario, or a folder of them, such as . for this one", str)
 schedule = click.option("--schedule", metavar="dba1:...", help="Give the answers of this schedule, then be calm.")
 engine = click.option(
     "--engine",
@@ -105,13 +128,13 @@ no_shrink = click.option(
 )
 known = click.option(
     "--known",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Findings that are accepted, one a line, as the line 'accept' below a finding has it.",
 )
 corpus = click.option(
     "--corpus",
-    type=click.Path(path_type=Path),
+    type=Place("a folder, such as . for this one"),
     metavar="DIR",
     help="Replay first what is remembered in DIR, and remember there what is found.",
 )

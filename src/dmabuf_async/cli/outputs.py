@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from dmabuf_async.cli import exits
+from dmabuf_async.cli import exits, options
 
 if TYPE_CHECKING:
     from dmabuf_async.campaign.sink import Sink
@@ -30,7 +30,7 @@ def _kept(context: click.Context, parameter: click.Parameter, value: object) -> 
 
 def outputs(command: Command) -> Command:
     """The options that name them; :func:`explored` reads what they say."""
-    file: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
+    file: dict[str, Any] = {"type": options.WRITTEN, "metavar": "FILE"}
     more: dict[str, Any] = {"expose_value": False, "callback": _kept}
     for option in (
         click.option(
@@ -53,20 +53,19 @@ def explored(context: click.Context, campaign: Campaign, paths: Sequence[str]) -
     junit, sarif, wanted = (context.meta[f"{_META}{name}"] for name in ("junit", "sarif", "github"))
     if wanted is None:
         wanted = os.environ.get("GITHUB_ACTIONS") == "true"
+    if junit is not None and junit == sarif:
+        raise click.UsageError(f"--junit and --sarif both name {junit}: give each a file of its own", context)
     campaign.keeps_stories = sarif is not None
+    files = {option: path for option, path in (("--junit", junit), ("--sarif", sarif)) if path is not None}
     with ExitStack() as stack:
-        sinks = {
-            option: stack.enter_context(_sink(context, option, path))
-            for option, path in (("--junit", junit), ("--sarif", sarif))
-            if path is not None
-        }
+        sinks = {option: stack.enter_context(_sink(context, option, path)) for option, path in files.items()}
         code = campaign.explore(paths)
         for option, sink in sinks.items():
             text = campaign.junit() if option == "--junit" else campaign.sarif(_place, code)
             try:
                 sink.write(text)
             except OSError as error:
-                raise _unwritten(context, option, junit if option == "--junit" else sarif, error) from error
+                raise _unwritten(context, option, files[option], error) from error
     if wanted:
         for line in github(campaign.verdicts, campaign.replay, _place):
             campaign.console.aside(f"{line}\n")  # stdout holds results only, and the runner reads both

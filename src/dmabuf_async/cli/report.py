@@ -27,7 +27,7 @@ _PAGE = "<!DOCTYPE html>"
 @click.option(
     "-o",
     "output",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="Write the page to this file.  [default: standard output, if that is no terminal]",
 )

@@ -21,7 +21,7 @@ def command() -> None:
 
 
 @command.command("list", cls=Verb)
-@click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=options.files)
+@click.argument("paths", type=options.paths, metavar="[PATH]...", nargs=-1, shell_complete=options.files)
 @options.as_json
 @click.pass_context
 def listed(context: click.Context, paths: tuple[str, ...]) -> int:
@@ -87,7 +87,7 @@ def show(context: click.Context, scenario: str) -> int:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.WRITTEN,
     metavar="FILE",
     help="Write the scenario to this file, which must not be there yet, instead of printing it.",
 )

@@ -11,6 +11,7 @@ import msgspec
 from dmabuf_async.drivers.catalogue import DEFECTS
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.locks import Mutex
+from dmabuf_async.ops import told
 from dmabuf_async.report.lanes import printable
 from dmabuf_async.report.lines import Line, Style
 from dmabuf_async.scenario.processes import users
@@ -63,7 +64,7 @@ def of_python(program: Program, width: int) -> list[Line]:
         exporter = getattr(buffer.exporter, "name", None)
         page.add(key, f"{buffer.name}: {_many(len(buffer.pages), 'page')}, {exporter or 'no'} exporter")
     shared = machine.things.values()
-    page.add("cells", *(f"{cell.name} = {cell.value!r}" for cell in shared if isinstance(cell, Cell)))
+    page.add("cells", *(f"{cell.name} = {told(cell.value)}" for cell in shared if isinstance(cell, Cell)))
     page.add("mutexes", *(mutex.name for mutex in shared if isinstance(mutex, Mutex)))
     page.add("devices", *(f"{one.name}: {_many(len(one.engines), 'engine')}" for one in machine.devices.values()))
     for key, actor in zip(_keys("tasks"), machine.actors, strict=False):

@@ -28,7 +28,7 @@ def trace(command: Command) -> Command:
         click.option(
             "-o",
             "output",
-            type=click.Path(path_type=Path),
+            type=options.FILE,
             metavar="FILE",
             help="With --trace: write it to this file, and print the report all the same.",
         ),

@@ -10,7 +10,7 @@ from dmabuf_async.engine.rebirth import is_portable
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.engine.table import Entry, Table, advanced, hashed, recognise, revived
 from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
-from dmabuf_async.ops import CONDITIONAL, Op, Settle
+from dmabuf_async.ops import CONDITIONAL, Op, Settle, told
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
@@ -157,8 +157,9 @@ class Advancing(Choosing):
             known, now = _next(after.passed, after.op), _next(passed, op)
             if known != now:
                 raise AuditError(
-                    f"{actor.name} settled twice with {settled!r}, and then went on in two ways: {_told(known)}, and "
-                    f"{_told(now)}: a settled value must tell all that the actor's future depends on"
+                    f"{actor.name} settled twice with {told(settled)}, and then went on in two ways: "
+                    f"{_told(known)}, and {_told(now)}: a settled value must tell all that the actor's future depends "
+                    "on"
                 )
             entry = after
 

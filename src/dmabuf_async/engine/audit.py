@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from dmabuf_async.errors import AuditError
 from dmabuf_async.machine.ledger import Pins
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.ops import told
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Audit:
         first = self._settled.setdefault((actor.path, value), frames)
         if first != frames:
             raise AuditError(
-                f"{actor.name} settled twice with {value!r}, but {_difference(first, frames)}: "
+                f"{actor.name} settled twice with {told(value)}, but {_difference(first, frames)}: "
                 "a settled value must tell all that the actor's future depends on"
             )
 
@@ -310,5 +311,5 @@ def _shown(plain: _Plain) -> str:
         brackets = BRACKETS[kind]
         return brackets[0] + ", ".join(items if isinstance(value, tuple) else sorted(items)) + brackets[1]
     if kind in {cls.__name__ for cls in PLAIN}:
-        return repr(value)
+        return told(value)
     return str(value) if kind == "named" else f"a {kind}"

@@ -174,11 +174,11 @@ class Parking:
         child.parent, child.group, child.daemon = parent, group, parent.daemon
         child.ended_by = tuple(thing for thing in parent.ended_by if thing is self.machine.clock)
         child.process = process = parent if parent.user else parent.process
+        child.judged, child.initial = parent.judged, child.state()
         if process is not None:
             process.threads.append(child)
             child.killed = process.killed
-        child.judged = parent.judged
-        child.initial = child.state()
+            self.machine.rehash((child,))  # it is not told apart from one that is killed later
         child.rescope()
         release(parent, child)  # what its parent did comes before all that it does
         self._admit(child, tabled=child.table is not None)

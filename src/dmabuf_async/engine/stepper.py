@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from dmabuf_async.engine.advancing import Advancing
 from dmabuf_async.engine.parking import BY_PATH
-from dmabuf_async.machine.memory_key import numbers_of
+from dmabuf_async.engine.remembered import Remembered
 from dmabuf_async.ops import CALM, CONDITIONAL, FALLIBLE, STRUCTURAL, WAKES, Op
 from dmabuf_async.tasks import Deliver, Fail, Group
 
@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 
 Move: TypeAlias = "tuple[Actor, int]"
 """A transition: who, and which outcome its op has."""
-
-
-NUMBERS: Final = 200_000
-"""Memories of checkers that are known as they stand; all others are worked out each time."""
-
-
-LUCK: Final = 64
-"""So many more of them may be unknown than known before they are no longer asked for."""
 
 
 class Tree(NamedTuple):
@@ -80,10 +72,8 @@ class Stepper(Advancing):
 
     def __init__(self, machine: Machine, watch: Watch, memories: dict[Hashable, int], *, live: bool = False) -> None:
         super().__init__(machine, watch, live=live)
-        self._memories = memories  # each is numbered once
-        self._numbers: dict[Hashable, int] = {}  # the same, by what is cheap to tell
-        self._luck = LUCK  # how many more of these were known than not
-        self._memory: int | None = None  # the number of what checkers remember now, if it has been asked for
+        self._memories = memories
+        self._remembered = Remembered(machine, memories)
         self.populate()
         try:
             while self.started:
@@ -123,23 +113,10 @@ class Stepper(Advancing):
 
         The fingerprint is a hash, and hashes of -1 and -2 are equal, so that the values of cells are told beside it.
         """
-        machine, memories = self.machine, self._memories
-        known = self._memory
-        if known is None:
-            alone = self.tabled and len(self.actors) == len(machine.actors)
-            numbers = numbers_of(machine) if alone and self._luck > 0 else None
-            known = None if numbers is None else self._numbers.get(numbers)
-            if known is not None:
-                self._luck += 1
-            else:
-                known = memories.setdefault(machine.memory(), len(memories))
-                if numbers is not None and len(self._numbers) < NUMBERS:
-                    self._luck -= 1
-                    self._numbers[numbers] = known
-            self._memory = known
+        machine, known = self.machine, self._remembered.number()
         judged = self.seen.memory()
         if judged is not None:
-            judged = memories.setdefault(judged, len(memories))
+            judged = self._memories.setdefault(judged, len(self._memories))
         values = [cell.value for cell in machine.cells]
         actors = self.actors
         if len(actors) > len(machine.actors):
@@ -184,9 +161,9 @@ class Stepper(Advancing):
                 assert actor.op is not None
                 watch.parked(actor, actor.op)
         if taken is None:
-            self._memory = None
+            self._remembered.change(actor, op, None)
         else:
-            self._compare(taken)
+            self._compare(taken, op)
         return taken
 
     def undo(self, taken: Taken) -> None:
@@ -223,7 +200,7 @@ class Stepper(Advancing):
         machine.kmaps.mappings = mappings
         if ready is not self.ready:
             self._let(ready)
-        self._memory = known
+        self._remembered.put_back(known)
         self.seen.recall(seen)
 
     def judge(self) -> None:
@@ -256,7 +233,7 @@ class Stepper(Advancing):
             self.ready,
             (
                 machine.fingerprint, machine.clock.now, machine.events.count, machine.kmaps.mappings.copy(),
-                self._memory, self.live,
+                self._remembered.now, self.live,
             ),
             self.seen.remember(),
             tree,
@@ -285,15 +262,24 @@ class Stepper(Advancing):
                 if child.needs & CONDITIONAL:
                     child.op.thing.pending.remove(child)
 
-    def _compare(self, taken: Taken) -> None:
+    def _compare(self, taken: Taken, op: Op) -> None:
         """Find out what checkers remember otherwise than before the step: nothing else has to be put back."""
-        taken.memory[:] = [known for known in taken.memory if known[0].memory_of(known[0]) != known[1]]
-        minds = [MIND(actor) for actor in self.actors]
-        if minds != taken.minds:
-            self._minds = minds
-            self._memory = None
-        elif taken.memory or taken.tree is not None:
-            self._memory = None
+        actor, place, things, memory, minds, *_, told, _, tree = taken
+        touched = memory[:]
+        memory[:] = [known for known in touched if known[0].memory_of(known[0]) != known[1]]
+        now = [MIND(actor) for actor in self.actors]
+        if now != minds:
+            self._minds = now
+        elif not memory and tree is None:
+            return
+        cause: Hashable = None
+        before = told[4]
+        if before is not None and tree is None and not actor.ended:
+            cause = (before, place[0])
+            if not op.alike:
+                stood = [old for _, _, old in things] + [thing.fingerprint for thing, _ in touched[len(things) :]]
+                cause = (before, place[0], *stood)
+        self._remembered.change(actor, op, cause)
 
     def _refresh(self) -> None:
         """Look anew who can go on. The list stays the same one for as long as it says the same."""

@@ -25,7 +25,7 @@ from dmabuf_async.machine.snapshot import (
     Snapshot,
     ZoneView,
 )
-from dmabuf_async.ops import Settle
+from dmabuf_async.ops import Settle, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -176,7 +176,7 @@ def _waits_for(actor: Actor) -> str:
     if isinstance(thing, Clock):
         return _time(thing, actor)
     if isinstance(thing, Cell):
-        return f"{op.describe().removeprefix('wait ')}, it is {thing.value!r}"
+        return f"{op.describe().removeprefix('wait ')}, it is {told(thing.value)}"
     if isinstance(thing, AnyLock):
         return f"{thing.name}, held by {names}"
     words = {
@@ -270,5 +270,5 @@ def _shared(machine: Machine) -> list[SharedView]:
             reads = isinstance(thing, RwSem) and thing.writer is None and bool(held)
             views.append(SharedView(thing.name, thing.KIND, f"{held} (reading)" if reads else held))
         elif isinstance(thing, Cell):
-            views.append(SharedView(thing.name, thing.KIND, repr(thing.value)))
+            views.append(SharedView(thing.name, thing.KIND, told(thing.value)))
     return views

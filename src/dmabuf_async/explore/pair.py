@@ -22,7 +22,8 @@ class Pair:
 
     In a race, which is the default, whichever ends first has proved it. With ``both``, each goes to its end, and they
     must have found the same: raises Disagreement, which names both, if they did not. That also holds for what the
-    loser of a race had found. Findings are then told in the order of ``codes``, and not in the winner's.
+    loser of a race had found. Findings are then told in the order of ``codes`` and of what their
+    signatures say, and not in the winner's.
     """
 
     def __init__(self, one: Search, two: Search, *, both: bool = False, codes: Sequence[str] = CODES) -> None:
@@ -46,7 +47,7 @@ class Pair:
         if not self._going:
             self._compare()
             failures = self.progress.failures
-            ordered = sorted(failures.items(), key=lambda one: self._rank(one[0].code))
+            ordered = sorted(failures.items(), key=lambda one: (self._rank(one[0].code), str(one[0])))
             failures.clear()
             failures.update(ordered)
         return bool(self._going)

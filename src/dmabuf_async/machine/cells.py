@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.machine.values import RELATIONS, kept
-from dmabuf_async.ops import CALM, EINTR, FallibleOp, Op
+from dmabuf_async.ops import CALM, EINTR, FallibleOp, Op, told
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ class Counter(Cell):
 class Load(Op):
     __slots__ = ("thing",)
     kind = "load"
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell) -> None:
@@ -216,6 +217,7 @@ class CounterLoad(LoadAcquire):
 class _Write(Op):
     __slots__ = ("thing", "value")
     wakes = True
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell, value: Any) -> None:
@@ -229,7 +231,7 @@ class _Write(Op):
         return self.thing.alone
 
     def describe(self) -> str:
-        return f"{self.kind} {self.thing.name} {self.value!r}"
+        return f"{self.kind} {self.thing.name} {told(self.value)}"
 
 
 class Store(_Write):
@@ -287,7 +289,8 @@ class Add(_Write):
             cell.value = new = cell.value + self.value
         except TypeError:
             raise ScenarioError(
-                f"{actor.name} adds {self.value!r} to {cell.name}, which holds {cell.value!r}: add takes numbers"
+                f"{actor.name} adds {told(self.value)} to {cell.name}, which holds {told(cell.value)}: "
+                "add takes numbers"
             ) from None
         return new
 
@@ -310,13 +313,14 @@ class CompareExchange(_Write):
         return False
 
     def describe(self) -> str:
-        return f"{self.kind} {self.thing.name} {self.expected!r} to {self.value!r}"
+        return f"{self.kind} {self.thing.name} {told(self.expected)} to {told(self.value)}"
 
 
 class _Condition(Op):
     """``wait(cell, relation, value)``, with the condition as data."""
 
     __slots__ = ("compare", "idle", "relation", "thing", "value")
+    alike = True
     thing: Cell
 
     def __init__(self, cell: Cell, relation: str, value: Any, idle: bool) -> None:
@@ -332,8 +336,8 @@ class _Condition(Op):
             return self.compare(self.thing.value, self.value)
         except TypeError:
             raise ScenarioError(
-                f"{actor.name} waits until {self.thing.name} {self.relation} {self.value!r}, and it holds "
-                f"{self.thing.value!r}: values of these kinds have no order"
+                f"{actor.name} waits until {self.thing.name} {self.relation} {told(self.value)}, and it holds "
+                f"{told(self.thing.value)}: values of these kinds have no order"
             ) from None
 
     def found(self, actor: Actor) -> Any:
@@ -343,7 +347,7 @@ class _Condition(Op):
         return cell.value
 
     def describe(self) -> str:
-        return f"wait {self.thing.name} {self.relation} {self.value!r}"
+        return f"wait {self.thing.name} {self.relation} {told(self.value)}"
 
 
 class Wait(_Condition):

@@ -6,13 +6,17 @@ fire as soon as one is set, since steps of others take no time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from dmabuf_async.ops import Op
+from dmabuf_async.ops import Op, told
 from dmabuf_async.thing import Thing
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
+
+
+LONGEST: Final = 2**63 - 1
+"""Ticks of one sleep: the ``MAX_SCHEDULE_TIMEOUT`` of the kernel."""
 
 
 class Clock(Thing):
@@ -28,7 +32,21 @@ class Clock(Thing):
         self.timers: tuple[tuple[int, Actor], ...] = ()  # (ticks left, who), soonest first
 
     async def sleep(self, ticks: int) -> None:
-        """Sleep for so many ticks, at least 1."""
+        """Sleep for so many ticks, 0 to 2**63 - 1; 0 counts as 1.
+
+        Raises TypeError if they are not whole, ValueError if they are below or above.
+        """
+        given: object = ticks  # whoever writes a program is not checked
+        if not isinstance(given, int) or isinstance(given, bool):
+            raise TypeError(
+                f"clock.sleep takes whole ticks, and was given {told(given)}: time is virtual, it has no unit and no "
+                "parts, and only the order of deadlines matters; give an int"
+            )
+        if not 0 <= ticks <= LONGEST:
+            raise ValueError(
+                f"clock.sleep takes 0 to 2**63 - 1 ticks, and was given {told(ticks)}: no deadline lies in the past, "
+                "or further off than a timeout of the kernel can"
+            )
         await SetTimer(self, ticks)
         await Timeout(self)
 

@@ -62,7 +62,7 @@ class LockOp(Op):
     """An op that takes a lock, or gives it back."""
 
     __slots__ = ("thing",)
-    wakes = True
+    wakes = alike = True
     thing: AnyLock
 
     def __init__(self, lock: AnyLock) -> None:

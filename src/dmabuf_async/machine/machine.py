@@ -7,7 +7,7 @@ what an op does lies beside the object it acts on.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.machine.actor import Actor
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 from dmabuf_async.thing import Thing
 
 AnyThing = TypeVar("AnyThing", bound=Thing)
+
+MEMORY: Final = (Zone, Place, Rmap, Line)
+"""What buffers lie in."""
 
 
 class Peek(NamedTuple):
@@ -278,9 +281,8 @@ class Machine:
     def _remember(self, thing: Thing) -> None:
         thing.initial = thing.state()
         # Without a buffer, no frame or slot ever changes, and most of a small machine is made of them.
-        if self.buffers or not isinstance(thing, Zone | Place | Rmap | Line):
-            fields = (*thing.STATE, *(field for field in thing.MEMORY if field != "past"))
-            self._initial += [(thing, field, getattr(thing, field)) for field in fields]
+        if self.buffers or not isinstance(thing, MEMORY):
+            self._initial += [(thing, field, getattr(thing, field)) for field in thing.changing]
             self._waited.append(thing)
 
     def reset(self) -> None:

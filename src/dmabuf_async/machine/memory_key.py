@@ -10,7 +10,7 @@ cells that may yet race. The order in which locks were taken has no events: it i
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dmabuf_async.machine.word import INITIAL
 
@@ -47,40 +47,6 @@ def memory_of(machine: Machine, grown: Iterable[Thing]) -> Hashable:
         [(actor.key, tuple([lock.key for lock in actor.locks])) for actor in machine.actors if actor.locks]
     )
     return words, raced, edges, held_locks
-
-
-def numbers_of(machine: Machine) -> Hashable:
-    """The same as it stands, with the numbers that events have here: equal ones have equal keys, and it is cheap.
-
-    None if something was made during the execution that actors synchronise by.
-    """
-    if machine.devices:
-        return None
-    relevant = 0
-    parts: list[Any] = []
-    for cell in machine.cells:
-        seen = cell.seen
-        if seen:
-            relevant |= seen
-            parts += (cell.key, cell.loaded, cell.stored, cell.ordered_loaded, cell.ordered_stored)
-    for page in machine.pages:
-        copying = page.copying
-        if copying.progress or copying.gone:
-            parts += (page.key, copying.gone, tuple(copying.progress.items()))
-        for word in page.words:
-            held = word.held
-            if held.later[INITIAL] or copying.progress or copying.gone:
-                relevant |= _events(held)
-                parts += (
-                    word.key, frozenset(held.at.items()), frozenset(held.later.items()), frozenset(held.pasts.items()),
-                    held.torn,
-                )  # fmt: skip
-    if relevant:
-        parts += [thing.past & relevant for thing in machine.synchronising]
-        parts += [cell.signal & relevant for cell in machine.cells]
-    parts += [actor.locks for actor in machine.actors]
-    edges = machine.lock_order.taken()
-    return tuple(parts) if not edges else (*parts, edges)
 
 
 Knowing: TypeAlias = "dict[int, tuple[int, tuple[int, ...]]]"

@@ -6,6 +6,8 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
+from dmabuf_async.ops import told
+
 RELATIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -21,7 +23,9 @@ def kept(name: str, value: Any) -> Any:
     try:
         hash(value)
     except TypeError:
-        raise TypeError(f"{name} cannot hold {value!r}: the value of a cell must be immutable and hashable") from None
+        raise TypeError(
+            f"{name} cannot hold {told(value)}: the value of a cell must be immutable and hashable"
+        ) from None
     if value != value:  # noqa: PLR0124 - NaN
-        raise ValueError(f"{name} cannot hold {value!r}: nothing is equal to it, so that no state would come again")
+        raise ValueError(f"{name} cannot hold {told(value)}: nothing is equal to it, so that no state would come again")
     return value

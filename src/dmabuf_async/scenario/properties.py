@@ -25,6 +25,7 @@ from dmabuf_async.machine.locks import AnyLock
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.rwsem import RwSem
 from dmabuf_async.machine.storage import Buffer
+from dmabuf_async.ops import told
 from dmabuf_async.scenario.hints import clean, did_you_mean, listed, shown
 from dmabuf_async.thing import Thing
 
@@ -119,7 +120,7 @@ class Property:
             _test(self.text, self._tree, values),
             dict.fromkeys(thing for _, things, _ in bound.values() for thing in things),
             dict.fromkeys(thing for _, _, shared in bound.values() for thing in shared),
-            lambda: ", ".join(f"{text} is {value()}" for text, value in values.items()),
+            lambda: ", ".join(f"{text} is {_worded(value())}" for text, value in values.items()),
         )
 
 
@@ -263,6 +264,10 @@ def _names_of(machine: Machine) -> Names:
 
 
 # Binding -----------------------------------------------------------------------
+
+
+def _worded(value: object) -> str:
+    return value if isinstance(value, str) else told(value)
 
 
 def _bound(one: Field, machine: Machine) -> tuple[Value, tuple[Thing, ...], tuple[Thing, ...]]:

@@ -20,6 +20,7 @@ from dmabuf_async.errors import ScenarioError
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
+from dmabuf_async.ops import LONG, told
 from dmabuf_async.scenario.hints import clean, did_you_mean, listed, shown, spelled
 from dmabuf_async.scenario.load import contents
 from dmabuf_async.scenario.program import Program
@@ -104,11 +105,11 @@ def from_function(function: Callable[[Machine], Any], name: str = "", digest: by
             "async functions to machine.task"
         )
     if isinstance(function, partial):
-        values = [*map(repr, function.args), *(f"{key}={value!r}" for key, value in function.keywords.items())]
+        values = [*map(told, function.args), *(f"{key}={told(value)}" for key, value in function.keywords.items())]
         called += f"({', '.join(values)})"
     said = (inspect.getdoc(plain) or "").strip()
     code = getattr(plain, "__code__", None)
-    identity = (called, code and _identity(code), *_given(plain))
+    identity = (called, code and _identity(code), *_given(plain), *_long(function))
 
     def build(machine: Machine) -> None:
         function(machine)
@@ -141,13 +142,30 @@ def _given(function: Any) -> tuple[object, ...]:
             found.append(cell.cell_contents)
         except ValueError:  # it has none yet
             continue
-    return tuple(value for value in found if isinstance(value, int | float | str | bytes))
+    return tuple(_exact(value) for value in found if isinstance(value, int | float | str | bytes))
+
+
+def _long(function: Any) -> tuple[object, ...]:
+    """What the name of a partial function tells only by the number of its digits."""
+    given = (*function.args, *function.keywords.values()) if isinstance(function, partial) else ()
+    return tuple(_exact(value) for value in given if _exact(value) is not value)
+
+
+def _exact(constant: Any) -> Any:
+    """The same, where Python writes it out in full: of a long integer it does so in hexadecimal only."""
+    if isinstance(constant, tuple) and any(_exact(one) is not one for one in constant):
+        return tuple(map(_exact, constant))
+    return hex(constant) if isinstance(constant, int) and abs(constant) >= LONG else constant
 
 
 def _identity(code: CodeType) -> tuple[object, ...]:
     """What a function does, without where it stands."""
     constants = (
-        _identity(one) if isinstance(one, CodeType) else sorted(map(repr, one)) if isinstance(one, frozenset) else one
+        _identity(one)
+        if isinstance(one, CodeType)
+        else sorted(map(repr, map(_exact, one)))
+        if isinstance(one, frozenset)
+        else _exact(one)
         for one in code.co_consts
     )
     return code.co_code, code.co_names, tuple(constants)
