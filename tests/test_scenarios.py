@@ -32,7 +32,6 @@ SURVIVES = times(2_000, 200)
 SURVIVES_LARGE = times(200, 20)
 """Of one whose executions have more than a thousand steps: they take as long as those of 30 others."""
 
-
 AUDITED = times(20, 3)
 """Executions of a scenario in which all that ops declare is looked after."""
 
