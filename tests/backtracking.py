@@ -56,6 +56,9 @@ class Backtracking:
             self._once()
         return not self._done
 
+    def confirm(self) -> None:
+        """It takes nothing for granted."""
+
     def checkpoint(self) -> bytes:
         import pickle
 

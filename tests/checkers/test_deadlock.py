@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dmabuf_async import check
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.checkers.deadlock import demands
 from dmabuf_async.drivers.device import DeviceDriver, DeviceImporter
@@ -612,3 +613,23 @@ def test_the_end_of_all_dma_is_owed_by_every_engine_that_has_some(revoke: str) -
     assert finding.message == f"a waits for end of all dma of fb for gpu, which {who}"
     owed = [[giver.name for giver in clause] for clause in demands(ran.core.actors[0])]
     assert owed == ([["gpu.engine1"], ["gpu.engine2"]] if revoke == "later" else [])  # of all of them, or of anybody
+
+
+def test_whoever_may_yet_be_cancelled_is_in_no_deadlock() -> None:
+    def build(machine: Machine) -> None:
+        lock = machine.mutex("m")
+
+        async def leaves_it_locked() -> None:
+            await lock.lock()
+
+        async def limits(seconds: int) -> None:
+            async with Group() as group:
+                await group.spawn(leaves_it_locked)
+                await machine.clock.sleep(seconds)
+                await group.cancel()
+
+        machine.task("one", limits, 1)
+        machine.task("two", limits, 2)
+
+    verdict = check(build, "both")
+    assert (verdict.strength, verdict.failures) == ("exhaustive", ())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dmabuf_async import check
 from dmabuf_async.machine.cells import Cell
 from dmabuf_async.machine.machine import Machine
 from tests.harness import codes, execute
@@ -157,3 +158,34 @@ def test_a_poll_remembers_no_more_than_one_load_an_actor() -> None:
         return lambda: cell.loaded
 
     assert execute(build, [0, 1] * 100).observed.bit_count() <= 2
+
+
+def test_an_ordered_store_that_comes_after_a_plain_access_does_not_hide_it_from_another() -> None:
+    """Who finds the lock held comes after the store in time, and synchronises with nobody."""
+
+    def build(machine: Machine) -> None:
+        cell, loaded, lock = machine.cell("c"), machine.counter("loaded"), machine.mutex("lock")
+
+        async def loads() -> None:
+            await cell.load()
+            await loaded.store(1)
+
+        async def hands_on() -> None:
+            await loaded.wait("==", 1)
+            await cell.store_release(1)
+            await lock.lock()
+            await lock.unlock()
+
+        async def looks() -> None:
+            if await lock.try_lock():
+                await lock.unlock()
+            else:
+                await cell.store_release(2)
+
+        machine.task("loads", loads)
+        machine.task("hands_on", hands_on)
+        machine.task("looks", looks, cpu=1)
+
+    verdict = check(build, "both")
+    assert [failure.finding.code for failure in verdict.failures] == ["data-race"]
+    assert verdict.failures[0].finding.message.startswith("looks stores, in order, to c, which loads has loaded")

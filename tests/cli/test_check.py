@@ -343,3 +343,41 @@ def test_the_graph_has_so_much_room_and_says_when_that_is_not_enough(cli: Any, s
     assert "12 states" in " ".join(told.out.split())
     assert "--search graph --max-states 120 a.toml" in told.out
     assert cli("check", "a.toml", "--search", "graph").code == 0
+
+
+CHANCE = """\
+from random import random
+
+from dmabuf_async.scenario.python import scenario
+
+
+@scenario
+def chance(machine):
+    x, y = machine.counter("x"), machine.counter("y")
+
+    async def reader():
+        await x.store(1)
+        if await x.load() == 2:
+            await y.store(random())
+
+    async def writer():
+        await x.store(2)
+
+    machine.task("reader", reader)
+    machine.task("writer", writer, cpu=1)
+"""
+
+
+@pytest.mark.parametrize(
+    "search", [["--search", "auto"], ["--search", "dpor"], ["--search", "graph"], ["--preemptions", "1"]]
+)
+def test_what_depends_on_chance_after_a_preemption_only_is_not_proved(
+    cli: Any, tmp_path: Path, search: list[str]
+) -> None:
+    (tmp_path / "chance.py").write_text(CHANCE, encoding="utf-8")
+    told = cli("check", *search, "chance.py")
+    assert told.code == 4
+    assert "1 not deterministic" in told.out
+    assert re.match(
+        r"dmabuf-async: chance.py:chance\b(?=.* is not deterministic: )(?=.*\breader\b).*store y 0\.\d+", told.err
+    )

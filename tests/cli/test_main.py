@@ -37,6 +37,9 @@ def test_each_verb_is_what_the_front_page_says(cli: Any, verb: str) -> None:
     told = cli(verb, "--help")
     assert (told.code, told.err) == (0, "")
     assert told.out.startswith(f"Usage: dmabuf-async {verb} ")
+    assert max(map(len, told.out.splitlines())) < 80
+    assert "..." not in told.out.partition("Commands:")[2]
+    assert "\\b" not in told.out
 
 
 def test_help_loads_nothing_heavy(process: Process) -> None:

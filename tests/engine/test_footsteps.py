@@ -115,6 +115,25 @@ def cancelled(machine: Machine) -> None:
     machine.task("other", other)
 
 
+def cancelled_and_disabled(machine: Machine) -> None:
+    cell, other = machine.cell("x"), machine.cell("y")
+
+    async def child() -> None:
+        await other.load()
+        await cell.wait("==", 0)
+
+    async def parent() -> None:
+        async with Group() as group:
+            await group.spawn(child)
+            await group.cancel()
+
+    async def store() -> None:
+        await cell.store(1)
+
+    machine.task("parent", parent)
+    machine.task("store", store)
+
+
 def two_reasons(machine: Machine) -> None:
     spin, sem = machine.spinlock("s"), machine.rwsem("r")
 
@@ -202,6 +221,11 @@ def both_reasons(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(HappensBefore, "writing", lambda *_: 0)
 
 
+def unwound_and_disabled(planted: pytest.MonkeyPatch) -> None:
+    """6: and if that was disabled, too, it must come before both."""
+    planted.setattr(Footsteps, "_unwound_and_disabled", lambda *_: iter(()))
+
+
 def late_faults(planted: pytest.MonkeyPatch) -> None:
     """A fault that is possible when all is over comes before something that could have waited."""
     planted.setattr(Dpor, "_postpone", lambda *_: None)
@@ -210,6 +234,7 @@ def late_faults(planted: pytest.MonkeyPatch) -> None:
 PITFALLS: list[tuple[Callable[[Machine], None], Planted]] = [
     (never_unlocked, what_waits), (in_turn, acquisitions), (comes_and_goes, acquisitions), (born_late, births),
     (born_late, joins), (may_fail, outcomes), (cancelled, unwinds), (two_reasons, both_reasons), (killed, late_faults),
+    (cancelled_and_disabled, unwound_and_disabled),
 ]  # fmt: skip
 
 

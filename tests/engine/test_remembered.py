@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dmabuf_async import Machine, from_function
 from dmabuf_async.checkers.catalogue import CODES
@@ -16,10 +18,12 @@ from dmabuf_async.explore.graph import Graph
 from dmabuf_async.machine.cells import Cell, Store
 from dmabuf_async.ops import Op
 from dmabuf_async.scenario import build
-from dmabuf_async.scenario.load import parse_scenario
+from dmabuf_async.scenario.load import load_scenario, parse_scenario
 from dmabuf_async.scenario.program import Program
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and then there are no tables
+
+CACHED = Path(__file__).parents[2] / "scenarios" / "cache" / "shared-line-repaired.toml"
 
 FILLED = """
 title = "Which frame a page is in is remembered by nobody until it is written"
@@ -54,6 +58,13 @@ def filled() -> Program:
     return build.program(parse_scenario(FILLED, "filled.toml", defects=DEFECTS, codes=CODES), "filled")
 
 
+def cached() -> Program:
+    """Two words of one page, of which the cache may load either."""
+    scenario = load_scenario(CACHED, defects=DEFECTS, codes=CODES)
+    environment = replace(scenario.environment, evictions=1, prefetches=2)
+    return build.program(replace(scenario, environment=environment), "cached")
+
+
 def own_stores() -> Program:
     def furnish(machine: Machine) -> None:
         async def store(cell: Cell) -> None:
@@ -73,7 +84,7 @@ def whole(program: Program) -> Graph:
     return graph
 
 
-@pytest.mark.parametrize("program", [filled(), own_stores()], ids=["filled", "stores"])
+@pytest.mark.parametrize("program", [filled(), cached(), own_stores()], ids=["filled", "cached", "stores"])
 def test_the_graph_is_the_same_as_if_all_were_worked_out(monkeypatch: pytest.MonkeyPatch, program: Program) -> None:
     short = whole(program)
 

@@ -13,6 +13,7 @@ from dmabuf_async.explore.search import Search
 from dmabuf_async.explore.verdict import Verdict
 from dmabuf_async.machine.locks import Mutex
 from dmabuf_async.machine.machine import Machine
+from dmabuf_async.ops import settle
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import from_function
 from tests.backtracking import Backtracking
@@ -99,6 +100,23 @@ def test_a_witness_never_seen_fails_only_what_was_proved() -> None:
     assert (verdict.exit_code, verdict.strength) == (5, "exhaustive")
     assert verdict.unseen == ("one reaches load",)
     assert verdict.witnesses == {"one reaches load": 0}
+
+
+@pytest.mark.parametrize("bounds", [{"search": "graph"}, {"preemptions": 0}])
+def test_a_witness_that_was_seen_in_a_state_counts_as_a_number_too(bounds: dict[str, Any]) -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def body() -> None:
+            await counter.add(1)
+            await settle(0, "there")
+            await counter.add(1)
+
+        machine.task("one", body)
+
+    verdict = dmabuf_async.check(replace(from_function(furnish), sometimes=("one reaches there",)), **bounds)
+    (count,) = verdict.witnesses.values()
+    assert (count, count.__class__) == (1, int)
 
 
 def test_what_was_cut_is_never_exhaustive() -> None:

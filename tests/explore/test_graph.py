@@ -198,6 +198,32 @@ def test_a_thread_born_killed_is_the_one_that_is_killed_when_it_has_been_born() 
     assert len(graph.edges) == 2 * places  # killed, or not yet
 
 
+def test_who_is_born_before_a_lock_that_was_left_behind_is_in_a_deadlock_from_then_on() -> None:
+    def furnish(machine: Machine) -> None:
+        lock, counter = machine.mutex("m"), machine.counter("c")
+
+        async def takes() -> None:
+            await lock.lock()
+
+        async def leaves() -> None:
+            async with Group() as group:
+                await group.spawn(takes)
+
+        async def comes() -> None:
+            await counter.add(1)
+            async with Group() as group:
+                await group.spawn(takes)
+
+        machine.task("leaves", leaves)
+        machine.task("comes", comes)
+
+    made = from_function(furnish)
+    graph = complete(made)
+    for failure in graph.progress.failures.values():
+        again = replay(made, failure.schedule)
+        assert failure.finding in again.primary
+
+
 def families(machine: Machine, parents: int) -> None:
     """Parents, each with children of its own, and who knows of their stores changes as they are joined."""
 

@@ -39,6 +39,17 @@ def demands(actor: Actor) -> tuple[Clause, ...]:
     return tuple(clauses)
 
 
+def cancellers(actor: Actor) -> Clause:
+    """Who may yet cancel a group that ``actor`` belongs to, so that it need not wait any longer."""
+    if actor.cancelled:
+        return ()  # nobody is twice
+    found: list[Actor] = []
+    for group in actor.groups if actor.group is None else (actor.group, *actor.groups):
+        if not group.told:
+            found += group.children if group.owner is None else (group.owner, *group.children)
+    return tuple(other for other in found if other is not actor)
+
+
 def family(actors: Iterable[Actor]) -> Iterator[Actor]:
     """These, and all that they have spawned in groups that are open."""
     for actor in actors:
@@ -97,7 +108,7 @@ def _circle(actor: Actor) -> list[Actor] | None:
         return None
     members, queue = {actor: None}, [actor]
     while queue:
-        hopeless = [clause for clause in wanted[queue.pop()] if alive.isdisjoint(clause)]
+        hopeless = [clause for clause in demands(queue.pop()) if alive.isdisjoint(clause)]
         untold = [clause for clause in hopeless if not any(giver.stuck for giver in clause)]
         if not untold:
             return None  # that one has been told; who waits for it is told at the end, whoever came first
@@ -121,7 +132,8 @@ def _reachable(actor: Actor) -> dict[Actor, tuple[Clause, ...]]:
         if member.ended:
             wanted[member] = ((),)
             continue
-        wanted[member] = clauses = () if member.ready else demands(member)
+        others = () if member.ready else cancellers(member)
+        wanted[member] = clauses = () if member.ready else tuple([(*clause, *others) for clause in demands(member)])
         queue += [giver for clause in clauses for giver in clause]
     return wanted
 

@@ -14,13 +14,13 @@ from dmabuf_async.cli.verbs import Verb, verbs
 @options.as_json
 @click.pass_context
 def command(context: click.Context, shell: str) -> int:
-    r"""Print the completion script for SHELL.
+    """Print the completion script for SHELL; write it to where that looks for such.
 
     \b
-    bash: dmabuf-async completion bash > ~/.local/share/bash-completion/completions/dmabuf-async
-    zsh:  dmabuf-async completion zsh > "${fpath[1]}/_dmabuf-async"
-    fish: dmabuf-async completion fish > ~/.config/fish/completions/dmabuf-async.fish
-    """
+    bash  ~/.local/share/bash-completion/completions/dmabuf-async
+    zsh   "${fpath[1]}/_dmabuf-async"
+    fish  ~/.config/fish/completions/dmabuf-async.fish
+    """  # noqa: D301 - it is the mark by which click leaves lines as they are
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

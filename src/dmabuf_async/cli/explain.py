@@ -54,7 +54,7 @@ def command(context: click.Context, *, what: str | None, schedule: str | None, l
             raise click.UsageError(
                 f"{what} is a scenario: name the execution, too, as in 'dmabuf-async explain {what} dba1:...'", context
             )
-        raise click.UsageError(f"{unknown('code', what, CODES)}; 'dmabuf-async explain' lists them all", context)
+        raise click.UsageError(unknown("code", what, CODES, "'dmabuf-async explain' lists them all"), context)
     chosen = CODES if what is None or listed else (what,)
     if console.as_json:
         from dmabuf_async.report.jsonl import page_line
@@ -92,7 +92,9 @@ def _story(console: Console, scenario: str, schedule: str, max_steps: int) -> in
     execution = shown.execution
     reason = explained(program, execution, finding, max_steps=max_steps)
     replay = partial(commands.replay, program.name, max_steps=max_steps)
-    text = explanation(program, execution, finding, reason, replay, width=min(console.width, _WIDEST))
+    text = explanation(
+        program, execution, finding, reason, replay, width=min(console.width - 2 * console.is_styled, _WIDEST)
+    )
     if console.as_json:
         from dmabuf_async.report.jsonl import explanation_line
 

@@ -20,7 +20,7 @@ def command() -> None:
     """List scenarios, show one, reduce one to what a finding needs, print the JSON Schema of scenario files."""
 
 
-@command.command("list", cls=Verb)
+@command.command("list", cls=Verb, short_help="list the scenarios in files and folders")
 @click.argument("paths", type=options.paths, metavar="[PATH]...", nargs=-1, shell_complete=options.files)
 @options.as_json
 @click.pass_context
@@ -56,7 +56,7 @@ def listed(context: click.Context, paths: tuple[str, ...]) -> int:
     return exits.first_that_applies(codes)
 
 
-@command.command("show", cls=Verb)
+@command.command("show", cls=Verb, short_help="show one in words, defaults and all")
 @options.scenario
 @options.as_json
 @click.pass_context
@@ -80,7 +80,7 @@ def show(context: click.Context, scenario: str) -> int:
     return exits.AS_EXPECTED
 
 
-@command.command("reduce", cls=Verb)
+@command.command("reduce", cls=Verb, short_help="print what is left of one that its finding needs")
 @options.scenario
 @click.argument("schedule", metavar="[dba1:...]", required=False)
 @click.option("--code", metavar="CODE", help="Reduce to the first finding of this code.")
@@ -127,13 +127,13 @@ def reduce(
     if schedule is not None and code is not None:
         raise click.UsageError("a schedule says which finding is meant: leave out --code", context)
     if code is not None and code not in CODES:
-        raise click.UsageError(f"{unknown('code', code, CODES)}; 'dmabuf-async explain' lists them all", context)
+        raise click.UsageError(unknown("code", code, CODES, "'dmabuf-async explain' lists them all"), context)
     if force and output is None:
         raise click.UsageError("--force is about the file of --output: name one", context)
     return run(context, scenario, Target(schedule, code), output, force=force, seconds=seconds, max_steps=max_steps)
 
 
-@command.command("schema", cls=Verb)
+@command.command("schema", cls=Verb, short_help="print the JSON Schema of scenario files")
 @click.option("--lines", is_flag=True, help="Print that of the lines of --json and --trace jsonl instead.")
 @options.as_json
 @click.pass_context

@@ -137,7 +137,7 @@ def _keys(first: str) -> Iterator[str]:
 
 
 def _machine(sizes: Sizes) -> str:
-    frames = f"{sizes.ram} frames of lowmem, {sizes.highmem or 'no'} of highmem"
+    frames = f"{sizes.ram} frames of lowmem, {sizes.highmem or 'none'} of highmem"
     if sizes.vram:
         frames += f", {sizes.vram} of vram{'' if sizes.cpu_visible else ' that CPUs cannot reach'}"
     return (

@@ -56,12 +56,13 @@ class Verbs(Nouns):
         return front.PAGE.rstrip("\n")
 
 
-def unknown(kind: str, word: str, known: Iterable[str]) -> str:
-    """There is no such word; the nearest one, if one is near."""
+def unknown(kind: str, word: str, known: Iterable[str], more: str = "") -> str:
+    """There is no such word; the nearest one, if one is near; and where to find ``more``."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, list(known), 1)
-    return f"there is no {kind} {word!r}" + (f", did you mean {near[0]!r}?" if near else "")
+    end = f", did you mean {near[0]!r}?" if near else ";" * bool(more)
+    return f"there is no {kind} {word!r}{end}{more and f' {more}'}"
 
 
 verbs = click.version_option(__version__, prog_name="dmabuf-async", message="%(prog)s %(version)s")(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from dmabuf_async.engine.choosing import Choosing
 from dmabuf_async.engine.rebirth import is_portable
 from dmabuf_async.engine.running import RunningLoop
-from dmabuf_async.engine.table import Entry, Table, advanced, hashed, recognise, revived
+from dmabuf_async.engine.table import Entry, Table, advanced, hashed, leaves, recognise, revived
 from dmabuf_async.errors import AuditError, ForeignAwait, RunOver, Unwind
 from dmabuf_async.ops import CONDITIONAL, Op, Settle, told
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from dmabuf_async.engine.watch import Watch
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
+
+
+TIMES: Final = 8
+"""So often each way through a table is gone again."""
+RESUMPTIONS: Final = 50_000
+"""Of coroutines, at most, for that: a twentieth of a second."""
 
 
 class Untabled(Exception):
@@ -46,6 +52,31 @@ class Advancing(Choosing):
         if actor.coroutine is not None:
             self._hidden(self.throw, actor, RunOver())
             actor.coroutine = None
+
+    def retrace(self) -> None:
+        """Go each way through the tables again, with coroutines made anew; where that is too much, some of them.
+
+        It is what the tables are taken for: that an actor which is given the same results does the same. Raises
+        ReplayDiverged, which names the actor, if it does not.
+        """
+        known = [(actor, depth, entry) for actor, table in self._learned() for depth, entry in leaves(table)]
+        every = 1 + TIMES * sum(depth for _, depth, _ in known) // RESUMPTIONS
+        for actor, _, entry in known[::every]:
+            for _ in range(TIMES):
+                self.release(actor)
+                actor.coroutine = self._hidden(revived, actor, entry)
+            self.release(actor)
+
+    def _learned(self) -> Iterator[tuple[Actor, Table]]:
+        """The actors that have tables, children among them."""
+        actors = [*self.machine.actors]
+        for actor in actors:
+            if actor.table is not None:
+                yield actor, actor.table
+                entries = [actor.table.start]
+                for entry in entries:
+                    entries += [after for _, after in entry.after.values() if after.parent is entry]
+                    actors += entry.children.values()
 
     def child(self, parent: Actor, name: str, function: Callable[..., Any], arguments: Any) -> Actor:
         """The same one whenever its parent spawns it, so that its table is there."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from dmabuf_async.engine.objects import Objects, Touched
+from dmabuf_async.engine.objects import Objects, Touched, restore, state_of
 from dmabuf_async.engine.watch import Watch
 from dmabuf_async.machine.clock import Fire
-from dmabuf_async.machine.lock_order import Pair
 from dmabuf_async.ops import CONDITIONAL, FALLIBLE, STRUCTURAL
 from dmabuf_async.strategies.races import Race
 from dmabuf_async.strategies.wakeup_tree import Transition
@@ -68,7 +67,7 @@ class Footsteps(Watch):
         if touched.steady:  # it touches nothing but its thing
             before = [(op.thing, op.thing.state_of(op.thing))] if touched.writes else []
         else:
-            before = [(thing, _state(thing)) for thing in op.writes(actor)]
+            before = [(thing, state_of(thing)) for thing in op.writes(actor)]
         objects.steps[number : number + 1] = [(touched, before)]
         if touched.steady and objects.steady == number and self._taint is None:
             objects.steady = number + 1
@@ -261,8 +260,8 @@ class Footsteps(Watch):
                     continue
                 asked.add(id(thing))
                 for state in self._first(thing, excluded):
-                    now.append((thing, _state(thing)))
-                    _restore(thing, state)
+                    now.append((thing, state_of(thing)))
+                    restore(thing, state)
                     more = True
         try:
             outcomes, shares = self._possible(actor, op, excluded)
@@ -271,7 +270,7 @@ class Footsteps(Watch):
             return steps, self._tree.order.conflicting(touched.reads, touched.writes)
         finally:
             for thing, state in now:
-                _restore(thing, state)
+                restore(thing, state)
             for other in ended:
                 other.ended = True
 
@@ -366,8 +365,27 @@ class Footsteps(Watch):
             actor.context, actor.locks = step.context, step.locks
             try:
                 yield from self._races(actor, step.op, order.pasts[at] & ~(1 << at), own)
+                yield from self._unwound_and_disabled(actor, step.op, own)
             finally:
                 actor.context, actor.locks = stands
+
+    def _unwound_and_disabled(self, actor: Actor, op: Op, own: int) -> Iterator[Race]:
+        """Races of what would have been disabled, had its actor not been cancelled: it must come before both."""
+        order = self._tree.order
+        end = len(order.pasts)
+        cancels = before = 0
+        for at, others in self._cancels:
+            if actor in others:
+                cancels |= 1 << at
+                before |= order.pasts[at]
+
+        def possible(firsts: int) -> tuple[list[Transition], int]:
+            return self._imagine(actor, op, order.after(firsts, end))
+
+        seconds, conflicting = possible(cancels)
+        stopping = conflicting & ~own & ~before & ~order.after(cancels, end)
+        if stopping and not seconds:
+            yield from order.racing(stopping, own, end, possible, cancels)
 
     def over(self, core: Choosing) -> None:
         super().over(core)
@@ -378,14 +396,3 @@ class Footsteps(Watch):
             self._pending = [] if core.stopped == "cut" else list(self._waiting(late))
             self._pending += self._unwinding()
         self._tree.end(self._pending, late)
-
-
-def _state(thing: Thing) -> Any:
-    return thing.edges if isinstance(thing, Pair) else thing.state_of(thing)
-
-
-def _restore(thing: Thing, state: Any) -> None:
-    if isinstance(thing, Pair):
-        thing.edges = state
-    else:
-        thing.restore(state)

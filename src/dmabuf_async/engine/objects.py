@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dmabuf_async.machine.lock_order import Pair
+
 if TYPE_CHECKING:
     from dmabuf_async.engine.table import Entry
     from dmabuf_async.machine.actor import Actor
@@ -67,3 +69,16 @@ class Objects:
                 number = numbers[thing.key] = self.tree.order.number()
             found.append(number)
         return found
+
+
+def state_of(thing: Thing) -> Any:
+    """All of a thing that decides what steps touch, and what may be made: that of a pair of lock classes is memory."""
+    return thing.edges if isinstance(thing, Pair) else thing.state_of(thing)
+
+
+def restore(thing: Thing, state: Any) -> None:
+    """Put back what :func:`state_of` returned."""
+    if isinstance(thing, Pair):
+        thing.edges = state
+    else:
+        thing.restore(state)

@@ -151,8 +151,7 @@ class Stepper(Advancing):
         self.current = actor
         if actor.cpu is not None and not actor.ended:
             self.forward(actor, result)
-            while self.started:
-                self.forward(self.started.pop(), None)
+        born = self.started and self._bear()
         self._refresh()
         if actor.cpu is not None:
             if actor.ended:
@@ -160,6 +159,8 @@ class Stepper(Advancing):
             elif actor.needs > WAKES:
                 assert actor.op is not None
                 watch.parked(actor, actor.op)
+        if born:
+            self._announce(born)
         if taken is None:
             self._remembered.change(actor, op, None)
         else:
@@ -209,6 +210,21 @@ class Stepper(Advancing):
         self._minds = [MIND(actor) for actor in self.actors]
 
     # The parts of a step ----------------------------------------------------------
+
+    def _bear(self) -> list[Actor]:
+        """Bring those who have just been born to their first ops."""
+        born = []
+        while self.started:
+            born.append(self.started.pop())
+            self.forward(born[-1], None)
+        return born
+
+    def _announce(self, born: list[Actor]) -> None:
+        """Checkers look at what these stand before, when all know who can go on."""
+        for child in born:
+            if child.needs > WAKES:
+                assert child.op is not None
+                self.seen.parked(child, child.op)
 
     def _save(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Taken:
         machine = self.machine
@@ -275,10 +291,11 @@ class Stepper(Advancing):
         cause: Hashable = None
         before = told[4]
         if before is not None and tree is None and not actor.ended:
-            cause = (before, place[0])
+            where = place[0] or (actor, op)  # what the environment does has no table
+            cause = (before, where)
             if not op.alike:
                 stood = [old for _, _, old in things] + [thing.fingerprint for thing, _ in touched[len(things) :]]
-                cause = (before, place[0], *stood)
+                cause = (before, where, *stood)
         self._remembered.change(actor, op, cause)
 
     def _refresh(self) -> None:

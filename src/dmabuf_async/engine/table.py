@@ -150,25 +150,60 @@ def recognise(op: Any, known: Op | None = None) -> None:
 
 
 def revived(actor: Actor, at: Entry) -> Coroutine[Any, Any, Any]:
-    """A coroutine of ``actor`` that stands where ``at`` says."""
+    """A coroutine of ``actor`` that stands where ``at`` says. Raises ReplayDiverged if it came another way."""
     way: list[Entry] = []
     entry = at
     while entry.parent is not None:
         way.append(entry)
         entry = entry.parent
     coroutine: Coroutine[Any, Any, Any] = actor.function(*actor.arguments)
-    op: Any = None
-    try:
-        for entry in reversed(way):
-            op = advanced(coroutine, entry.via, [])
-            if entry.op is not None:
-                recognise(op, entry.op)
-    except StopIteration:
-        op = None
-    if op.__class__ is not at.op.__class__:
-        coroutine.close()
-        raise ReplayDiverged(
-            f"{actor.name} does not do again what it did when it was given the same results: it depends on something "
-            "that is neither its own nor in the machine"
-        )
+    for entry in reversed(way):
+        passed: list[Settle] = []
+        op: Any = None
+        now = ""
+        try:
+            op = advanced(coroutine, entry.via, passed)
+        except StopIteration:
+            pass
+        except Exception as error:  # noqa: BLE001 - it had gone on here
+            now = f"raised {type(error).__name__}"
+        if op is not None and entry.op is not None:
+            recognise(op, entry.op)
+        if now or not (_same(op, entry.op) and [one.value for one in passed] == [one.value for one in entry.passed]):
+            coroutine.close()
+            raise _diverged(actor, _did(entry.op), now or _did(op))
     return coroutine
+
+
+def leaves(table: Table) -> list[tuple[int, Entry]]:
+    """Where the ways through a table end, and after how many ops."""
+    found, rest = [], [(0, table.start)]
+    while rest:
+        depth, entry = rest.pop()
+        following = [after for _, after in entry.after.values() if after.parent is entry]
+        rest += [(depth + 1, after) for after in reversed(following)]
+        if not following and depth:
+            found.append((depth, entry))
+    return found
+
+
+def _same(op: Any, known: Op | None) -> bool:
+    """Whether it is the op that the table has."""
+    return op is known or (
+        known is not None
+        and op.__class__ is known.__class__
+        and op.thing.name == known.thing.name
+        and op.describe() == known.describe()
+    )
+
+
+def _did(op: Any) -> str:
+    return "ended" if op is None else f"went on with `{op.describe() if isinstance(op, Op) else type(op).__name__}`"
+
+
+def _diverged(actor: Actor, before: str, now: str) -> ReplayDiverged:
+    had = "settled otherwise before" if before == now else f"had {before.replace('went', 'gone', 1)}"
+    return ReplayDiverged(
+        f"{actor.name} is not deterministic: given the same results again, it {now}, where it {had}. Look for chance, "
+        "time, or state that outlives an execution or is shared outside the machine, in its code"
+    )

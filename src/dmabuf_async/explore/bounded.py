@@ -162,6 +162,7 @@ class Bounded(Walk[Stop]):
         path = self._path
         frame = path[-1]
         if frame.next == len(frame.moves):
+            self._leave()
             self._on_path.remove(path.pop().place)
             if not path:
                 if self._live:

@@ -69,7 +69,7 @@ def checking(
     after so many ``seconds``, and at an interrupt. ``show`` is called now and then while something is left, and may
     raise KeyboardInterrupt; ``keep`` is called once at the end if something is left. Findings that are known are those
     that ``accepts`` says yes to. Nothing is proved of a program that depends on more than the answers: one that is
-    caught at it, in its calm execution of at most ``max_steps``, raises ReplayDiverged.
+    caught at it, in its calm execution of at most ``max_steps`` or by :meth:`Search.confirm`, raises ReplayDiverged.
     """
     began = time.monotonic()
     bound = ""
@@ -79,6 +79,7 @@ def checking(
         try:
             perform(guarded(program, (), max_steps))
             while search.advance():
+                search.confirm()
                 show(search)
                 if first and search.progress.failures:
                     bound = "stopped at the first finding"
@@ -89,6 +90,7 @@ def checking(
                 slices += 1
                 if slices % COLLECT_EVERY == 0:
                     collect()
+            search.confirm()
         except BaseException as error:
             if not is_interrupt(error, program):
                 raise
@@ -140,7 +142,7 @@ def judge(
         counts=seen.counts,
         missing=() if bound else seen.missing,
         unseen=() if bound else seen.unseen,
-        witnesses={one: max(progress.witnesses[one], one not in seen.unseen) for one in program.sometimes},
+        witnesses={one: max(progress.witnesses[one], int(one not in seen.unseen)) for one in program.sometimes},
         extent=search.extent,
         bound=bound,
         left=search.left if bound else "",

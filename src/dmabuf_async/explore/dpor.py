@@ -10,7 +10,9 @@ from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS, inline
 from dmabuf_async.engine.footsteps import Footsteps
 from dmabuf_async.engine.objects import Objects
+from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.frozen import frozen, thawed
+from dmabuf_async.explore.guarding import guarded, repeats
 from dmabuf_async.explore.progress import Progress
 from dmabuf_async.explore.search import SLICE
 from dmabuf_async.strategies.dpor import Dpor as Strategy
@@ -45,6 +47,7 @@ class Dpor:
         self._machines = program.machines()
         self._tree = Strategy(optimal=optimal)
         self._objects = Objects(self._tree)
+        self._samples: list[tuple[int, tuple[int, ...]]] = []  # to be made again: how often, and their choices
 
     def advance(self) -> bool:
         """Go on for about :data:`SLICE` seconds; False once nothing is left. An interrupt leaves it whole."""
@@ -53,6 +56,12 @@ class Dpor:
             if time.monotonic() >= until:
                 return True
         return False
+
+    def confirm(self) -> None:
+        """That some of the executions are the same when they are made again."""
+        samples, self._samples = self._samples, []
+        for times, choices in samples:
+            perform(guarded(self.program, choices, self._max_steps, times))
 
     def _execute(self) -> bool:
         """One more execution, unless nothing is left."""
@@ -74,6 +83,9 @@ class Dpor:
         else:
             self.classes += 1
         self.progress.note(self.program, watch, core)
+        times = repeats(self.program, self.progress.executions, core.steps)
+        if times:
+            self._samples.append((times, tuple(core.choices)))
 
     @property
     def strength(self) -> str:

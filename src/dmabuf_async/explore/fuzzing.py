@@ -13,7 +13,7 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.accepted import nothing
 from dmabuf_async.explore.coverage import Coverage
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
-from dmabuf_async.explore.guarding import GUARD_EVERY, guarded
+from dmabuf_async.explore.guarding import guarded, repeats
 from dmabuf_async.explore.judging import evidence
 from dmabuf_async.explore.known import Known
 from dmabuf_async.explore.progress import Progress
@@ -83,9 +83,10 @@ def fuzz(  # noqa: PLR0913 - each is of its own kind
                     known.learn(core)
                     progress.note(program, watch, core, getattr(strategy, "playing", ""))
                     coverage.note(watch)
-                    if made % GUARD_EVERY == 0:
-                        yield from guarded(program, core.choices, max_steps)
                     made += 1
+                    times = repeats(program, made, core.steps)
+                    if times:
+                        yield from guarded(program, core.choices, max_steps, times)
                     if made % COLLECT_EVERY == 0:
                         collect()
                 elif looks:

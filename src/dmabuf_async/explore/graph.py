@@ -21,6 +21,7 @@ from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.explore.chance import chance
 from dmabuf_async.explore.diamonds import Diamonds, open_diamond
 from dmabuf_async.explore.following import follow
+from dmabuf_async.explore.guarding import GUARD_TIMES
 from dmabuf_async.explore.liveness import fair_parts, round_trip
 from dmabuf_async.explore.walk import Frame, Walk
 from dmabuf_async.trace.events import Finding, Signature
@@ -29,6 +30,7 @@ from dmabuf_async.trace.schedule import encode
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.stepper import Move, Taken
+    from dmabuf_async.errors import AuditError
     from dmabuf_async.explore.diamonds import Print, Side
     from dmabuf_async.explore.following import Label
     from dmabuf_async.scenario.program import Program
@@ -149,6 +151,7 @@ class Graph(Walk[Stop]):
         path = self._path
         frame = path[-1]
         if frame.next == len(frame.moves):
+            self._leave()
             self._on_path.remove(path.pop().state)
             if not path:
                 self.close()
@@ -185,7 +188,7 @@ class Graph(Walk[Stop]):
         key = stepper.key()
         state = self._states.get(key)
         if side is not None and state != side[0]:
-            raise open_diamond(actor, op, self._path[-2].prints[-1])
+            raise self._open(label, open_diamond(actor, op, self._path[-2].prints[-1]))
         if state is not None:
             self._again(edges, label, state)
             self._undo(taken)
@@ -201,6 +204,12 @@ class Graph(Walk[Stop]):
             frame.prints = [*frame.prints[:-1], None]
             self._undo(taken)
         return True
+
+    def _open(self, label: Label, diamond: AuditError) -> AuditError:
+        """What is wrong where a diamond does not close; raises ReplayDiverged if it is chance."""
+        if self._live:  # else tables have what a task has done first
+            self._go_again(self._labels(label), GUARD_TIMES)
+        return diamond
 
     def _again(self, edges: list[Edge], label: Label, state: int) -> None:
         """A transition to a state that is known."""

@@ -17,16 +17,31 @@ if TYPE_CHECKING:
 
 GUARD_EVERY: Final = 250
 """Of so many executions that were made, the first is made again, twice."""
+GUARD_FIRST: Final = 16
+"""So many are made again, if a task may be any Python and they are short; then the 32nd, the 64th, and so on."""
+GUARD_SHORT: Final = 200
+"""Steps of a short one."""
+GUARD_TIMES: Final = 8
+"""So often each of the first is made again: a coin shows the same 8 times in one of 128 cases."""
 
 
-def guarded(program: Program, choices: Sequence[int], max_steps: int) -> Jobs[None]:
-    """The jobs of making an execution again, twice, each on a machine of its own. Raises ReplayDiverged if they differ.
+def repeats(program: Program, number: int, steps: int) -> int:
+    """How often the execution of this number, from 1, and with so many steps is to be made again."""
+    if not program.reusable and number <= GUARD_FIRST and steps <= GUARD_SHORT:
+        return GUARD_TIMES
+    return 2 * (number % GUARD_EVERY == 1 or (not program.reusable and not number & (number - 1)))
 
-    Its tasks know nothing from earlier executions there: what they do is not looked up, but done.
+
+def guarded(program: Program, choices: Sequence[int], max_steps: int, times: int = 2) -> Jobs[None]:
+    """The jobs of making an execution again, so many times, each on a machine of its own.
+
+    Its tasks know nothing from earlier executions there: what they do is not looked up, but done. Raises
+    ReplayDiverged, which names who did something else, if they differ.
     """
     guard = Guard(Replay(choices), program.name)
-    for _ in range(2):
+    for _ in range(times):
         machine = program.machines()()
-        core = yield Job(machine, guard, Watch(machine), max_steps)
+        watch = Watch(machine, trace=True)
+        core = yield Job(machine, guard, watch, max_steps)
         if core is not None:
-            guard.compare(core)
+            guard.compare(core, watch.steps or ())

@@ -52,6 +52,11 @@ class Pair:
             failures.update(ordered)
         return bool(self._going)
 
+    def confirm(self) -> None:
+        """What each takes for granted."""
+        for search in self._searches:
+            search.confirm()
+
     def _rank(self, code: str) -> int:
         return self._codes.index(code) if code in self._codes else len(self._codes)  # that of somebody's own checker
 

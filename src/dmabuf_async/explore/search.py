@@ -31,6 +31,13 @@ class Search(Protocol):
         """Go on for about :data:`SLICE` seconds; False once nothing is left. An interrupt leaves it whole."""
         ...
 
+    def confirm(self) -> None:
+        """Try again, now and then, what it takes for granted: that the program is a function of the answers.
+
+        Called after each slice. Raises ReplayDiverged, which names who does something else.
+        """
+        ...
+
     @property
     def strength(self) -> str:
         """What is proved once nothing is left: ``exhaustive``, ``exhaustive up to 2 preemptions``; never more."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar
 
 from dmabuf_async.engine.advancing import Untabled
 from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.engine.watch import Watch
+from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.following import follow
+from dmabuf_async.explore.guarding import repeats
 from dmabuf_async.explore.progress import Progress
 from dmabuf_async.explore.search import SLICE
 from dmabuf_async.explore.verdict import Failure
@@ -60,8 +63,11 @@ class Walk(Generic[AnyFrame]):
         self._machines = program.machines()
         self._live = False
         self._stepper: Stepper | None = None
+        self._learned: Stepper | None = None  # whose tables have not been tried again
         self._memories: dict[Hashable, int] = {}
         self._path: list[AnyFrame] = []
+        self._ends = 0  # that live actors have come to
+        self._ways: list[tuple[int, list[Label]]] = []  # to some of these, to be gone again: how often
 
     # As a search -----------------------------------------------------------------
 
@@ -79,6 +85,44 @@ class Walk(Generic[AnyFrame]):
             self._anew()
             return True
         return False
+
+    def confirm(self) -> None:
+        """That tasks do again what their tables have, once all is known; or, without tables, what they did on a way."""
+        ways, self._ways = self._ways, []
+        for times, labels in ways:
+            self._go_again(labels, times)
+            self.close()  # it does not stand where the search does
+        if self._learned is None or self._live or self._path or self.program.reusable:
+            return
+        learned, self._learned = self._learned, None
+        try:
+            learned.retrace()
+        except ReplayDiverged as error:
+            raise ReplayDiverged(f"{self.program.name}: {error}") from error
+
+    def _go_again(self, labels: Sequence[Label], times: int) -> None:
+        """Go a way so many times, and hold each to the first."""
+        first: list[tuple[str, str, Hashable]] = []
+        for _ in range(times):
+            stepper = self._fresh()
+            gone = []
+            for label in labels:
+                move = next((move for move in stepper.moves() if (move[0].path, move[1]) == label), None)
+                if move is None or move[0].op is None:
+                    break
+                text = move[0].op.describe()
+                stepper.make(move)
+                gone.append((move[0].name, text, stepper.key()))
+            first = first or gone
+            for number, (was, now) in enumerate(zip_longest(first, gone), 1):
+                if was != now:
+                    name = (was or now)[0]
+                    did = "could not go on" if now is None or was is None else f"came to another state by `{now[1]}`"
+                    raise ReplayDiverged(
+                        f"{self.program.name} is not deterministic: when the same way was gone again, {name} {did}, at "
+                        f"step {number}. Look for chance, time or state that outlives an execution in the scenario's "
+                        "code"
+                    )
 
     def checkpoint(self) -> bytes:
         """Nothing: states are known within one process only, so it begins anew."""
@@ -122,8 +166,16 @@ class Walk(Generic[AnyFrame]):
         watch.reached = self.progress.reached  # what is settled before the first step, too
         self._live = self._live or watch.audited  # which looks at coroutines
         machine.tabled = not self._live
-        self._stepper = stepper = Stepper(machine, watch, self._memories, live=self._live)
+        self._stepper = self._learned = stepper = Stepper(machine, watch, self._memories, live=self._live)
         return stepper
+
+    def _leave(self) -> None:
+        """The end of the path is known: nothing is left to do there."""
+        if self._live and not self._path[-1].next:
+            self._ends += 1
+            times = repeats(self.program, self._ends, len(self._path))
+            if times:
+                self._ways.append((times, self._labels(None)))
 
     def _undo(self, taken: Taken | None) -> None:
         if taken is None:

@@ -129,10 +129,10 @@ class Cell(Thing):
         before = actor.past
         if self.seen & ~before:
             self.race(actor, "stores, in order, to", self.loaded & ~before, self.stored & ~before)
-        self.loaded = self.stored = 0
+        # Plain accesses stay, though this comes after them: it does not race with the next ordered one, and they may.
         self.ordered_loaded &= ~before
         self.ordered_stored = self.ordered_stored & ~before | bit
-        self.seen = self.ordered_loaded | self.ordered_stored
+        self.seen = self.loaded | self.stored | self.ordered_loaded | self.ordered_stored
         self.past = past | before
         self.signal |= before
         actor.epoch = 0

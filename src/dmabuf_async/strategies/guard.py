@@ -11,11 +11,18 @@ from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.strategies.wrapper import Wrapper
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dmabuf_async.engine.core import Core
+    from dmabuf_async.engine.watch import Step
     from dmabuf_async.strategies.base import ChoicePoint, Option, RunInfo, Strategy
 
 Offer: TypeAlias = tuple[str, ...]
 """What a choice point offers: of each option the actor, the op and the outcome, in words."""
+
+
+Made: TypeAlias = tuple[str, str, str]
+"""A step: the actor, the op and the result, in words."""
 
 
 class Guard(Wrapper):
@@ -32,6 +39,7 @@ class Guard(Wrapper):
         self._at = 0
         self._first = True
         self._steps = 0
+        self._made: list[Made] = []
         self._ends: list[tuple[str, str]] = []  # each actor, and what it raised
         self._state = 0
 
@@ -51,13 +59,19 @@ class Guard(Wrapper):
             raise self._diverged(f"{_difference(self._offers[at], offer)} at choice {at + 1}")
         return super().choose(point)
 
-    def compare(self, core: Core) -> None:
-        """An execution is over: the first one is what later ones are held to."""
+    def compare(self, core: Core, steps: Iterable[Step] = ()) -> None:
+        """An execution is over, after these steps: the first one is what later ones are held to."""
+        made = [(step.actor.name, step.op.describe(), step.op.worded(step.result)) for step in steps]
+        if not self._first:
+            for number, (one, was) in enumerate(zip(made, self._made, strict=False), 1):
+                if one != was:
+                    raise self._diverged(f"made {_step(one)} as step {number}, and not {_step(was)}")
         if not self._first and self._at < len(self._offers):
             raise self._diverged(f"ended after {self._at} of {len(self._offers)} choices")
         ends = [(actor.name, actor.failure.__class__.__name__) for actor in core.actors]
         if self._first:
             self._first, self._steps, self._ends, self._state = False, core.steps, ends, core.machine.fingerprint
+            self._made = made
         elif core.steps != self._steps:
             raise self._diverged(f"had {core.steps} steps, where it had had {self._steps}")
         elif ends != self._ends:
@@ -73,6 +87,11 @@ class Guard(Wrapper):
             f"{self._name} is not deterministic: when an execution was made again with the same answers, it {what}. "
             "Look for chance, time or state that outlives an execution in the scenario's code"
         )
+
+
+def _step(made: Made) -> str:
+    actor, op, result = made
+    return f"`{actor}: {op}`{result and f' with {result}'}"
 
 
 def _ended(raised: str) -> str:
