@@ -25,7 +25,7 @@ steps = [{ do = "swap_out", buffer = "fb" }]
 """
 RIGHT = BAD.replace('defects = ["ignore-pins"]', "")
 NO_BUFFER = 'title = "x"\n[[tasks]]\nname = "one"\nsteps = [{ do = "sleep", ticks = 1 }]\n'
-FEW = ("--scenarios", "30", "--executions", "10")
+FEW = ("--scenarios", "10", "--executions", "10")
 
 
 @pytest.fixture
