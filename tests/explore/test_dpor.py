@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -19,22 +18,23 @@ from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario.catalogue import load
 from dmabuf_async.tasks import Group, UserMode
 from tests.brute import brute, program_of
+from tests.effort import seeds
 from tests.generated import Steps, program
 from tests.programs import BufferSpec, Spec, TaskSpec
 from tests.reduction import compared, reduced, wrong
 
 pytestmark = pytest.mark.unaudited  # they are many
 
-MANY = int(os.environ.get("DMABUF_ASYNC_GENERATED", "120"))
-"""Generated programs of a run: 10,000 take a quarter of an hour of CPU time."""
+SEEDS = seeds(120, 40)
+"""10,000 take a quarter of an hour of CPU time."""
 
 FEW = [name for name, (_, classes) in COUNTS.items() if classes <= 600]
 
 
-@pytest.mark.parametrize("first", range(0, MANY, 20))
+@pytest.mark.parametrize("first", SEEDS[::20])
 def test_generated_programs_are_explored_once_a_class(first: int) -> None:
     explored = 0
-    for seed in range(first, min(MANY, first + 20)):
+    for seed in SEEDS[first : first + 20]:
         every = brute(program(seed), checkers=CHECKERS, limit=300)
         if every is None:
             continue
