@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import wraps
 from types import ModuleType
@@ -34,6 +34,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "collected: this test is about the collector of garbage")
 
 
+def pytest_collection_finish() -> None:
+    gc.freeze()  # ten thousand tests, and all that they have loaded, stay to the end: collections need not look at them
+
+
 class Young(ModuleType):
     """The module gc, but collections leave alone what is old, so that nothing need be frozen."""
 
@@ -49,13 +53,17 @@ class Young(ModuleType):
 
 
 @pytest.fixture(autouse=True)
-def young(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def young(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Looking through all that ten thousand tests have loaded would take longer than most campaigns.
 
     ``@pytest.mark.collected`` turns it off: what a search does to the collector is what the test is about.
     """
-    if not request.node.get_closest_marker("collected"):
+    if request.node.get_closest_marker("collected"):
+        yield
+        gc.freeze()  # it has thawed everything
+    else:
         monkeypatch.setattr(fuzzing, "gc", Young("gc"))
+        yield
 
 
 class Audits(Audit):

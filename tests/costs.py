@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -15,11 +14,11 @@ from dmabuf_async.explore.cost import Cost
 from dmabuf_async.ops import CALM
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.trace.events import Finding, Signature
-from tests.effort import times
+from tests.effort import seeds
 from tests.generated import program
 from tests.harness import Every
 
-SEEDS = range(int(os.environ.get("GENERATED", times(300, 40))))
+SEEDS = seeds(300, 40)
 
 
 def cost_of(steps: list[Step]) -> Cost:

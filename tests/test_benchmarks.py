@@ -127,7 +127,8 @@ def test_strategies_in_turn_show_what_a_graph_that_does_not_end_has_not(monkeypa
     assert "stale-pte" in proof.codes
 
 
-def test_a_graph_that_is_not_whole_in_its_time_decides_nothing() -> None:
+def test_a_graph_that_is_not_whole_in_its_time_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defects, "SAMPLES", 60)
     large = Variant("swapping", "short-copy", "device/second-device-forgotten-repaired.toml", "fb")
     (proof,) = prove((large.scenario, [large], 0.0))
     assert not proof.complete

@@ -14,6 +14,7 @@ from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.tasks import Group
 from tests.brute import Class, Everything, brute, program_of
+from tests.effort import seeds
 from tests.generated import program, spec_of
 from tests.harness import interleavings
 
@@ -123,7 +124,7 @@ def linear_extensions(found: Class) -> int:
     return count((0,) * len(pasts))
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60, 20))
 def test_each_order_of_the_steps_of_a_class_is_one_of_its_executions(seed: int) -> None:
     found = brute(program(seed), limit=500)
     if found is None:
@@ -137,7 +138,7 @@ def test_each_order_of_the_steps_of_a_class_is_one_of_its_executions(seed: int) 
             assert executions == extensions, each.story()
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60, 20))
 def test_all_executions_of_a_class_come_to_the_same(seed: int) -> None:
     found = brute(program(seed), checkers=CHECKERS, limit=500)
     if found is not None:

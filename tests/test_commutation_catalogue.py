@@ -18,7 +18,7 @@ from tests.test_commutation_mm import spin
 ROOT = Path(__file__).parents[1] / "scenarios"
 NAMES = [str(Path(name).relative_to(ROOT)) for name in find([str(ROOT)])]
 SCHEDULES = times(2, 1)
-PLACES = 4
+PLACES = times(8, 2)
 """States of each schedule at which all pairs of steps are tried both ways round."""
 
 

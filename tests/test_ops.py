@@ -9,7 +9,7 @@ from dmabuf_async import ops
 from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
-from dmabuf_async.ops import EINTR, ENOMEM, Errno, FallibleOp, Op, Settle, settle, told
+from dmabuf_async.ops import EINTR, ENOMEM, Errno, FallibleOp, Op, Settle, settle, told, waits
 from dmabuf_async.tasks import Group
 from dmabuf_async.thing import Thing
 from tests.harness import execute
@@ -212,6 +212,11 @@ def test_a_value_that_cannot_be_written_is_told_by_its_class() -> None:
 def test_the_address_of_a_value_is_not_told() -> None:
     assert told(object()) == "<object object>"
     assert told(idle) == "<function idle>"
+
+
+def test_whoever_waits_for_something_does_not_wait_to_wait() -> None:
+    assert waits("wait n == 1") == "waits for n == 1"
+    assert waits("lock m") == "waits to lock m"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.plugins import ALONE, without
+
 ROOT = Path(__file__).parents[1]
 
 TESTS = """
@@ -76,9 +78,7 @@ class Run:
     def file(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
 
-    def pytest(self, *arguments: str, without: Sequence[str] = ("trio", "hypothesispytest")) -> tuple[int, str]:
-        """``without`` those plugins of others that take longer to be loaded than all the rest does."""
-        plugins = [word for name in ("cacheprovider", *without) for word in ("-p", f"no:{name}")]
+    def pytest(self, *arguments: str, plugins: Sequence[str] = ALONE) -> tuple[int, str]:
         command = [sys.executable, "-m", "pytest", *plugins, *arguments]
         made = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self.folder, timeout=120)
         return made.returncode, made.stdout + made.stderr
@@ -166,7 +166,7 @@ def test_beside_plugins_that_run_async_tests_it_is_explored_once_and_theirs_run_
         "test_right.py",
         f"{RIGHT}\n\nasync def test_theirs():\n    import sniffio\n    assert sniffio.current_async_library()\n",
     )
-    code, told = run.pytest(without=())
+    code, told = run.pytest(plugins=without("cacheprovider"))
     assert code == 0, told
 
 

@@ -19,6 +19,7 @@ from dmabuf_async.explore.execution import perform
 from dmabuf_async.explore.fuzzing import fuzz
 from dmabuf_async.scenario import catalogue, schema
 from dmabuf_async.strategies.random_walk import RandomWalk
+from tests.plugins import ALONE
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -68,8 +69,11 @@ def stable(text: str) -> str:
 
 
 def portable(text: str) -> str:
-    """Without schedules: a function is identified by its bytecode, which is another for each interpreter."""
-    return re.sub(r"dba1:\w+\.\w+", "dba1:...", text)
+    """Without schedules: a function is identified by its bytecode, which is another for each interpreter.
+
+    And without the name of the file, which is the reader's.
+    """
+    return re.sub(r"\(\w+\.py:(\d+)\)", r"(:\1)", re.sub(r"dba1:\w+\.\w+", "dba1:...", text))
 
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
@@ -87,7 +91,7 @@ def test_a_command_prints_what_the_page_shows(command: str, printed: str) -> Non
     done = subprocess.run(
         [sys.executable, "-m", {"dmabuf-async": "dmabuf_async", "pytest": "pytest"}[program], *words],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "100"},
+        env={**os.environ, "COLUMNS": "100", "PYTEST_ADDOPTS": " ".join(ALONE)},
         capture_output=True,
         text=True,
         check=False,
@@ -112,7 +116,7 @@ def test_a_program_on_a_page_prints_what_it_shows(
     file = tmp_path / "test_it.py"  # Hypothesis, for one, reads the source of what it runs
     file.write_text(text, encoding="utf-8")
     if "@pytest.mark" in text:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
+        command = [sys.executable, "-m", "pytest", "-q", *ALONE, "test_it.py"]
         assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode == 0
         return
     exec(compile(text, file, "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own

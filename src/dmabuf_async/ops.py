@@ -211,6 +211,11 @@ def shown(result: Any) -> str:
     return result.name if isinstance(result, Thing | Errno) else told(result)
 
 
+def waits(op: str) -> str:
+    """What is said of whoever cannot go on from before an op, in words: ``waits to lock m``, ``waits for n == 1``."""
+    return f"waits for {op.removeprefix('wait ')}" if op.startswith("wait ") else f"waits to {op}"
+
+
 LONG = 10**40
 """Integers from here on are told by the number of their digits; Python refuses to write out 4,301 of them."""
 

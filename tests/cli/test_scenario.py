@@ -147,3 +147,12 @@ def test_the_noun_alone_says_what_can_be_said(cli: Any) -> None:
     assert (told.code, told.out) == (2, "")
     for verb in ("list", "show", "schema"):
         assert f"  {verb} " in told.err
+
+
+def test_a_new_scenario_is_as_expected_and_not_with_the_defect_that_it_offers(cli: Any, tmp_path: Path) -> None:
+    text = cli("scenario", "new").out
+    (tmp_path / "new.toml").write_text(text, encoding="utf-8")
+    assert cli("check", "new.toml").code == 0
+    (tmp_path / "new.toml").write_text(text.replace("# defects", "defects"), encoding="utf-8")
+    assert cli("check", "new.toml").code == 1
+    assert cli("scenario", "new", "--json").objects == [{"schema": 1, "type": "new", "text": text}]

@@ -25,6 +25,7 @@ from dmabuf_async.machine.snapshot import (
 )
 from dmabuf_async.trace.events import Event, Finding
 from tests.dashboard.conftest import Moment, drawn, moment_of, program_of
+from tests.effort import times
 
 Golden = Callable[[str, str], None]
 SIZES = pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 50), (40, 10)])
@@ -303,7 +304,7 @@ found = st.lists(
 moments = st.builds(Moment, snapshots, events, found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=times(150, 40), deadline=None)
 @given(
     moments,
     st.integers(1, 200),

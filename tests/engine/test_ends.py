@@ -83,6 +83,11 @@ def bare(value: object) -> Generator[Any, Any, None]:
     yield value
 
 
+def line_of(function: Any, line: int) -> str:
+    """``test_ends.py:225``: that line of a function, from 0."""
+    return f"test_ends.py:{function.__code__.co_firstlineno + line}"
+
+
 async def asyncio_sleep() -> None:
     await asyncio.sleep(1)
 
@@ -225,7 +230,9 @@ def test_what_an_actor_raises_never_leaves_its_host(run: Run, error: type[BaseEx
         raise error("wrong")
 
     ran = run(one(task))
-    assert [finding.message for finding in ran.findings] == [f"task ended with {error.__name__}: wrong"]
+    assert [finding.message for finding in ran.findings] == [
+        f"task ended with {error.__name__}: wrong ({line_of(task, 3)})"
+    ]
     assert ran.stopped == "ended"
     assert ran.core.steps == 3 + later
 
@@ -244,7 +251,9 @@ def test_an_attribute_error_of_an_actor_is_not_taken_for_a_foreign_await(run: Ru
             await machine.things["cell x"].load()  # type: ignore[attr-defined]
         raise AttributeError("wrong")
 
-    assert [finding.message for finding in run(one(task)).findings] == ["task ended with AttributeError: wrong"]
+    assert [finding.message for finding in run(one(task)).findings] == [
+        f"task ended with AttributeError: wrong ({line_of(task, 3)})"
+    ]
 
 
 def test_ops_in_finally_are_performed_when_an_actor_raises(run: Run) -> None:
@@ -480,6 +489,6 @@ def test_inline_is_the_law_inside_a_running_loop_too() -> None:
     core = asyncio.run(main())
     assert core is not None
     assert core.stopped == "ended"
-    assert saw.pop() == ["task ended with RuntimeError: no running event loop"]
+    assert saw.pop() == [f"task ended with RuntimeError: no running event loop ({line_of(task, 2)})"]
     assert None not in saw
     assert len(saw) == 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -22,12 +21,13 @@ from dmabuf_async.ops import CALM
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.trace.events import Signature
 from tests.brute import End, end_of, program_of
+from tests.effort import seeds
 from tests.generated import program
 from tests.harness import Every
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
 
-SEEDS = range(int(os.environ.get("GENERATED", "150")))
+SEEDS = seeds(150, 40)
 
 
 class Execution(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +15,12 @@ from dmabuf_async.explore.graph import Graph
 from dmabuf_async.machine.cells import Add, Cell
 from dmabuf_async.machine.machine import Machine as AnyMachine
 from dmabuf_async.scenario.program import Program
+from tests.effort import seeds
 from tests.generated import program
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
 
-SEEDS = range(int(os.environ.get("GENERATED", "20")))
+SEEDS = seeds(40, 10)
 CATALOGUE = Path(__file__).parents[2] / "scenarios"
 
 

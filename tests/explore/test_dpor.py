@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,28 +11,30 @@ import pytest
 
 from benchmarks.textbook import COUNTS
 from dmabuf_async.checkers.catalogue import CHECKERS
+from dmabuf_async.errors import KernelError
 from dmabuf_async.explore.dpor import Dpor
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
 from dmabuf_async.scenario.catalogue import load
-from dmabuf_async.tasks import UserMode
+from dmabuf_async.tasks import Group, UserMode
 from tests.brute import brute, program_of
+from tests.effort import seeds
 from tests.generated import Steps, program
 from tests.programs import BufferSpec, Spec, TaskSpec
 from tests.reduction import compared, reduced, wrong
 
 pytestmark = pytest.mark.unaudited  # they are many
 
-MANY = int(os.environ.get("DMABUF_ASYNC_GENERATED", "120"))
-"""Generated programs of a run: 10,000 take a quarter of an hour of CPU time."""
+SEEDS = seeds(120, 40)
+"""10,000 take a quarter of an hour of CPU time."""
 
 FEW = [name for name, (_, classes) in COUNTS.items() if classes <= 600]
 
 
-@pytest.mark.parametrize("first", range(0, MANY, 20))
+@pytest.mark.parametrize("first", SEEDS[::20])
 def test_generated_programs_are_explored_once_a_class(first: int) -> None:
     explored = 0
-    for seed in range(first, min(MANY, first + 20)):
+    for seed in SEEDS[first : first + 20]:
         every = brute(program(seed), checkers=CHECKERS, limit=300)
         if every is None:
             continue
@@ -73,6 +75,57 @@ def test_what_a_fault_could_begin_is_explored_without_it_too() -> None:
     every = brute(made)
     assert every is not None
     assert not compared(every, reduced(made))
+
+
+def test_what_only_a_fault_led_to_is_not_explored_without_it() -> None:
+    """Each of the two was once: a class was explored twice in the first, and the second wanted what could not be."""
+
+    def waits(machine: Machine) -> None:
+        one, two = machine.counter("one"), machine.counter("two")
+
+        async def process() -> None:
+            await UserMode()
+            await one.store(2)
+
+        async def other() -> None:
+            await two.wait("!=", 1, interruptible=True)
+            await two.store(1)
+
+        async def waiter() -> None:
+            with contextlib.suppress(KernelError):
+                await one.wait("==", 2, interruptible=True)
+            await one.store(await one.load())
+
+        machine.task("process", process, user=True)
+        machine.task("other", other)
+        machine.task("waiter", waiter)
+
+    def groups(machine: Machine) -> None:
+        counter = machine.counter("x")
+
+        async def process() -> None:
+            await UserMode()
+
+        async def wait(relation: str, value: int) -> None:
+            with contextlib.suppress(KernelError):
+                await counter.wait(relation, value, interruptible=True)
+
+        async def inner() -> None:
+            async with Group() as group:
+                await group.spawn(wait, "==", 1)
+                await wait("!=", 2)
+
+        async def outer() -> None:
+            async with Group() as group:
+                await group.spawn(inner)
+                await group.cancel()
+
+        machine.task("process", process, user=True)
+        machine.task("outer", outer, cpu=1)
+
+    for build, classes in ((waits, 58), (groups, 66)):
+        search = reduced(program_of(build, Sizes(kills=1, eintr=1)))
+        assert (search.classes, len(search.seen), search.progress.executions) == (classes, classes, classes)
 
 
 @pytest.mark.parametrize("then", [(), (("raise", "wrong"),), (("store", "x", 1),)], ids=["ends", "fails", "stores"])

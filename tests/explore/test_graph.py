@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,12 +17,13 @@ from dmabuf_async.machine.cells import Cell
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import scenario
 from tests.brute import End, brute, end_of
+from tests.effort import seeds
 from tests.generated import program, spec_of
 
 pytestmark = pytest.mark.unaudited  # an audit looks at coroutines, and where a table knows there are none
 
 CATALOGUE = Path(__file__).parents[2] / "scenarios"
-SEEDS = range(int(os.environ.get("GENERATED", "60")))
+SEEDS = seeds(120, 30)
 
 
 @pytest.fixture

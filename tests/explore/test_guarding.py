@@ -52,9 +52,9 @@ def test_a_campaign_over_a_program_of_chance_is_ended(engine: str) -> None:
 
 
 def test_it_looks_again_as_the_campaign_goes_on() -> None:
-    assert perform(fuzz(chancy(300), RandomWalk(0), executions=50), "asyncio").executions == 50
+    assert perform(fuzz(chancy(100), RandomWalk(0), executions=50), "asyncio").executions == 50
     with pytest.raises(ReplayDiverged):
-        perform(fuzz(chancy(300), RandomWalk(0), executions=GUARD_EVERY + 1), "asyncio")
+        perform(fuzz(chancy(100), RandomWalk(0), executions=GUARD_EVERY + 1), "asyncio")
 
 
 def test_what_it_makes_again_counts_for_nothing() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dmabuf_async.machine.order import LANES
 from dmabuf_async.strategies.dice import dice
+from tests.effort import times
 from tests.versions import ACTORS, CODES, PLACES, VERBS, Step, machine_of, meant, op_of, programs, told
 
 KINDS = [
@@ -18,7 +19,7 @@ KINDS = [
     pytest.param({"coherent": False, "line_words": 1}, id="a word a line"),
     pytest.param({"coherent": False, "line_words": 2}, id="two words a line"),
 ]
-quick = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=times(200, 60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def drawn(seed: int) -> list[Step]:

@@ -13,11 +13,10 @@ import pytest
 
 from dmabuf_async.report.as_test import module
 from dmabuf_async.trace.events import Finding
+from tests.plugins import ALONE
 
 FINDING = Finding("stale-pte", "P1", 'a "frame" \\ of \x1b', 13, "mover")
 ROOT = Path(__file__).parents[2]
-PLUGINS = [word for name in ("cacheprovider", "trio", "hypothesispytest") for word in ("-p", f"no:{name}")]
-"""Without those of others, which take longer to be loaded than all the rest does."""
 
 
 def made(source: str, path: str = "sub/zap.toml", function: str = "", finding: Finding = FINDING, **more: int) -> str:
@@ -85,7 +84,7 @@ def test_what_is_printed_fails_the_same_way_in_an_empty_folder(name: str, tmp_pa
     ).stdout
     (tmp_path / "test_it.py").write_text(printed, encoding="utf-8")
     told = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *PLUGINS, "test_it.py"],
+        [sys.executable, "-m", "pytest", "-q", *ALONE, "test_it.py"],
         cwd=tmp_path,
         check=False,
         capture_output=True,

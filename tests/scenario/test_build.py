@@ -24,6 +24,7 @@ from dmabuf_async.scenario.verbs.kernel import Kunmap
 from dmabuf_async.strategies.calm import Calm
 from dmabuf_async.strategies.random_walk import RandomWalk
 from dmabuf_async.strategies.replay import Replay
+from tests.effort import times
 
 Parse = Callable[[str], Scenario]
 Programmed = Callable[[str], Program]
@@ -346,7 +347,7 @@ def repaired(document: dict[str, Any]) -> Scenario:
         steps[step] = {"do": "sleep", "ticks": 1}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=times(60, 20))
 @given(DOCUMENTS, st.integers(0, 2**32))
 def test_whatever_is_accepted_runs_and_settles_with_all_that_matters(document: dict[str, Any], seed: int) -> None:
     made = program(repaired(document), "x.toml")

@@ -8,6 +8,7 @@ from dmabuf_async.strategies.wakeup_tree import (
     chain,
     extract,
     force,
+    free_of,
     grafted,
     insert,
     sequences,
@@ -109,3 +110,8 @@ def test_trees_may_be_deeper_than_python_can_recurse() -> None:
 
 def test_a_branch_tells_what_lies_below_it() -> None:
     assert repr(chain([read(1, outcome="ENOMEM")])) == "[<(1,) ENOMEM []>]"
+
+
+def test_without_a_step_all_that_depends_on_it_is_gone_and_what_depends_on_that() -> None:
+    sequence = [read(2), read(3, Y), write(2, Y), read(3, Y), write(4, 4)]
+    assert free_of(write(1), sequence) == [sequence[1], sequence[4]]

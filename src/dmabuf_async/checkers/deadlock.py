@@ -10,6 +10,7 @@ from dmabuf_async.machine.attachment import AttachmentWait
 from dmabuf_async.machine.cpu import Ipi
 from dmabuf_async.machine.kmap import Map
 from dmabuf_async.machine.spinlock import Spin
+from dmabuf_async.ops import waits
 
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
@@ -152,7 +153,7 @@ def _waits(member: Actor, members: Sequence[Actor]) -> str:
     elif isinstance(op, Ipi):
         what = f"waits for an answer of {op.thing.name}"
     else:
-        what = said.replace("wait ", "waits for ", 1) if said.startswith("wait ") else f"waits to {said}"
+        what = waits(said)
     givers = op.blockers(member)
     if op.every and givers:  # of those that it needs all, the ones that close the circle
         givers = tuple(giver for giver in givers if giver in members) or givers

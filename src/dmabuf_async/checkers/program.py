@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Final
 
 from dmabuf_async.checkers.base import Checker, Found
 from dmabuf_async.errors import ForeignAwait
@@ -20,13 +21,30 @@ class UnhandledException(Checker):
     def failed(self, actor: Actor, error: BaseException) -> Found | None:
         while isinstance(error, BaseExceptionGroup):  # children of a group: the first is told
             error = error.exceptions[0]
-        said = _said(error)
-        if isinstance(error, AssertionError):
-            return Found("assertion", "", f"an assertion of {actor.name} does not hold{said and f': {said}'}", actor)
+        said, at = _said(error), _place(error)
         if isinstance(error, ForeignAwait):
-            return Found("unhandled-exception", "", said, actor)
-        kind = type(error).__name__
-        return Found("unhandled-exception", "", f"{actor.name} ended with {kind}{said and f': {said}'}", actor)
+            return Found("unhandled-exception", "", f"{said}{at}", actor)
+        told = f"{said and f': {said}'}{at}"
+        if isinstance(error, AssertionError):
+            return Found("assertion", "", f"an assertion of {actor.name} does not hold{told}", actor)
+        return Found("unhandled-exception", "", f"{actor.name} ended with {type(error).__name__}{told}", actor)
+
+
+def _place(error: BaseException) -> str:
+    """Where it came from, in the file that the task is written in: `` (file.py:7)``; empty if that is none."""
+    found, at = "", ""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not found and not file.startswith(("<", _PACKAGE)):
+            found = file
+        if file == found:
+            at = f" ({os.path.basename(file)}:{trace.tb_lineno})"  # noqa: PTH119 - a name, of any system
+        trace = trace.tb_next
+    return at
+
+
+_PACKAGE: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - as files of frames are told
 
 
 def _said(error: BaseException) -> str:

@@ -12,7 +12,7 @@ VERBS: Final = {
     "replay": "show again the execution that a schedule stands for",
     "report": "write one execution as a page to share, or to print",
     "explain": "tell what a finding means, or the story of an execution",
-    "scenario": "list scenarios, show or reduce one, print their JSON Schema",
+    "scenario": "list scenarios, show, reduce or begin one, print the schema",
     "completion": "print the completion script of a shell",
 }
 """Verb to what it does, in one line that fits into 80 columns."""

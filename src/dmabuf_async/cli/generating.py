@@ -57,8 +57,8 @@ def generating(
     """What the command line asks for; returns the exit code. Raises click.UsageError for what cannot be had."""
     if find_spec("hypothesis") is None:
         raise click.UsageError(
-            "--generate draws with Hypothesis, which is not installed here; install it with: "
-            "python -m pip install 'dmabuf-async[generate]'",
+            "--generate draws with Hypothesis, which is not installed here; install it in a checkout of this package "
+            "with: python -m pip install '.[generate]'",
             context,
         )
     if scenarios is None:

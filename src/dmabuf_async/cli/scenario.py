@@ -1,4 +1,4 @@
-"""``dmabuf-async scenario``: list scenarios, show one, reduce one, print the JSON Schema of their files."""
+"""``dmabuf-async scenario``: list scenarios, show, reduce or begin one, print the JSON Schema of their files."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ FOLDER = "scenarios"
 
 
 @click.group(
-    "scenario", cls=Nouns, no_args_is_help=True, short_help="list scenarios, show or reduce one, print the JSON Schema"
+    "scenario",
+    cls=Nouns,
+    no_args_is_help=True,
+    short_help="list scenarios, show, reduce or begin one, print the JSON Schema",
 )
 def command() -> None:
-    """List scenarios, show one, reduce one to what a finding needs, print the JSON Schema of scenario files."""
+    """List scenarios, show one, reduce one to what a finding needs, begin a new one, print the JSON Schema of them."""
 
 
 @command.command("list", cls=Verb, short_help="list the scenarios in files and folders")
@@ -131,6 +134,19 @@ def reduce(
     if force and output is None:
         raise click.UsageError("--force is about the file of --output: name one", context)
     return run(context, scenario, Target(schedule, code), output, force=force, seconds=seconds, max_steps=max_steps)
+
+
+@command.command("new", cls=Verb, short_help="print one to begin with")
+@options.as_json
+@click.pass_context
+def new(context: click.Context) -> int:
+    """Print a scenario to begin with: save it as a file, check it, and change it."""
+    from dmabuf_async.cli.beginning import TEMPLATE
+    from dmabuf_async.report.jsonl import new_line
+
+    console = options.console(context)
+    console.line(new_line(TEMPLATE) if console.as_json else TEMPLATE.rstrip("\n"))
+    return exits.AS_EXPECTED
 
 
 @command.command("schema", cls=Verb, short_help="print the JSON Schema of scenario files")

@@ -13,7 +13,7 @@ from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.explore.accepted import nothing
 from dmabuf_async.explore.coverage import Coverage
 from dmabuf_async.explore.execution import Job, Jobs, is_interrupt
-from dmabuf_async.explore.guarding import guarded, repeats
+from dmabuf_async.explore.guarding import guarded, is_due
 from dmabuf_async.explore.judging import evidence
 from dmabuf_async.explore.known import Known
 from dmabuf_async.explore.progress import Progress
@@ -84,9 +84,8 @@ def fuzz(  # noqa: PLR0913 - each is of its own kind
                     progress.note(program, watch, core, getattr(strategy, "playing", ""))
                     coverage.note(watch)
                     made += 1
-                    times = repeats(program, made, core.steps)
-                    if times:
-                        yield from guarded(program, core.choices, max_steps, times)
+                    if is_due(program, made):
+                        yield from guarded(program, core.choices, max_steps)
                     if made % COLLECT_EVERY == 0:
                         collect()
                 elif looks:

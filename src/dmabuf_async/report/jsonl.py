@@ -248,6 +248,11 @@ def schema_line(schema: Mapping[str, Any]) -> str:
     return _line("schema", json_schema=schema)
 
 
+def new_line(scenario: str) -> str:
+    """What ``scenario new`` prints, ``"type": "new"``: ``text``, a scenario file."""
+    return _line("new", text=scenario)
+
+
 def scenario_line(program: Program, **more: Any) -> str:
     """A scenario, ``"type": "scenario"``.
 

@@ -286,6 +286,12 @@ class Schema(Line, frozen=True, kw_only=True):
     json_schema: Annotated[dict[str, Any], Meta(description="a JSON Schema")]
 
 
+class New(Line, frozen=True, kw_only=True):
+    """What `scenario new` prints."""
+
+    text: Annotated[str, Meta(description="a scenario file, in TOML")]
+
+
 class ScenarioLine(Line, tag="scenario", frozen=True, kw_only=True):
     """A scenario: of `scenario list` and `scenario show`."""
 
@@ -339,6 +345,7 @@ LINES: Final = (
     Test,
     Completion,
     Schema,
+    New,
     ScenarioLine,
     Reduced,
     Generated,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from dmabuf_async.ops import waits
 from dmabuf_async.trace.events import Event, Finding, Trace, locks
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def lanes(trace: Trace, finding: Finding | None, *, why: Why | None = None, ever
     else:
         about = {*finding.objects, *(name for pair in pairs for name in pair.objects)} - locks(shown)
         rows = [row for run in _runs(shown, told | {finding.step}, notes, about) for row in _rows(run, column, notes)]
-    rows += [Row(0, column[event.actor], printable(f"waits to {event.text}"), "") for event in waiting]
+    rows += [Row(0, column[event.actor], printable(waits(event.text)), "") for event in waiting]
     return Lanes(tuple(heads.values()), tuple(rows), len(trace.events) - len(shown))
 
 

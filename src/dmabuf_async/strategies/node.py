@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dmabuf_async.strategies.sleep import redundant
-from dmabuf_async.strategies.wakeup_tree import Branch, extract, insert, same
+from dmabuf_async.strategies.wakeup_tree import Branch, extract, free_of, insert, same
 
 if TYPE_CHECKING:
     from dmabuf_async.strategies.wakeup_tree import Transition
@@ -43,7 +43,7 @@ class Node:
                 self.todo.remove(branch)
             for sequence in extract(self.todo, fault):
                 insert(branch.below, sequence)
-                calm.append(sequence)
+                calm.append(free_of(fault, sequence))
             first.append(branch)
         for sequence in calm:  # it leads somewhere without the fault, too
             if not redundant(self.sleep, sequence):

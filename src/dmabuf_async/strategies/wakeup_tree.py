@@ -171,6 +171,15 @@ def extract(branches: list[Branch], step: Transition) -> list[list[Transition]]:
     return found
 
 
+def free_of(step: Transition, sequence: Iterable[Transition]) -> list[Transition]:
+    """What is left of a sequence that comes after ``step`` if that is not made: what does not depend on it."""
+    lost = [step]
+    left: list[Transition] = []
+    for other in sequence:
+        (lost if any(other.depends(one) for one in lost) else left).append(other)
+    return left
+
+
 def sequences(branches: Iterable[Branch]) -> list[list[Transition]]:
     """All sequences of a tree; one that is empty, if there is nothing in it."""
     found = []

@@ -1,6 +1,6 @@
 """Drawn scenarios as a strategy of Hypothesis, which draws them at random and shrinks what a test fails for.
 
-Hypothesis is the extra ``generate`` of this package: ``pip install 'dmabuf-async[generate]'``.
+Hypothesis is the extra ``generate`` of this package: ``pip install '.[generate]'``.
 """
 
 from __future__ import annotations
