@@ -77,7 +77,7 @@ def test_helpers_children_constants_and_clocks_are_looked_into() -> None:
         cell = machine.cell("c")
 
         async def main() -> None:
-            found = {}
+            found: list[int] = []
             async with Group() as group:
                 await group.spawn(twice, cell)
                 await machine.clock.sleep(1)

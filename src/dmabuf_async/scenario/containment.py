@@ -82,8 +82,8 @@ def _within(machine: Machine, value: Any, seen: set[int]) -> object:
 
 
 def _function(machine: Machine, function: FunctionType, seen: set[int]) -> object:
-    if (module := function.__module__) is not None and module.partition(".")[0] == __name__.partition(".")[0]:
-        return module, function.__qualname__
+    if str(function.__module__).partition(".")[0] == __name__.partition(".")[0]:
+        return function.__module__, function.__qualname__
     code = function.__code__
     if id(function) in seen:  # it calls itself
         return code
