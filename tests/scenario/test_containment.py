@@ -192,6 +192,12 @@ def calls_one_that_appends(cell: Any) -> Any:
     return task
 
 
+def is_one_of_ours_around_one_of_theirs(cell: Any) -> Any:
+    task = appends(cell)
+    task.__module__ = "dmabuf_async.pytest_plugin"
+    return task
+
+
 def has_a_list_for_all_calls(cell: Any) -> Any:
     async def task(seen: list[int] = []) -> None:  # noqa: B006
         await cell.store(len(seen))
@@ -230,7 +236,8 @@ def has_an_inner_function_that_counts(cell: Any) -> Any:
 
 OPEN = [
     appends, counts, puts, looks_past_the_ops, draws, imports, has_a_list_of_the_module, asks_who_it_is, has_an_object,
-    is_a_method, calls_one_that_appends, has_a_list_for_all_calls, has_lists_of_lists, is_partial,
+    is_a_method, calls_one_that_appends, is_one_of_ours_around_one_of_theirs,
+    has_a_list_for_all_calls, has_lists_of_lists, is_partial,
     has_an_inner_function_that_counts,
 ]  # fmt: skip
 

@@ -82,9 +82,10 @@ def _within(machine: Machine, value: Any, seen: set[int]) -> object:
 
 
 def _function(machine: Machine, function: FunctionType, seen: set[int]) -> object:
-    if str(function.__module__).partition(".")[0] == __name__.partition(".")[0]:
-        return function.__module__, function.__qualname__
     code = function.__code__
+    ours = str(function.__module__).partition(".")[0] == __name__.partition(".")[0]
+    if ours and not function.__closure__:
+        return code
     if id(function) in seen:  # it calls itself
         return code
     seen.add(id(function))
