@@ -196,6 +196,26 @@ def test_whoever_settles_with_less_than_its_future_depends_on_is_named(forgets: 
     graph.close()
 
 
+def test_two_ways_that_part_in_what_they_settle_with_are_told_apart() -> None:
+    def furnish(machine: Machine) -> None:
+        one = machine.counter("one")
+
+        async def work() -> None:
+            for number in range(2):
+                await settle("round", "round")
+                await one.load()
+                await settle(number == 1, "late")
+                await one.load()
+
+        machine.task("worker", work)
+
+    graph = Graph(from_function(furnish))
+    two = "it settled with False, then stood before 'load one', and it settled with True, then stood before 'load one'"
+    with pytest.raises(AuditError, match=two):
+        complete(graph)
+    graph.close()
+
+
 def test_a_cancellation_that_is_not_the_cores_is_an_exception_like_others() -> None:
     def furnish(machine: Machine) -> None:
         async def task() -> None:

@@ -221,5 +221,7 @@ def _next(passed: Iterable[Settle], op: Op | None) -> tuple[Hashable, ...]:
     return settled, *(() if op is None else (op.__class__, op.thing.name, op.describe()))
 
 
-def _told(following: tuple[Hashable, ...]) -> str:
-    return f"{following[-1]!r}" if len(following) > 1 else "it ended"
+def _told(following: tuple[Any, ...]) -> str:
+    settled, *op = following
+    values = "".join(f"settled with {told(value)}, then " for value, _ in settled)
+    return f"it {values}stood before {op[-1]!r}" if op else f"it {values}ended"
