@@ -54,7 +54,7 @@ SEVERAL: Final = 300
 """So many executions are made at least, to measure what happens-before adds to each."""
 
 SEARCHES: Final = (
-    "| program | classes | DPOR: executions | a second | times executing them | of that, happens-before "
+    "| program | classes | DPOR: executions | a second | times executing them | keeping happens-before "
     "| graph: states | transitions | states a second "
     "| transitions a second | states a second, no checkers |"
 )

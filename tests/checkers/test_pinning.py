@@ -8,7 +8,7 @@ from dmabuf_async.errors import KernelError
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import PAGE_SIZE, Sizes
 from dmabuf_async.machine.storage import Buffer
-from dmabuf_async.protocol.rfc2012 import get_backing_storage, kmap, kunmap, put_backing_storage
+from dmabuf_async.protocol.rfc2012 import dma_buf_get, get_backing_storage, kmap, kunmap, put_backing_storage
 from tests.checkers.conftest import Told, furnish
 from tests.harness import execute
 
@@ -208,3 +208,21 @@ def test_a_leak_tells_how_often() -> None:
 
     [finding] = execute(build, sizes=Sizes()).findings
     assert finding.message == "work ends and still pins fb 3 times: get without put"
+
+
+@pytest.mark.parametrize("answers", [(), (1,)])
+def test_leaks_are_told_in_the_order_of_tasks_whoever_came_first(answers: tuple[int, ...]) -> None:
+    def build(machine: Machine) -> None:
+        fb = furnish(machine, 1, "static", "ram")
+
+        async def leak() -> None:
+            await dma_buf_get(fb)
+            await get_backing_storage(fb)
+
+        for number in range(2):
+            machine.task(f"t{number}", leak)
+
+    findings = execute(build, answers).findings
+    assert [(finding.code, finding.actor) for finding in findings] == [
+        (code, task) for code in ("pin-leak", "leak-at-exit") for task in ("t0", "t1")
+    ]

@@ -179,8 +179,18 @@ def in_a_group(machine: Machine) -> None:
     machine.task("other", main)
 
 
-def test_a_python_scenario_is_executed_each_time() -> None:
-    assert campaign(from_function(lost_update), RandomWalk(0), 50)[1] == 50
+def test_a_python_scenario_is_executed_each_time_unless_its_code_is_plain() -> None:
+    def counted(machine: Machine) -> None:
+        lost_update(machine)
+        seen: list[int] = []
+
+        async def count() -> None:
+            seen.append(1)
+
+        machine.task("count", count)
+
+    assert campaign(from_function(counted), RandomWalk(0), 50)[1] == 50
+    assert campaign(from_function(lost_update), RandomWalk(0), 50)[1] < 10
     assert campaign(reusable(lost_update), RandomWalk(0), 50)[1] < 10
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from dmabuf_async.checkers.base import Checker, Found
@@ -61,7 +62,7 @@ class LeakAtExit(Checker):
     codes = ("leak-at-exit",)
 
     def over(self, machine: Machine, actors: Sequence[Actor]) -> Iterable[Found]:
-        for taken in machine.taken.values():
+        for taken in sorted(machine.taken.values(), key=attrgetter("buffer.name", "actor.path")):
             if taken.count and not taken.actor.user:
                 name = taken.buffer.name
                 message = f"{taken.actor.name} ends and still holds a reference on {name}: dma_buf_get without put"

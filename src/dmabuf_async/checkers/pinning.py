@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dmabuf_async.checkers.base import Checker, Found
@@ -131,7 +132,9 @@ class PinLeak(Checker):
 
     def over(self, machine: Machine, actors: Sequence[Actor]) -> Iterable[Found]:
         for buffer in machine.buffers.values():
-            for actor, pins in buffer.pins.of.items():
+            # In which order they were asked for differs between executions that do the same.
+            for actor in sorted(buffer.pins.of, key=attrgetter("path")):
+                pins = buffer.pins.of[actor]
                 if pins.ranges and not actor.user:
                     times = "" if len(pins.ranges) == 1 else f" {len(pins.ranges)} times"
                     message = f"{actor.name} ends and still pins {buffer.name}{times}: get without put"

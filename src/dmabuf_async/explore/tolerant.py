@@ -40,7 +40,7 @@ class TolerantReplay:
         self._checkers = tuple(checkers)
         self._max_steps = max_steps
         self._memories: dict[Hashable, int] = {}
-        self._live = not program.reusable  # tables pay where a machine is used again
+        self._live = not program.tabled  # tables pay where a machine is used again
         self.replays = 0
         """How many there have been."""
 

@@ -92,7 +92,7 @@ class Walk(Generic[AnyFrame]):
         for times, labels in ways:
             self._go_again(labels, times)
             self.close()  # it does not stand where the search does
-        if self._learned is None or self._live or self._path or self.program.reusable:
+        if self._learned is None or self._live or self._path or self.program.tabled:
             return
         learned, self._learned = self._learned, None
         try:

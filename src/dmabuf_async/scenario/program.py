@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import Sizes
@@ -37,17 +38,20 @@ class Program:
     """All that changes lies in the machine, and nothing but results decides what a task does.
 
     Then one machine is reset instead of made anew, and tasks that did a thing before need not be resumed to
-    know what they do next (DESIGN 2, State). So it is, too, if that can be read off the code of all tasks."""
+    know what they do next (DESIGN 2, State); see :attr:`tabled`."""
     story: str = ""
+
+    @property
+    def tabled(self) -> bool:
+        """Whether one machine serves for all executions, and tasks go by tables: said, or read off the tasks' code."""
+        return self.reusable or _is_contained(self.build, self.sizes)
 
     def machines(self) -> Callable[[], Machine]:
         """A source of machines in the initial state, one at a time: asking again ends the use of the last."""
         kept: Machine | None = None
-        asks = not self.reusable
-        last: object = None
 
         def fresh() -> Machine:
-            nonlocal kept, asks, last
+            nonlocal kept
             if kept is not None:
                 kept.reset()
                 return kept
@@ -55,14 +59,23 @@ class Program:
             self.build(machine)
             machine.properties += [one.bind(machine) for one in self.always]
             machine.seal()
-            again = self.reusable
-            if asks:
-                before, last = last, contents(machine)
-                again = last is not None and last == before
-                asks = last is not None and before is None  # twice is enough
-            if again:
+            if self.tabled:
                 machine.tabled = True
                 kept = machine
             return machine
 
         return fresh
+
+
+@lru_cache(64)
+def _is_contained(build: Callable[[Machine], object], sizes: Sizes) -> bool:
+    """Whether nothing but results decides what the tasks do, and they are the same whenever they are made."""
+    found = []
+    for _ in range(2):
+        machine = Machine(sizes)
+        build(machine)
+        machine.seal()
+        found.append(contents(machine))
+        if found[0] is None:
+            return False
+    return found[0] == found[1]
