@@ -42,7 +42,7 @@ class Kept(Dpor):
 
 
 class Keeping(Footsteps):
-    """Watches one execution, and sees races without reversing them."""
+    """Watches one execution, and looks for no race."""
 
     def _races(self, actor: Actor, op: Op, conflicting: int, own: int) -> list[Race]:
         return []

@@ -133,8 +133,11 @@ def _reachable(actor: Actor) -> dict[Actor, tuple[Clause, ...]]:
         if member.ended:
             wanted[member] = ((),)
             continue
-        others = () if member.ready else cancellers(member)
-        wanted[member] = clauses = () if member.ready else tuple([(*clause, *others) for clause in demands(member)])
+        if member.ready:
+            wanted[member] = ()
+            continue
+        others = cancellers(member)
+        wanted[member] = clauses = tuple([(*clause, *others) for clause in demands(member)])
         queue += [giver for clause in clauses for giver in clause]
     return wanted
 

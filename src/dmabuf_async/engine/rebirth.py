@@ -39,7 +39,7 @@ def is_portable(machine: AnyMachine, parent: Actor, function: Callable[..., Any]
 
 def _is_plain(machine: AnyMachine, value: Any) -> bool:
     if isinstance(value, Thing):
-        return isinstance(value, Actor) or machine.things.get(f"{value.KIND} {value.name}") is value
+        return isinstance(value, Actor) or machine.has(value)
     if isinstance(value, tuple | frozenset):
         return all(_is_plain(machine, one) for one in value)
     return isinstance(value, PLAIN)

@@ -281,12 +281,12 @@ class Stepper(Advancing):
     def _compare(self, taken: Taken, op: Op) -> None:
         """Find out what checkers remember otherwise than before the step: nothing else has to be put back."""
         actor, place, things, memory, minds, *_, told, _, tree = taken
-        touched = memory[:]
-        memory[:] = [known for known in touched if known[0].memory_of(known[0]) != known[1]]
+        changed = [known for known in memory if known[0].memory_of(known[0]) != known[1]]
         now = [MIND(actor) for actor in self.actors]
         if now != minds:
             self._minds = now
-        elif not memory and tree is None:
+        elif not changed and tree is None:
+            memory.clear()
             return
         cause: Hashable = None
         before = told[4]
@@ -294,8 +294,9 @@ class Stepper(Advancing):
             where = place[0] or (actor, op)  # what the environment does has no table
             cause = (before, where)
             if not op.alike:
-                stood = [old for _, _, old in things] + [thing.fingerprint for thing, _ in touched[len(things) :]]
+                stood = [old for _, _, old in things] + [thing.fingerprint for thing, _ in memory[len(things) :]]
                 cause = (before, where, *stood)
+        memory[:] = changed
         self._remembered.change(actor, op, cause)
 
     def _refresh(self) -> None:

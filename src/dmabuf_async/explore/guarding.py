@@ -27,14 +27,14 @@ GUARD_TIMES: Final = 8
 
 def repeats(program: Program, number: int, steps: int) -> int:
     """How often a search makes the execution of this number, from 1, and with so many steps again."""
-    if not program.tabled and number <= GUARD_FIRST and steps <= GUARD_SHORT:
+    if number <= GUARD_FIRST and steps <= GUARD_SHORT and not program.tabled:
         return GUARD_TIMES
     return 2 * is_due(program, number)
 
 
 def is_due(program: Program, number: int) -> bool:
     """Whether a campaign makes the execution of this number, from 1, again: it may be a short one, of many."""
-    return number % GUARD_EVERY == 1 or (not program.tabled and not number & (number - 1))
+    return number % GUARD_EVERY == 1 or (not number & (number - 1) and not program.tabled)
 
 
 def guarded(program: Program, choices: Sequence[int], max_steps: int, times: int = 2) -> Jobs[None]:

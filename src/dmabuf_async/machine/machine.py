@@ -255,6 +255,10 @@ class Machine:
 
     # State ----------------------------------------------------------------
 
+    def has(self, thing: Thing) -> bool:
+        """Whether it is one of the objects that live through a whole execution."""
+        return self.things.get(f"{thing.KIND} {thing.name}") is thing
+
     def everything(self) -> Iterator[Thing]:
         """All objects that live through a whole execution."""
         return iter(self.things.values())

@@ -60,7 +60,7 @@ class _Open(Exception):
 def _value(machine: Machine, value: Any, seen: set[int]) -> object:
     if isinstance(value, PLAIN):
         return value.__class__, value
-    if isinstance(value, Thing) and machine.things.get(f"{value.KIND} {value.name}") is value:
+    if isinstance(value, Thing) and machine.has(value):
         return value.KIND, value.name
     if value is machine:
         return Machine
