@@ -135,7 +135,10 @@ def test_no_trace_is_left_in_scenarios_either(name: str) -> None:
     wander(stepper(load(f"scenarios/{name}")), Random(0), steps=400, back=0.4)  # noqa: S311
 
 
-SHARED = ["mmap/zap-after-move.toml", "locks/abba.toml", "locks/spinlocks-abba.toml", "locks/rwsem-upgrade.toml"]
+SHARED = [
+    "mmap/zap-after-move.toml", "locks/abba.toml", "locks/spinlocks-abba.toml", "locks/rwsem-upgrade.toml",
+    "locks/interrupted-holder.toml",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("program", [*map(program, range(80)), *[load(f"scenarios/{name}") for name in SHARED]])
