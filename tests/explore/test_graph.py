@@ -247,6 +247,60 @@ def test_which_parent_came_first_is_no_part_of_a_state() -> None:
     assert len(both.edges) == len(alone.edges) ** 2
 
 
+def test_which_member_of_a_group_spawned_first_is_no_part_of_a_state() -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def count() -> None:
+            await counter.add(1)
+
+        async def brings(group: Group) -> None:
+            await group.spawn(count)
+
+        async def owner() -> None:
+            async with Group() as group:
+                await group.spawn(brings, group)
+                await group.spawn(count)
+
+        machine.task("owner", owner)
+
+    graph = complete(from_function(furnish))
+    begun, spawning, closing = 2, 2 * 2 + 2 + 2, 2 + 2 + 2  # of the two children none or one has ended, or both
+    assert len(graph.edges) == begun + spawning + closing
+
+
+@pytest.mark.parametrize("bad", [-1, -2])
+def test_tasks_that_were_given_minus_one_and_minus_two_are_not_in_the_same_state(bad: int) -> None:
+    """Python's hashes of them are equal."""
+
+    def furnish(machine: Machine) -> None:
+        value, done = machine.counter("value", -1), machine.counter("done")
+
+        async def look() -> None:
+            seen = await value.load()
+            await done.wait("==", 1)
+            assert seen != bad
+
+        async def change() -> None:
+            await value.store(-2)
+            await value.store(0)
+            await done.store(1)
+
+        async def cancel(group: Group) -> None:
+            await group.cancel()
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(cancel, group)
+
+        for task in (look, change, parent):
+            machine.task(task.__name__, task)
+
+    graph = complete(from_function(furnish))
+    assert graph._live  # where tables know, they are told apart exactly
+    assert {signature.code for signature in graph.progress.failures} == {"assertion"}
+
+
 def test_what_is_read_off_a_graph_is_told_once_however_often_it_is_asked_to_go_on() -> None:
     graph = complete(from_function(polite))
     counts = dict(graph.progress.counts)

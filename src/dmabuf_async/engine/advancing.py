@@ -208,7 +208,7 @@ class Advancing(Choosing):
             self.raised(actor, error)
             return
         if isinstance(op, Settle):
-            actor.local = hash((actor.key, op.value))
+            actor.local = hashed(actor.key, op.value)
             self.arrive(actor, (op,))
             self._resume(actor, None)
         elif actor.needs & CONDITIONAL:
