@@ -11,6 +11,7 @@ import pytest
 from dmabuf_async import Group, Machine, Sizes, execute, from_function, load, replay, settle
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.stepper import Stepper
+from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.graph import Graph
 from dmabuf_async.explore.replaying import strategy_for
 from dmabuf_async.machine.cells import Cell
@@ -299,6 +300,26 @@ def test_tasks_that_were_given_minus_one_and_minus_two_are_not_in_the_same_state
     graph = complete(from_function(furnish))
     assert graph._live  # where tables know, they are told apart exactly
     assert {signature.code for signature in graph.progress.failures} == {"assertion"}
+
+
+def test_a_task_that_finds_its_list_as_others_left_it_is_told_to_be_not_deterministic() -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def task(seen: list[int]) -> None:
+            seen += [await counter.load()]
+            await counter.add(1)
+            assert len(seen) == 1
+
+        async def other() -> None:
+            await counter.store(1)
+            await counter.store(2)
+
+        machine.task("task", task, [])
+        machine.task("other", other)
+
+    with pytest.raises(ReplayDiverged, match=r"furnish is not deterministic: .*assertion.* is not found where"):
+        complete(from_function(furnish))
 
 
 def test_what_is_read_off_a_graph_is_told_once_however_often_it_is_asked_to_go_on() -> None:
