@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,7 @@ from dmabuf_async.engine.stepper import Stepper
 from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.graph import Graph
 from dmabuf_async.explore.replaying import strategy_for
-from dmabuf_async.machine.cells import Cell
+from dmabuf_async.machine.cells import Cell, Counter
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import scenario
 from tests.brute import End, brute, end_of
@@ -302,23 +305,97 @@ def test_tasks_that_were_given_minus_one_and_minus_two_are_not_in_the_same_state
     assert {signature.code for signature in graph.progress.failures} == {"assertion"}
 
 
-def test_a_task_that_finds_its_list_as_others_left_it_is_told_to_be_not_deterministic() -> None:
+def notes(counter: Counter) -> Callable[[], Awaitable[None]]:
+    seen: list[int] = []
+
+    async def task() -> None:
+        seen.append(await counter.load())
+        seen.append(await counter.load())
+        assert seen != [0, 1]
+
+    return task
+
+
+def notes_in_an_object(counter: Counter) -> Callable[[], Awaitable[None]]:
+    seen = SimpleNamespace(first=None)
+
+    async def task() -> None:
+        if seen.first is None:
+            seen.first = await counter.load()
+        assert (seen.first, await counter.load()) != (0, 1)
+
+    return task
+
+
+def numbers_what_it_sees(counter: Counter) -> Callable[[], Awaitable[None]]:
+    numbers = count()
+
+    async def task() -> None:
+        seen = {next(numbers): await counter.load()}
+        seen[next(numbers)] = await counter.load()
+        assert seen != {0: 0, 1: 1}
+
+    return task
+
+
+@pytest.mark.parametrize("make", [notes, notes_in_an_object, numbers_what_it_sees])
+def test_a_task_finds_what_it_keeps_in_python_as_the_program_makes_it(make: Callable[[Counter], Any]) -> None:
     def furnish(machine: Machine) -> None:
         counter = machine.counter("c")
 
-        async def task(seen: list[int]) -> None:
-            seen += [await counter.load()]
-            await counter.add(1)
-            assert len(seen) == 1
+        async def other() -> None:
+            await counter.store(1)
+
+        machine.task("task", make(counter))
+        machine.task("other", other)
+
+    graph = complete(from_function(furnish))
+    assert {signature.code for signature in graph.progress.failures} == {"assertion"}
+
+
+def test_python_variables_that_tasks_share_are_told_apart_by_what_the_tasks_were_given() -> None:
+    def furnish(machine: Machine) -> None:
+        x, y, seen = machine.counter("x"), machine.counter("y"), dict[str, int]()
+
+        async def look(mine: Counter, others: Counter) -> None:
+            await mine.store(1)
+            seen[mine.name] = await others.load()
+
+        async def main() -> None:
+            async with Group() as group:
+                await group.spawn(look, x, y)
+                await group.spawn(look, y, x)
+            assert seen != {"x": 1, "y": 0}
+
+        machine.task("main", main)
+
+    graph = complete(from_function(furnish))
+    assert {signature.code for signature in graph.progress.failures} == {"assertion"}
+
+
+class Outside:
+    """What outlives executions."""
+
+    coroutines = 0
+
+
+def test_what_is_found_and_not_found_again_is_told_to_be_not_deterministic() -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def task() -> None:
+            Outside.coroutines += 1
+            mine = Outside.coroutines
+            await counter.load()
+            assert mine != 2
 
         async def other() -> None:
             await counter.store(1)
-            await counter.store(2)
 
-        machine.task("task", task, [])
+        machine.task("task", task)
         machine.task("other", other)
 
-    with pytest.raises(ReplayDiverged, match=r"furnish is not deterministic: .*assertion.* is not found where"):
+    with pytest.raises(ReplayDiverged, match=r"furnish is not deterministic: assertion .* is not found where the same"):
         complete(from_function(furnish))
 
 
