@@ -39,7 +39,7 @@ class Footsteps(Watch):
             self.blind = objects.steady
         self.deep = True
         tree.look = self
-        self._unwound: dict[Actor, Op] = {}  # what it stood before when it was cancelled
+        self._unwound: dict[Op, tuple[Op, int]] = {}  # by unwind: what its actor stood before, and which step cancelled
         self._cancels: list[tuple[int, set[Actor | None]]] = []  # the steps that cancel, and whom
         self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
         self._pending: list[Race] | None = None  # at a blocked node: the machine may go on from there
@@ -98,8 +98,10 @@ class Footsteps(Watch):
     def _see_unwinds(self) -> None:
         """Whose pending op the latest step has replaced by an unwind."""
         for other, op in self._standing:
-            if other.op.__class__ is Deliver and op.__class__ is not Deliver:
-                self._unwound[other] = op
+            unwind = other.op
+            if unwind.__class__ is Deliver and op.__class__ is not Deliver:
+                assert unwind is not None
+                self._unwound[unwind] = op, self._cancels[-1][0]
         self._standing = []
 
     def _make(self, actor: Actor, op: Op, touched: Touched) -> bool:
@@ -241,9 +243,8 @@ class Footsteps(Watch):
     def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
         """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
         ended: list[Actor] = []
-        unwound = self._unwound.get(actor) if op.__class__ is Deliver else None
-        if unwound and all(excluded >> at & 1 for at, others in self._cancels if actor in others):
-            op = unwound
+        if op in self._unwound and not self._cancelling(actor, op) & ~excluded:
+            op = self._unwound[op][0]
         for other in self._core().actors:
             if other.ended and (latest := self._number(other)) >= 0 and excluded >> latest & 1:
                 other.ended = False
@@ -273,6 +274,11 @@ class Footsteps(Watch):
                 restore(thing, state)
             for other in ended:
                 other.ended = True
+
+    def _cancelling(self, actor: Actor, unwind: Op) -> int:
+        """The steps each of which would have led to this unwind: which cancelled, and those that came too late."""
+        first = self._unwound[unwind][1]
+        return sum(1 << at for at, others in self._cancels if at >= first and actor in others)
 
     def _first(self, thing: Thing, steps: int) -> list[Any]:
         """The state of a thing before the first of these steps that wrote it; empty if none did."""
@@ -351,16 +357,16 @@ class Footsteps(Watch):
 
         What lets it go on may have been done after the unwind.
         """
+        if not self._unwound:
+            return
         order, born = self._tree.order, self._objects.born
         made = [touched for touched, _ in self._objects.steps[: len(order)]]
-        for actor in self._unwound:
-            steps = [at for at, step in enumerate(made) if step.actor is actor]
-            at = next((at for at in steps if isinstance(made[at].op, Deliver)), None)
-            if at is None:
-                continue  # it still stands before it
-            before = max((other for other in steps if other < at), default=born.get(actor.path))
+        for at, step in enumerate(made):
+            if step.op not in self._unwound:
+                continue
+            actor = step.actor
+            before = max((other for other in range(at) if made[other].actor is actor), default=born.get(actor.path))
             own = 0 if before is None else order.pasts[before]
-            step = made[at]
             stands = actor.context, actor.locks
             actor.context, actor.locks = step.context, step.locks
             try:
@@ -373,11 +379,8 @@ class Footsteps(Watch):
         """Races of what would have been disabled, had its actor not been cancelled: it must come before both."""
         order = self._tree.order
         end = len(order.pasts)
-        cancels = before = 0
-        for at, others in self._cancels:
-            if actor in others:
-                cancels |= 1 << at
-                before |= order.pasts[at]
+        cancels = self._cancelling(actor, op)
+        before = order.closure(0, cancels)
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
             return self._imagine(actor, op, order.after(firsts, end))
