@@ -31,7 +31,7 @@ from dmabuf_async.scenario import catalogue
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.strategies.catalogue import strategy
 
-CASES: Final = {"scenarios/kmap/three-importers.toml": 10_000, "scenarios/large/eight-actors.toml": 400}
+CASES: Final = {"scenarios/kmap/three-importers.toml": 10_000, "benchmarks/eight-at-once.toml": 400}
 """Executions that take some seconds."""
 BESIDE: Final = ("scenarios/kmap/three-importers.toml", "scenarios/kmap/two-importers.toml")
 BOTH: Final = 8_000

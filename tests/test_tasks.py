@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,6 +37,30 @@ def leaves(error: BaseException) -> list[str]:
 
 
 # Spawn, join ------------------------------------------------------------------------------
+
+
+def test_what_has_no_name_of_its_own_can_be_spawned_and_is_told_by_what_it_is(run: Run) -> None:
+    def build(machine: Machine) -> None:
+        counter = machine.counter("n")
+
+        async def adding(amount: int) -> None:
+            await counter.add(amount)
+
+        class Adder:
+            async def __call__(self) -> None:
+                await counter.add(2)
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(partial(adding, 1))
+                await group.spawn(Adder())
+
+        machine.task("parent", parent)
+
+    ran = run(build)
+    assert ran.watch.steps is not None
+    told = [step.op.describe() for step in ran.watch.steps]
+    assert [line for line in told if line.startswith("spawn")] == ["spawn adding", "spawn Adder"]
 
 
 def test_the_block_ends_when_all_children_have_ended(run: Run) -> None:

@@ -205,7 +205,8 @@ class Spawn(_GroupOp):
         return () if self.thing in actor.context else (self.thing,)
 
     def describe(self) -> str:
-        return f"spawn {self.name or self.function.__name__}"
+        function = getattr(self.function, "func", self.function)  # of a partial
+        return f"spawn {self.name or getattr(function, '__name__', type(function).__name__)}"
 
 
 class Join(_GroupOp):

@@ -275,7 +275,7 @@ def test_bounds_go_with_no_other_search_and_no_checkpoint(cli: Any, scenario: An
 
 # In processes of their own -------------------------------------------------------
 
-LARGE = str(Path(__file__).parents[2] / "scenarios" / "large" / "eight-actors.toml")
+LARGE = str(Path(__file__).parents[2] / "benchmarks" / "eight-at-once.toml")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

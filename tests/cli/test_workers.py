@@ -168,8 +168,8 @@ def test_a_campaign_says_the_same_whether_or_not_it_is_made_side_by_side(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_says_what_each_knows_and_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
-    folder = Path(__file__).parents[2] / "scenarios" / "large"
-    names = [str(folder / "eight-actors.toml"), str(folder.parent / "mmap" / "killed-repaired.toml")]
+    root = Path(__file__).parents[2]
+    names = [str(root / "benchmarks" / "eight-at-once.toml"), str(root / "scenarios" / "mmap" / "killed-repaired.toml")]
     command = [*COMMAND, "fuzz", *names, "--executions", "100000000", "--jobs", "2"]
     made = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
     children: list[str] = []

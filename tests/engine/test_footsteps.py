@@ -11,6 +11,7 @@ import pytest
 
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.footsteps import Footsteps
+from dmabuf_async.engine.hindsight import Hindsight
 from dmabuf_async.errors import KernelError, ReplayDiverged
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
@@ -193,7 +194,7 @@ def acquisitions(planted: pytest.MonkeyPatch) -> None:
 
 def births(planted: pytest.MonkeyPatch) -> None:
     """4: what a child does comes after its spawn."""
-    planted.setattr(Footsteps, "_number", lambda self, actor: self._tree.order.latest.get(actor.path, -1))
+    planted.setattr(Hindsight, "number", lambda self, actor: self._order.latest.get(actor.path, -1))
 
 
 def joins(planted: pytest.MonkeyPatch) -> None:
@@ -213,7 +214,7 @@ def outcomes(planted: pytest.MonkeyPatch) -> None:
 
 def unwinds(planted: pytest.MonkeyPatch) -> None:
     """6: whoever is cancelled would have done something else."""
-    planted.setattr(Footsteps, "_see_unwinds", lambda *_: None)
+    planted.setattr(Hindsight, "after", lambda *_: None)
 
 
 def both_reasons(planted: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from dmabuf_async.drivers.static import StaticExporter
-from dmabuf_async.machine.kmap import AtomicKmapCall, MapAtomic
+from dmabuf_async.machine.kmap import AtomicKmapCall, MapAtomic, UnmapAtomic
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.machine.sizes import PAGE_SIZE, Sizes
 from dmabuf_async.protocol.rfc2012 import get_backing_storage, put_backing_storage
@@ -92,6 +92,50 @@ def test_switch_changes_where_a_page_is_and_look_tells_it() -> None:
     assert execute(build, trace=True).texts() == [
         "a: switch b[0] to swap#0", "a: look where b[0] is", "a: switch b[0] to nothing", "a: look where b[0] is",
     ]  # fmt: skip
+
+
+def begun(*, written: bool) -> Any:
+    """A page that comes from nowhere is mapped and read; before that it may have been written elsewhere, and lost."""
+
+    def build(machine: Machine) -> Any:
+        buffer = machine.buffer("b")
+        page, (first, second) = buffer.pages[0], machine.zones["ram"].places
+        for place in (first, second):
+            place.owner = page
+        said: list[bool] = []
+
+        async def work() -> None:
+            if written:
+                await page.switch(first)
+                mapping = await AtomicKmapCall(buffer, 0, atomic=True)
+                await MapAtomic(mapping, first)
+                await mapping.store(0)
+                await UnmapAtomic(mapping)
+                await page.switch(None)
+                await machine.zones["ram"].release(first)
+            await page.switch(second)
+            mapping = await AtomicKmapCall(buffer, 0, atomic=True)
+            await MapAtomic(mapping, second)
+            said.append(await mapping.load(0))
+
+        machine.task("a", work)
+        return lambda: said
+
+    return execute(build, sizes=Sizes(ram=2))
+
+
+def every_code(ran: Any) -> list[str]:
+    return [finding.code for finding in ran.watch.findings]
+
+
+def test_a_page_that_comes_from_nowhere_begins_with_what_lies_there() -> None:
+    assert begun(written=False).observed == [True]
+    assert "stale-read" not in every_code(begun(written=False))
+
+
+def test_who_knows_what_was_written_before_a_page_began_anew_reads_what_is_stale() -> None:
+    assert begun(written=True).observed == [True], "in time nothing is newer than the zeros"
+    assert "stale-read" in every_code(begun(written=True))
 
 
 def test_a_buffer_is_as_large_as_its_pages_and_starts_with_one_reference() -> None:

@@ -83,7 +83,7 @@ def test_what_is_expected_is_no_failure_and_what_never_came_is_one() -> None:
 
 
 def test_what_was_stopped_before_its_end_is_not_called_explored() -> None:
-    program = catalogue.load("scenarios/large/eight-actors.toml")
+    program = catalogue.load("benchmarks/eight-at-once.toml")
     with pytest.raises(FoundError, match=r"nothing found; unfinished \(stopped after 0.01 s\)"):
         explore(program, "graph", seconds=0.01).raise_on_finding()
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from dmabuf_async.engine.objects import Objects, Touched, restore, state_of
+from dmabuf_async.engine.hindsight import Hindsight
+from dmabuf_async.engine.objects import Objects, Touched, is_steady, state_of
 from dmabuf_async.engine.watch import Watch
-from dmabuf_async.machine.clock import Fire
 from dmabuf_async.ops import CONDITIONAL, FALLIBLE, STRUCTURAL
 from dmabuf_async.strategies.races import Race
 from dmabuf_async.strategies.wakeup_tree import Transition
-from dmabuf_async.tasks import Cancel, Deliver, Fail, Join, Spawn
+from dmabuf_async.tasks import Join
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker, Found
     from dmabuf_async.engine.choosing import Choosing
-    from dmabuf_async.engine.parking import Parking
     from dmabuf_async.machine.actor import Actor
     from dmabuf_async.machine.machine import Machine
     from dmabuf_async.ops import Op
-    from dmabuf_async.thing import Thing
 
 
 class Footsteps(Watch):
@@ -39,9 +37,7 @@ class Footsteps(Watch):
             self.blind = objects.steady
         self.deep = True
         tree.look = self
-        self._unwound: dict[Op, tuple[Op, int]] = {}  # by unwind: what its actor stood before, and which step cancelled
-        self._cancels: list[tuple[int, set[Actor | None]]] = []  # the steps that cancel, and whom
-        self._standing: list[tuple[Actor, Op]] = []  # before the step that may be cancelling others
+        self._hindsight = Hindsight(machine, objects)
         self._pending: list[Race] | None = None  # at a blocked node: the machine may go on from there
 
     # Steps ---------------------------------------------------------------------
@@ -49,17 +45,17 @@ class Footsteps(Watch):
     def before(self, actor: Actor, op: Op) -> None:
         if self._taint is not None or self.steps is not None or actor.judged is not None:
             super().before(actor, op)
-        tree = self._tree
-        if self._standing:
-            self._see_unwinds()
+        tree, hindsight = self._tree, self._hindsight
+        if hindsight.standing:
+            hindsight.after()
         if tree.blocked:
             return
         number, objects = self.step, self._objects
         if number < objects.steady:
             return
         known = objects.steps[number][0] if number < len(objects.steps) else None
-        if known is None or self._is_steady(actor, op):
-            touched = self._touched(actor, op)
+        if known is None or is_steady(actor, op):
+            touched = objects.touch(actor, op)
             if number >= tree.replayed and not self._make(actor, op, touched):
                 return
         else:  # it is made again, by others who are called the same
@@ -72,7 +68,7 @@ class Footsteps(Watch):
         if touched.steady and objects.steady == number and self._taint is None:
             objects.steady = number + 1
         if actor.needs & STRUCTURAL:
-            self._see_births_and_cancels(actor, op, number)
+            hindsight.before(actor, op, number)
 
     def see(self) -> None:
         super().see()
@@ -85,24 +81,6 @@ class Footsteps(Watch):
         objects = self._objects
         objects.steady = max(0, min(objects.steady, self.step - 1))
         super().state(found, step)
-
-    def _see_births_and_cancels(self, actor: Actor, op: Op, number: int) -> None:
-        """Whom a step is about to spawn, or to cancel."""
-        if isinstance(op, Spawn):
-            self._objects.born[(*actor.path, actor.spawned)] = number
-        elif isinstance(op, Cancel | Fail):
-            group = op.thing
-            self._cancels.append((number, {*group.children, group.owner} - {actor}))
-            self._standing = [(other, other.op) for other in self._core().actors if other.op is not None]
-
-    def _see_unwinds(self) -> None:
-        """Whose pending op the latest step has replaced by an unwind."""
-        for other, op in self._standing:
-            unwind = other.op
-            if unwind.__class__ is Deliver and op.__class__ is not Deliver:
-                assert unwind is not None
-                self._unwound[unwind] = op, self._cancels[-1][0]
-        self._standing = []
 
     def _make(self, actor: Actor, op: Op, touched: Touched) -> bool:
         """Tell of a step that no execution before this one made here; False if it need not be made."""
@@ -119,7 +97,7 @@ class Footsteps(Watch):
                 step = step.coming_to(outcome, len(outcomes))
                 alternatives = [other for other in outcomes if other != outcome]
         latest = order.latest.get(step.actor, -1)
-        past = own = order.pasts[latest] if latest >= 0 else self._own(actor)
+        past = own = order.pasts[latest] if latest >= 0 else self._hindsight.own(actor)
         conflicting = order.conflicting(reads, writes)
         races: Sequence[Race] = ()
         if conflicting & ~own:
@@ -129,55 +107,14 @@ class Footsteps(Watch):
             past |= self._children(op)
         return tree.made(step, past, reads, writes, races, alternatives)
 
-    def _own(self, actor: Actor) -> int:
-        """What comes before whatever ``actor`` does next."""
-        latest = self._number(actor)
-        return 0 if latest < 0 else self._tree.order.pasts[latest]
-
-    def _number(self, actor: Actor) -> int:
-        """The number of its latest step, or of the one that spawned it; -1 if there is none."""
-        latest = self._tree.order.latest.get(actor.path, -1)
-        return self._objects.born[actor.path] if latest < 0 and actor.parent is not None else latest
-
     def _children(self, op: Any) -> int:
         past = 0
         for child in op.thing.children:
-            past |= self._own(child)
+            past |= self._hindsight.own(child)
         return past
 
-    def _touched(self, actor: Actor, op: Op) -> Touched:
-        """What ``op`` would touch now."""
-        objects, entry = self._objects, actor.entry
-        if entry is not None:
-            known = objects.touched.get(entry)
-            if (
-                known is not None and entry.op is op and known.context == actor.context and known.locks == actor.locks
-            ):  # fmt: skip
-                return known
-        steady = self._is_steady(actor, op)
-        if actor.judged is None:
-            writes = objects.of(op.writes(actor))
-            reads = objects.of((*op.reads(actor), *actor.context))
-        else:
-            reads, writes = (objects.of(things) for things in op.footprint(actor))
-        read = wrote = 0
-        for number in writes:
-            wrote |= 1 << number
-        for number in reads:
-            read |= 1 << number
-        step = Transition(actor.path, "", read & ~wrote, wrote, 1)
-        touched = Touched(actor, op, actor.context, actor.locks, reads, writes, step, steady)
-        if steady:
-            objects.touched[entry] = touched
-        return touched
-
-    def _is_steady(self, actor: Actor, op: Op) -> bool:
-        """Whether ``op`` is steady, and the same object whenever ``actor`` stands where it does."""
-        entry = actor.entry
-        return entry is not None and entry.op is op and actor.judged is None and op.steady(actor)
-
     def transition(self, actor: Actor, op: Op, outcome: str, shares: int) -> Transition:
-        step = self._touched(actor, op).step
+        step = self._objects.touch(actor, op).step
         return step if shares == 1 and not outcome else step.coming_to(outcome, shares)
 
     # Races -----------------------------------------------------------------------
@@ -188,7 +125,7 @@ class Footsteps(Watch):
         end = len(order.pasts)
         closing = 0 if actor.cpu is None else order.writing(self._objects.numbers[actor.cpu.key])
         if not closing and not op.needs & (STRUCTURAL | FALLIBLE) and op.steady(actor):
-            touched = self._touched(actor, op)
+            touched = self._objects.touch(actor, op)
             if not op.needs & CONDITIONAL:
                 return [Race(first, touched.step, end) for first in order.latest_of(conflicting, own)]
             thing = op.thing
@@ -198,7 +135,7 @@ class Footsteps(Watch):
             return steady
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
-            return self._imagine(actor, op, order.after(firsts, end))
+            return self._hindsight.imagine(actor, op, order.after(firsts, end))
 
         races = list(order.racing(conflicting, own, end, possible))
         if op.needs & CONDITIONAL and actor.cpu is not None:
@@ -240,75 +177,6 @@ class Footsteps(Watch):
 
         return possible
 
-    def _imagine(self, actor: Actor, op: Op, excluded: int) -> tuple[list[Transition], int]:
-        """What ``actor`` could do now if these steps had not been made, and with what that conflicts."""
-        ended: list[Actor] = []
-        if op in self._unwound and not self._cancelling(actor, op) & ~excluded:
-            op = self._unwound[op][0]
-        for other in self._core().actors:
-            if other.ended and (latest := self._number(other)) >= 0 and excluded >> latest & 1:
-                other.ended = False
-                ended.append(other)
-        # What an op asks lies in its footprint, and what decides about that lies in it too, which the audit sees to: so
-        # nothing else has to be put back, but what is put back may show that there is more of it.
-        now: list[tuple[Thing, Any]] = []
-        asked = set[int]()
-        more = True
-        while more:
-            more = False
-            for thing in (op.thing, *op.writes(actor), *op.reads(actor), *actor.context):
-                if id(thing) in asked:
-                    continue
-                asked.add(id(thing))
-                for state in self._first(thing, excluded):
-                    now.append((thing, state_of(thing)))
-                    restore(thing, state)
-                    more = True
-        try:
-            outcomes, shares = self._possible(actor, op, excluded)
-            touched = self._touched(actor, op)
-            steps = [touched.step.coming_to(outcome, shares) for outcome in outcomes]
-            return steps, self._tree.order.conflicting(touched.reads, touched.writes)
-        finally:
-            for thing, state in now:
-                restore(thing, state)
-            for other in ended:
-                other.ended = True
-
-    def _cancelling(self, actor: Actor, unwind: Op) -> int:
-        """The steps each of which would have led to this unwind: which cancelled, and those that came too late."""
-        first = self._unwound[unwind][1]
-        return sum(1 << at for at, others in self._cancels if at >= first and actor in others)
-
-    def _first(self, thing: Thing, steps: int) -> list[Any]:
-        """The state of a thing before the first of these steps that wrote it; empty if none did."""
-        writing = self._tree.order.writing(*self._objects.of((thing,))) & steps
-        while writing:
-            bit = writing & -writing
-            writing ^= bit
-            found = [state for other, state in self._objects.steps[bit.bit_length() - 1][1] if other is thing]
-            if found:
-                return found[:1]
-        return []
-
-    def _possible(self, actor: Actor, op: Op, excluded: int) -> tuple[list[str], int]:
-        """Which outcomes the op could have in the present state, and how many there are to choose from."""
-        cpu = actor.cpu
-        if cpu is not None and cpu.closed_to(actor):
-            return [], 0
-        outcomes = op.outcomes(actor) if op.needs & FALLIBLE else ("",)
-        if op.__class__ is Join:
-            born = self._objects.born
-            thing: Any = op.thing
-            ready = all(child.ended or excluded >> born[child.path] & 1 for child in thing.children)
-        elif op.__class__ is Fire:
-            ready = op.enabled(actor) and any(not other.ended and not other.daemon for other in self._core().actors)
-        else:
-            ready = not op.needs & CONDITIONAL or op.enabled(actor)
-        if cpu is None and op.__class__ is not Fire:  # a fault of the environment
-            return ([""] if op.enabled(actor) else []), 0
-        return (list(outcomes), len(outcomes)) if ready else (list(outcomes[1:]), 0)
-
     def again(self, race: Race) -> Transition | None:
         touched, _ = self._objects.steps[race.until]
         actor = touched.actor
@@ -316,7 +184,7 @@ class Footsteps(Watch):
         actor.context, actor.locks = touched.context, touched.locks
         try:
             excluded = self._tree.order.after(1 << race.first | race.also, len(self._tree.order))
-            possible, _ = self._imagine(actor, touched.op, excluded)
+            possible, _ = self._hindsight.imagine(actor, touched.op, excluded)
         finally:
             actor.context, actor.locks = stands
         return next((step for step in possible if step.outcome == race.second.outcome), None)
@@ -324,28 +192,25 @@ class Footsteps(Watch):
     # The end -----------------------------------------------------------------------
 
     def blocked(self) -> None:
-        if self._standing:
-            self._see_unwinds()
+        if self._hindsight.standing:
+            self._hindsight.after()
         self._pending = [*self._waiting(), *self._unwinding()]
-
-    def _core(self) -> Parking:
-        return cast("Parking", self.machine.actors[0].run)
 
     def _waiting(self, late: list[tuple[Transition, int]] | None = None) -> Iterator[Race]:
         """Races of all that is announced and has not been performed: it might have been, in another order.
 
         What is a fault, and could be performed even now, is noted in ``late``, with what comes before it.
         """
-        core = self._core()
+        core = self._hindsight.core
         order = self._tree.order
         for actor in (*core.actors, *core.environment()):
             op = actor.op
             if op is None or actor.ended:
                 continue
-            touched = self._touched(actor, op)
-            conflicting, own = order.conflicting(touched.reads, touched.writes), self._own(actor)
+            touched = self._objects.touch(actor, op)
+            conflicting, own = order.conflicting(touched.reads, touched.writes), self._hindsight.own(actor)
             if late is not None and not actor.ready:
-                for outcome in self._possible(actor, op, 0)[0]:
+                for outcome in self._hindsight.possible(actor, op, 0)[0]:
                     if outcome or actor.cpu is None:
                         fault = touched.step.coming_to(outcome, 0)
                         late.append((fault, order.closure(own, conflicting)))
@@ -357,12 +222,13 @@ class Footsteps(Watch):
 
         What lets it go on may have been done after the unwind.
         """
-        if not self._unwound:
+        unwound = self._hindsight.unwound
+        if not unwound:
             return
         order, born = self._tree.order, self._objects.born
         made = [touched for touched, _ in self._objects.steps[: len(order)]]
         for at, step in enumerate(made):
-            if step.op not in self._unwound:
+            if step.op not in unwound:
                 continue
             actor = step.actor
             before = max((other for other in range(at) if made[other].actor is actor), default=born.get(actor.path))
@@ -379,11 +245,11 @@ class Footsteps(Watch):
         """Races of what would have been disabled, had its actor not been cancelled: it must come before both."""
         order = self._tree.order
         end = len(order.pasts)
-        cancels = self._cancelling(actor, op)
+        cancels = self._hindsight.cancelling(actor, op)
         before = order.closure(0, cancels)
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
-            return self._imagine(actor, op, order.after(firsts, end))
+            return self._hindsight.imagine(actor, op, order.after(firsts, end))
 
         seconds, conflicting = possible(cancels)
         stopping = conflicting & ~own & ~before & ~order.after(cancels, end)
@@ -394,8 +260,8 @@ class Footsteps(Watch):
         super().over(core)
         late: list[tuple[Transition, int]] = []
         if self._pending is None:
-            if self._standing:
-                self._see_unwinds()
+            if self._hindsight.standing:
+                self._hindsight.after()
             self._pending = [] if core.stopped == "cut" else list(self._waiting(late))
             self._pending += self._unwinding()
         self._tree.end(self._pending, late)

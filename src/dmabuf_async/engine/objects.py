@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dmabuf_async.machine.lock_order import Pair
+from dmabuf_async.strategies.wakeup_tree import Transition
 
 if TYPE_CHECKING:
     from dmabuf_async.engine.table import Entry
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dmabuf_async.machine.locks import AnyLock
     from dmabuf_async.ops import Op
     from dmabuf_async.strategies.dpor import Dpor
-    from dmabuf_async.strategies.wakeup_tree import Path, Transition
+    from dmabuf_async.strategies.wakeup_tree import Path
     from dmabuf_async.thing import Thing
 
 
@@ -70,6 +71,32 @@ class Objects:
             found.append(number)
         return found
 
+    def touch(self, actor: Actor, op: Op) -> Touched:
+        """What ``op`` would touch now."""
+        entry = actor.entry
+        if entry is not None:
+            known = self.touched.get(entry)
+            if (
+                known is not None and entry.op is op and known.context == actor.context and known.locks == actor.locks
+            ):  # fmt: skip
+                return known
+        steady = is_steady(actor, op)
+        if actor.judged is None:
+            writes = self.of(op.writes(actor))
+            reads = self.of((*op.reads(actor), *actor.context))
+        else:
+            reads, writes = (self.of(things) for things in op.footprint(actor))
+        read = wrote = 0
+        for number in writes:
+            wrote |= 1 << number
+        for number in reads:
+            read |= 1 << number
+        step = Transition(actor.path, "", read & ~wrote, wrote, 1)
+        touched = Touched(actor, op, actor.context, actor.locks, reads, writes, step, steady)
+        if steady:
+            self.touched[entry] = touched
+        return touched
+
 
 def state_of(thing: Thing) -> Any:
     """All of a thing that decides what steps touch, and what may be made: that of a pair of lock classes is memory."""
@@ -82,3 +109,9 @@ def restore(thing: Thing, state: Any) -> None:
         thing.edges = state
     else:
         thing.restore(state)
+
+
+def is_steady(actor: Actor, op: Op) -> bool:
+    """Whether ``op`` is steady, and the same object whenever ``actor`` stands where it does."""
+    entry = actor.entry
+    return entry is not None and entry.op is op and actor.judged is None and op.steady(actor)

@@ -95,12 +95,10 @@ def load(actor: Actor, place: Place, index: int, *, cached: bool = True) -> bool
     if word is None:
         return False
     at: Location = place if line is None else line
-    if at in word.newest:
-        return True
     if word.stale(actor, at):
         what = f"reads word {word.index} of {word.copying.page} from {at.name}"
         place.zone.marks.add("stale-read", actor, word, f"{what}, though a newer version was written before")
-    return False
+    return at in word.newest
 
 
 def told(newest: bool) -> str:

@@ -104,8 +104,13 @@ class Page(Thing):
         """Set up, before the run: the page's initial content lies in ``place``."""
         place.owner = self
         self.where = place
+        self.begin(place)
+
+    def begin(self, place: Place) -> None:
+        """Where it was nowhere, its content is now what lies in ``place``: that of before the run, or zeros."""
         for word in self.words:
-            word.newest = frozenset((place,))
+            if not word.newest:
+                word.newest = frozenset((place,))
 
     def loses(self, actor: Actor, words: list[Word], how: str, by: Thing | None = None) -> None:
         """Writes to some of its words were destroyed, ``by`` a line maybe, and nothing later survives.
@@ -222,6 +227,8 @@ class Switch(Op):
         if old is not None and old.owner is page:
             copying.gone |= {old, *old.lines}
         if new is not None:
+            if old is None:
+                page.begin(new)
             copying.gone -= {new, *new.lines}
             copying.end(new)
         lost = [word for word, counted in written if word.loses_any(counted)]
@@ -267,7 +274,7 @@ class CopyWord(Op):
                 detail = f"copies a word through {place.name}, which is {state}"
                 page.buffer.machine.marks.add("use-after-free", actor, place, detail)
         word = page.words[self.index]
-        if source.owner is page and (source.lines or source not in word.newest):
+        if source.owner is page:
             load(actor, source, self.index)
         if target.owner is page:
             if copy(word, source, target):

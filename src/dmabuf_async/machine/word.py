@@ -90,8 +90,6 @@ class Word(Thing):
 
     def stale(self, actor: Actor, location: Location) -> bool:
         """Whether ``actor``, which reads it there, knows a write that comes after what it gets."""
-        if location in self.newest:
-            return False
         held = self.held
         return bool(held.later[held.at.get(location, INITIAL)] & actor.past)
 
