@@ -8,7 +8,9 @@ in an order the strategy chooses.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable
+from operator import attrgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +191,7 @@ class Spawn(_GroupOp):
         if self.thing.owner is None:
             return None
         child = run.start(actor, self.name, self.thing, self.function, self.arguments)
-        self.thing.children.append(child)
+        insort(self.thing.children, child, key=attrgetter("path"))  # members may spawn at the same time
         if self.thing.cancelled:
             run.deliver(child, Cancelled())
         return child

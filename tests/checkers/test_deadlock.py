@@ -633,3 +633,34 @@ def test_whoever_may_yet_be_cancelled_is_in_no_deadlock() -> None:
 
     verdict = check(build, "both")
     assert (verdict.strength, verdict.failures) == ("exhaustive", ())
+
+
+def test_a_circle_is_told_when_the_child_comes_to_wait_that_might_have_cancelled_a_member() -> None:
+    """By every search, and by the replay of what the graph found; the child itself waits for the circle."""
+
+    def build(machine: Machine) -> None:
+        lock = machine.mutex("m")
+
+        async def locks() -> None:
+            await lock.lock()
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(locks)
+                await lock.lock()
+
+        async def holder() -> None:
+            await lock.lock()
+            async with Group() as group:
+                await group.spawn(parent)
+
+        machine.task("holder", holder)
+
+    for search in ("graph", "dpor"):
+        assert {failure.finding.message for failure in check(build, search).failures} == {
+            (
+                "holder waits to join holder/0, which holder/0 would have to give; "
+                "holder/0 waits to lock m, held by holder"
+            ),
+            "holder/0/0 waits to lock m, held by holder",
+        }, search

@@ -236,3 +236,8 @@ def test_a_task_that_depends_on_something_else_is_told() -> None:
     )
     with pytest.raises(ReplayDiverged, match=f"^{said} `load c`"):
         shown(program(build), 100)
+
+
+@pytest.mark.parametrize("nested", [lambda value: value, lambda value: (0, (value,)), lambda value: frozenset({value})])
+def test_minus_one_and_minus_two_lead_to_different_local_states(nested: Callable[[int], object]) -> None:
+    assert table.hashed(1, nested(-1)) != table.hashed(1, nested(-2))

@@ -137,6 +137,32 @@ def test_whoever_is_cancelled_in_its_sleep_might_have_woken(then: Steps) -> None
         assert wrong(program_of(spec.furnish), checkers=CHECKERS, limit=3_000) == []
 
 
+@pytest.mark.parametrize("counts", [False, True])
+def test_whoever_is_cancelled_a_second_time_had_been_cancelled_once_already(counts: bool) -> None:
+    """First the inner group of the owner is cancelled, and when that was left the outer one."""
+
+    def build(machine: Machine) -> None:
+        counter = machine.counter("x")
+
+        async def child(group: Group) -> None:
+            if counts:
+                await counter.add(1)
+            await group.cancel()
+
+        async def owner() -> None:
+            async with Group() as outer:
+                await outer.spawn(child, outer)
+                async with Group() as inner:
+                    await inner.spawn(child, inner)
+
+        machine.task("owner", owner)
+
+    made = program_of(build)
+    every = brute(made)
+    assert every is not None
+    assert not compared(every, reduced(made))
+
+
 MAPPED = (("kmap_atomic", 0, 0, "p"), ("mstore", "p", 0), ("kunmap", "p"))
 LOADS = (("load", "x"),)
 WAITS = (("wait", "x", "==", 1, True),)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from dmabuf_async import Group, Machine, Sizes, execute, from_function, load, replay, settle
 from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine.stepper import Stepper
+from dmabuf_async.errors import ReplayDiverged
 from dmabuf_async.explore.graph import Graph
 from dmabuf_async.explore.replaying import strategy_for
-from dmabuf_async.machine.cells import Cell
+from dmabuf_async.machine.cells import Cell, Counter
 from dmabuf_async.scenario.program import Program
 from dmabuf_async.scenario.python import scenario
 from tests.brute import End, brute, end_of
@@ -245,6 +249,154 @@ def test_which_parent_came_first_is_no_part_of_a_state() -> None:
     assert not both._live
     assert not both.progress.failures
     assert len(both.edges) == len(alone.edges) ** 2
+
+
+def test_which_member_of_a_group_spawned_first_is_no_part_of_a_state() -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def count() -> None:
+            await counter.add(1)
+
+        async def brings(group: Group) -> None:
+            await group.spawn(count)
+
+        async def owner() -> None:
+            async with Group() as group:
+                await group.spawn(brings, group)
+                await group.spawn(count)
+
+        machine.task("owner", owner)
+
+    graph = complete(from_function(furnish))
+    begun, spawning, closing = 2, 2 * 2 + 2 + 2, 2 + 2 + 2  # of the two children none or one has ended, or both
+    assert len(graph.edges) == begun + spawning + closing
+
+
+@pytest.mark.parametrize("bad", [-1, -2])
+def test_tasks_that_were_given_minus_one_and_minus_two_are_not_in_the_same_state(bad: int) -> None:
+    """Python's hashes of them are equal."""
+
+    def furnish(machine: Machine) -> None:
+        value, done = machine.counter("value", -1), machine.counter("done")
+
+        async def look() -> None:
+            seen = await value.load()
+            await done.wait("==", 1)
+            assert seen != bad
+
+        async def change() -> None:
+            await value.store(-2)
+            await value.store(0)
+            await done.store(1)
+
+        async def cancel(group: Group) -> None:
+            await group.cancel()
+
+        async def parent() -> None:
+            async with Group() as group:
+                await group.spawn(cancel, group)
+
+        for task in (look, change, parent):
+            machine.task(task.__name__, task)
+
+    graph = complete(from_function(furnish))
+    assert graph._live  # where tables know, they are told apart exactly
+    assert {signature.code for signature in graph.progress.failures} == {"assertion"}
+
+
+def notes(counter: Counter) -> Callable[[], Awaitable[None]]:
+    seen: list[int] = []
+
+    async def task() -> None:
+        seen.append(await counter.load())
+        seen.append(await counter.load())
+        assert seen != [0, 1]
+
+    return task
+
+
+def notes_in_an_object(counter: Counter) -> Callable[[], Awaitable[None]]:
+    seen = SimpleNamespace(first=None)
+
+    async def task() -> None:
+        if seen.first is None:
+            seen.first = await counter.load()
+        assert (seen.first, await counter.load()) != (0, 1)
+
+    return task
+
+
+def numbers_what_it_sees(counter: Counter) -> Callable[[], Awaitable[None]]:
+    numbers = count()
+
+    async def task() -> None:
+        seen = {next(numbers): await counter.load()}
+        seen[next(numbers)] = await counter.load()
+        assert seen != {0: 0, 1: 1}
+
+    return task
+
+
+@pytest.mark.parametrize("make", [notes, notes_in_an_object, numbers_what_it_sees])
+def test_a_task_finds_what_it_keeps_in_python_as_the_program_makes_it(make: Callable[[Counter], Any]) -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def other() -> None:
+            await counter.store(1)
+
+        machine.task("task", make(counter))
+        machine.task("other", other)
+
+    graph = complete(from_function(furnish))
+    assert {signature.code for signature in graph.progress.failures} == {"assertion"}
+
+
+def test_python_variables_that_tasks_share_are_told_apart_by_what_the_tasks_were_given() -> None:
+    def furnish(machine: Machine) -> None:
+        x, y, seen = machine.counter("x"), machine.counter("y"), dict[str, int]()
+
+        async def look(mine: Counter, others: Counter) -> None:
+            await mine.store(1)
+            seen[mine.name] = await others.load()
+
+        async def main() -> None:
+            async with Group() as group:
+                await group.spawn(look, x, y)
+                await group.spawn(look, y, x)
+            assert seen != {"x": 1, "y": 0}
+
+        machine.task("main", main)
+
+    graph = complete(from_function(furnish))
+    assert {signature.code for signature in graph.progress.failures} == {"assertion"}
+
+
+class Outside:
+    """What outlives executions."""
+
+    coroutines = 0
+
+
+def test_what_is_found_and_not_found_again_is_told_to_be_not_deterministic() -> None:
+    def furnish(machine: Machine) -> None:
+        counter = machine.counter("c")
+
+        async def task() -> None:
+            Outside.coroutines += 1
+            mine = Outside.coroutines
+            await counter.load()
+            assert mine != 2
+
+        async def other() -> None:
+            await counter.store(1)
+
+        machine.task("task", task)
+        machine.task("other", other)
+
+    with pytest.raises(ReplayDiverged, match=r"furnish is not deterministic: assertion .* is not found where the same"):
+        complete(from_function(furnish))
 
 
 def test_what_is_read_off_a_graph_is_told_once_however_often_it_is_asked_to_go_on() -> None:

@@ -233,11 +233,35 @@ def has_an_inner_function_that_counts(cell: Any) -> Any:
     return task
 
 
+def changes_its_list_by_another_name(cell: Any) -> Any:
+    seen: list[int] = []
+
+    async def task() -> None:
+        mine = seen
+        mine += [await cell.load()]
+        await cell.store(len(mine))
+
+    return task
+
+
+def makes_its_dict_larger(cell: Any) -> Any:
+    seen: dict[int, int] = {}
+
+    async def put(where: dict[int, int]) -> None:
+        where |= {await cell.load(): 1}
+
+    async def task() -> None:
+        await put(seen)
+        await cell.store(len(seen))
+
+    return task
+
+
 OPEN = [
     appends, counts, puts, looks_past_the_ops, draws, imports, has_a_list_of_the_module, asks_who_it_is, has_an_object,
     is_a_method, calls_one_that_appends, is_one_of_ours_around_one_of_theirs,
     has_a_list_for_all_calls, has_lists_of_lists, is_partial,
-    has_an_inner_function_that_counts,
+    has_an_inner_function_that_counts, changes_its_list_by_another_name, makes_its_dict_larger,
 ]  # fmt: skip
 
 
@@ -245,6 +269,39 @@ OPEN = [
 def test_whoever_keeps_or_asks_for_anything_else_gets_a_machine_of_its_own(make: Callable[[Any], Any]) -> None:
     assert made(builds(make)) is None
     assert not serves(builds(make))
+
+
+async def extends(_cell: Any, found: Any) -> None:
+    found += [1]
+
+
+async def doubles(_cell: Any, found: Any) -> None:
+    found *= 2
+
+
+async def extends_all(_cell: Any, *found: Any) -> None:
+    for one in found:
+        one += one  # noqa: PLW2901
+
+
+async def sums(cell: Any, found: Any) -> None:
+    total = 0
+    for one in found:
+        total += one
+        total += await cell.load()
+    amount = await cell.load()
+    amount += 1
+    amount -= total
+
+
+@pytest.mark.parametrize(("task", "is_open"), [
+    (extends, True), (doubles, True), (extends_all, True), (sums, False),
+])  # fmt: skip
+def test_an_operator_that_may_change_a_list_is_told_from_one_that_counts(task: Any, is_open: bool) -> None:
+    def build(machine: Machine) -> None:
+        machine.task("t", task, machine.cell("c"), [1])
+
+    assert (made(build) is None) == is_open
 
 
 def test_a_program_that_is_built_otherwise_each_time_is_never_kept() -> None:

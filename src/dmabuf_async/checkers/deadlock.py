@@ -71,8 +71,9 @@ class Deadlock(Checker):
         members = _circle(actor)
         if members is None:
             return None
-        if any(len(_circle(member) or members) < len(members) for member in members):
-            return None  # it waits for a circle, and is not in it: that is told first, whoever came last
+        # It may wait for a circle, and not be in it: that one is told, though it was only closed when a child
+        # which might have cancelled somebody in it came to wait. Whoever waits for it is told at the end.
+        members = min((_circle(member) or members for member in members), key=len)
         if any(isinstance(member.op, Map) for member in members) and any(
             not other.ended and not other.daemon and other not in members for other in family(machine.actors)
         ):

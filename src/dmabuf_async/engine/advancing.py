@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from dmabuf_async.engine.choosing import Choosing
+from dmabuf_async.engine.keeping import kept
 from dmabuf_async.engine.rebirth import is_portable
 from dmabuf_async.engine.running import RunningLoop
 from dmabuf_async.engine.table import Entry, Table, advanced, hashed, leaves, recognise, revived
@@ -39,6 +40,7 @@ class Advancing(Choosing):
         self.tabled = not live
         self._coroutines: dict[Actor, Entry] = {}  # where the coroutine of an actor stands that was made to learn
         self._raised: dict[tuple[Entry, type, Any], tuple[Entry, BaseException]] = {}
+        self._kept: dict[Actor, list[Any]] = {}  # what coroutines of an actor find, and leave to one another
         loop = RunningLoop()
         self._call_hidden = loop.call if loop.found else None
 
@@ -108,7 +110,7 @@ class Advancing(Choosing):
             after = known[1]
         else:
             raised = self._raised.get((entry, result.__class__, result))
-            after = self._learn(actor, entry, result) if raised is None else raised[0]
+            after = raised[0] if raised is not None else self._found_out(actor, entry, result)
         actor.entry = after
         actor.local = after.local
         if after.passed:
@@ -123,6 +125,18 @@ class Advancing(Choosing):
                 self.seen.failed(actor, raised[1])
         elif actor.needs & CONDITIONAL:
             after.pending.append(actor)
+
+    def _found_out(self, actor: Actor, entry: Entry, result: Any) -> Entry:
+        """What the actor does next. Raises Untabled if it changes what another coroutine of it would find."""
+        if self.machine.reused:
+            return self._learn(actor, entry, result)
+        before = self._kept.get(actor)
+        if before is None:
+            before = self._kept[actor] = kept(actor.function, actor.arguments)
+        after = self._learn(actor, entry, result)
+        if kept(actor.function, actor.arguments) != before:
+            raise Untabled
+        return after
 
     def _learn(self, actor: Actor, entry: Entry, result: Any) -> Entry:
         """What the actor does next, found out by resuming a coroutine that stands where it is."""
@@ -208,7 +222,7 @@ class Advancing(Choosing):
             self.raised(actor, error)
             return
         if isinstance(op, Settle):
-            actor.local = hash((actor.key, op.value))
+            actor.local = hashed(actor.key, op.value)
             self.arrive(actor, (op,))
             self._resume(actor, None)
         elif actor.needs & CONDITIONAL:

@@ -11,7 +11,7 @@ from dmabuf_async.engine.watch import Watch
 from dmabuf_async.ops import CONDITIONAL, FALLIBLE, STRUCTURAL
 from dmabuf_async.strategies.races import Race
 from dmabuf_async.strategies.wakeup_tree import Transition
-from dmabuf_async.tasks import Deliver, Join
+from dmabuf_async.tasks import Join
 
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker, Found
@@ -222,16 +222,17 @@ class Footsteps(Watch):
 
         What lets it go on may have been done after the unwind.
         """
+        unwound = self._hindsight.unwound
+        if not unwound:
+            return
         order, born = self._tree.order, self._objects.born
         made = [touched for touched, _ in self._objects.steps[: len(order)]]
-        for actor in self._hindsight.unwound:
-            steps = [at for at, step in enumerate(made) if step.actor is actor]
-            at = next((at for at in steps if isinstance(made[at].op, Deliver)), None)
-            if at is None:
-                continue  # it still stands before it
-            before = max((other for other in steps if other < at), default=born.get(actor.path))
+        for at, step in enumerate(made):
+            if step.op not in unwound:
+                continue
+            actor = step.actor
+            before = max((other for other in range(at) if made[other].actor is actor), default=born.get(actor.path))
             own = 0 if before is None else order.pasts[before]
-            step = made[at]
             stands = actor.context, actor.locks
             actor.context, actor.locks = step.context, step.locks
             try:
@@ -244,11 +245,8 @@ class Footsteps(Watch):
         """Races of what would have been disabled, had its actor not been cancelled: it must come before both."""
         order = self._tree.order
         end = len(order.pasts)
-        cancels = before = 0
-        for at, others in self._hindsight.cancels:
-            if actor in others:
-                cancels |= 1 << at
-                before |= order.pasts[at]
+        cancels = self._hindsight.cancelling(actor, op)
+        before = order.closure(0, cancels)
 
         def possible(firsts: int) -> tuple[list[Transition], int]:
             return self._hindsight.imagine(actor, op, order.after(firsts, end))

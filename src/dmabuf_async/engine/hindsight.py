@@ -27,8 +27,8 @@ class Hindsight:
         self._machine = machine
         self._objects = objects
         self._order = objects.tree.order
-        self.unwound: dict[Actor, Op] = {}
-        """What those stood before who were cancelled."""
+        self.unwound: dict[Op, tuple[Op, int]] = {}
+        """By unwind: what its actor stood before, and the step that cancelled it."""
         self.cancels: list[tuple[int, set[Actor | None]]] = []
         """The steps that cancel, and whom."""
         self.standing: list[tuple[Actor, Op]] = []
@@ -50,8 +50,10 @@ class Hindsight:
     def after(self) -> None:
         """It has been made: those who were cancelled stand before an unwind."""
         for other, op in self.standing:
-            if other.op.__class__ is Deliver and op.__class__ is not Deliver:
-                self.unwound[other] = op
+            unwind = other.op
+            if unwind.__class__ is Deliver and op.__class__ is not Deliver:
+                assert unwind is not None
+                self.unwound[unwind] = op, self.cancels[-1][0]
         self.standing = []
 
     def own(self, actor: Actor) -> int:
@@ -105,10 +107,14 @@ class Hindsight:
 
     def _before_unwind(self, actor: Actor, op: Op, excluded: int) -> Op:
         """What ``actor`` would stand before if these steps had not been made, where it stands before ``op``."""
-        unwound = self.unwound.get(actor) if op.__class__ is Deliver else None
-        if unwound and all(excluded >> at & 1 for at, others in self.cancels if actor in others):
-            return unwound
+        if op in self.unwound and not self.cancelling(actor, op) & ~excluded:
+            return self.unwound[op][0]
         return op
+
+    def cancelling(self, actor: Actor, unwind: Op) -> int:
+        """The steps each of which would have led to this unwind: which cancelled, and those that came too late."""
+        first = self.unwound[unwind][1]
+        return sum(1 << at for at, others in self.cancels if at >= first and actor in others)
 
     def _stood(self, excluded: int) -> Iterator[tuple[Actor, Op, Op | None]]:
         """Who would stand before another op than now if these steps had not been made: before which, and now."""

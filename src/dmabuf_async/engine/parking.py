@@ -272,7 +272,7 @@ class Parking:
             self.watch.parked(actor, op)
 
     def _settle(self, actor: Actor, op: Settle) -> None:
-        actor.local = hash((actor.key, op.value))
+        actor.local = hashed(actor.key, op.value)
         self.arrive(actor, (op,))
         self.started.append(actor)
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 LIMIT: Final = 20_000
 """Entries of one table: a campaign's memory doesn't grow with its length."""
 
+_COLLECTIONS: Final = (tuple, frozenset)
+
+_MINUS_ONE: Final = (-7, -7)
+
 _PLAIN: Final = (int, str, Errno, Thing, type(None))
 
 
@@ -89,7 +93,7 @@ class Table:
             entry = Entry(at, result, passed, op)
             entry.function = function(actor)
             if passed:
-                entry.local = hash((actor.key, passed[-1].value))
+                entry.local = hashed(actor.key, passed[-1].value)
             else:  # the first resumption brings no result
                 entry.local = at.local if at.parent is None else hashed(at.local, result)
             self.size += 1
@@ -99,9 +103,16 @@ class Table:
         return entry
 
 
-def hashed(local: int, result: Any) -> int:
-    """The local state after one more result."""
-    return hash((local, -7 if result is None else result))
+def hashed(local: int, value: Any) -> int:
+    """The local state after one more result; for a settled value ``local`` is the key of the actor."""
+    return hash((local, -7 if value is None else _apart(value)))
+
+
+def _apart(value: Any) -> Any:
+    """Something else in the place of each -1, whose hash is that of -2."""
+    if value.__class__ in _COLLECTIONS:
+        return value.__class__(map(_apart, value))
+    return _MINUS_ONE if value == -1 else value
 
 
 class Trail:

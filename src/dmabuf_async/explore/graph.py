@@ -18,6 +18,7 @@ from dmabuf_async.checkers.catalogue import CHECKERS
 from dmabuf_async.engine import MAX_STEPS
 from dmabuf_async.engine.site import role
 from dmabuf_async.engine.stepper import Stepper
+from dmabuf_async.errors import AuditError, ReplayDiverged
 from dmabuf_async.explore.chance import chance
 from dmabuf_async.explore.diamonds import Diamonds, open_diamond
 from dmabuf_async.explore.following import follow
@@ -30,7 +31,6 @@ from dmabuf_async.trace.schedule import encode
 if TYPE_CHECKING:
     from dmabuf_async.checkers.base import Checker
     from dmabuf_async.engine.stepper import Move, Taken
-    from dmabuf_async.errors import AuditError
     from dmabuf_async.explore.diamonds import Print, Side
     from dmabuf_async.explore.following import Label
     from dmabuf_async.scenario.program import Program
@@ -278,7 +278,12 @@ class Graph(Walk[Stop]):
             if number >= 0:
                 labels.append(self.edges[state][number][0])
             choices, found = follow(self.program, labels, self._checkers)
-            finding = next(one for one in found if one.signature == signature)
+            finding = next((one for one in found if one.signature == signature), None)
+            if finding is None:
+                raise ReplayDiverged(
+                    f"{self.program.name} is not deterministic: {signature} was found, and is not found where the same "
+                    "is done anew. Look for chance, time, or state that is kept outside the machine, in its tasks"
+                )
             failures[signature] = replace(
                 failures[signature],
                 finding=finding,

@@ -110,6 +110,7 @@ class Machine:
         """Deliberate mistakes of the core's own calls: see protocol/mm.py."""
         self.actors: list[Actor] = []
         self.fingerprint = 0
+        self.reused = False  # it serves for all executions of its program
         self.tabled = False  # see Program.reusable: nothing but results decides what its tasks do
         self.taken: dict[tuple[Buffer, Actor], References] = {}
         self.judged: Judged | None = None

@@ -40,15 +40,24 @@ STORES: Final = frozenset({
 })  # fmt: skip
 """Instructions that change what may outlive a task, or bring in what nobody has looked at."""
 
+VARARGS, VARKEYWORDS = 0x04, 0x08
+"""Flags of code that takes all the rest of its arguments: those of ``inspect``."""
+
+IN_PLACE: Final = frozenset({"+=", "*=", "|="})
+"""Operators that change a list or a dict which they are given."""
+
 
 def contents(machine: Machine) -> object:
     """All that the tasks of a sealed machine are made of, to compare with another's; None if it may not be all."""
+    look = _Look(machine)
     try:
         tasks = [
-            (actor.daemon, *(_value(machine, one, set()) for one in (actor.function, *actor.arguments)))
+            (actor.daemon, *(_value(look, one) for one in (actor.function, *actor.arguments)))
             for actor in machine.actors
         ]
     except _Open:
+        return None
+    if look.shared and look.grows:
         return None
     return tasks, [(thing.key, thing.initial) for thing in machine.everything()]
 
@@ -57,38 +66,49 @@ class _Open(Exception):
     """Something else may decide what a task does."""
 
 
-def _value(machine: Machine, value: Any, seen: set[int]) -> object:
+class _Look:
+    """What has been seen of the tasks of one machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.functions: set[int] = set()
+        self.shared = False  # there is a list or a dict which outlives a task
+        self.grows = False  # and an operator that may change one
+
+
+def _value(look: _Look, value: Any) -> object:
     if isinstance(value, PLAIN):
         return value.__class__, value
-    if isinstance(value, Thing) and machine.has(value):
+    if isinstance(value, Thing) and look.machine.has(value):
         return value.KIND, value.name
-    if value is machine:
+    if value is look.machine:
         return Machine
+    look.shared |= isinstance(value, SHARED)
     if type(value) is dict:
-        return [(_value(machine, key, seen), _within(machine, one, seen)) for key, one in value.items()]
+        return [(_value(look, key), _within(look, one)) for key, one in value.items()]
     if isinstance(value, tuple | list):
-        return value.__class__, [_within(machine, one, seen) for one in value]
+        return value.__class__, [_within(look, one) for one in value]
     if isinstance(value, Op) and hasattr(value, "thing"):
-        return value.__class__, value.describe(), _value(machine, value.thing, seen)
+        return value.__class__, value.describe(), _value(look, value.thing)
     if type(value) is FunctionType:
-        return _function(machine, value, seen)
+        return _function(look, value)
     raise _Open
 
 
-def _within(machine: Machine, value: Any, seen: set[int]) -> object:
+def _within(look: _Look, value: Any) -> object:
     if isinstance(value, SHARED):  # by another name it could be changed in place
         raise _Open
-    return _value(machine, value, seen)
+    return _value(look, value)
 
 
-def _function(machine: Machine, function: FunctionType, seen: set[int]) -> object:
+def _function(look: _Look, function: FunctionType) -> object:
     code = function.__code__
     ours = str(function.__module__).partition(".")[0] == __name__.partition(".")[0]
     if ours and not function.__closure__:
         return code
-    if id(function) in seen:  # it calls itself
+    if id(function) in look.functions:  # it calls itself, or another task has it too
         return code
-    seen.add(id(function))
+    look.functions.add(id(function))
     if function.__dict__:
         raise _Open
     given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
@@ -101,7 +121,8 @@ def _function(machine: Machine, function: FunctionType, seen: set[int]) -> objec
     named = [one for name in _names(code, code.co_freevars) for one in _global(function, name)]
     if any(isinstance(one, SHARED) for one in named):  # whoever else has it may change it
         raise _Open
-    return code, [_value(machine, one, seen) for one in (*given, *closed, *named)]
+    look.grows |= _grows(code)
+    return code, [_value(look, one) for one in (*given, *closed, *named)]
 
 
 def _global(function: FunctionType, name: str) -> list[Any]:
@@ -130,3 +151,34 @@ def _names(code: CodeType, free: tuple[str, ...]) -> list[str]:
         if isinstance(constant, CodeType):
             names += _names(constant, constant.co_freevars)
     return names
+
+
+def _grows(code: CodeType) -> bool:
+    """Whether an operator may change a list or a dict that the code did not make.
+
+    It makes none where it adds a number, or where its variable has had constants and results of operators only.
+    """
+    rest = (code.co_flags & VARARGS != 0) + (code.co_flags & VARKEYWORDS != 0)
+    taken = code.co_argcount + code.co_kwonlyargcount + rest
+    given, changed = set(code.co_varnames[:taken]), set[str]()
+    operand = before = None
+    for step in dis.get_instructions(code):
+        if step.opname == "EXTENDED_ARG":
+            continue
+        if step.opname.startswith("STORE_FAST") or step.opname == "STORE_DEREF":
+            assert before is not None
+            names = [step.argval] if isinstance(step.argval, str) else list(step.argval)
+            if step.opname.startswith("STORE_FAST_LOAD"):
+                names.pop()
+            if before.opname == "BINARY_OP":
+                assert operand is not None
+                number = operand.opname == "LOAD_CONST" and isinstance(operand.argval, int | float)
+                if before.argrepr in IN_PLACE and (before.argrepr == "*=" or not number):
+                    changed.add(names[0])
+                names.pop(0)
+            elif before.opname == "LOAD_CONST":
+                names.pop(0)
+            given.update(names)
+        operand, before = before, step
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return not changed.isdisjoint(given) or any(map(_grows, inner))

@@ -60,7 +60,7 @@ class Program:
             machine.properties += [one.bind(machine) for one in self.always]
             machine.seal()
             if self.tabled:
-                machine.tabled = True
+                machine.tabled = machine.reused = True
                 kept = machine
             return machine
 
