@@ -292,10 +292,10 @@ class Stepper(Advancing):
         before = told[4]
         if before is not None and tree is None:
             where = place[0] or (actor, op)  # what the environment does has no table
-            cause = (before, where, outcome)
+            cause = (before, where, outcome, actor.ended)
             if not op.alike:
                 stood = [old for _, _, old in things] + [thing.fingerprint for thing, _ in memory[len(things) :]]
-                cause = (before, where, outcome, *stood)
+                cause = (*cause, *stood)
         memory[:] = changed
         self._remembered.change(actor, op, cause)
 
