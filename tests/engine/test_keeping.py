@@ -27,6 +27,14 @@ class Slotted:
         self.field += 1
 
 
+NAMED: list[int] = []
+
+
+def names_it() -> int:
+    """Look at what the module has."""
+    return len(NAMED)
+
+
 def change(value: Any) -> None:
     if isinstance(value, dict):
         value[len(value)] = 0
@@ -80,6 +88,19 @@ def test_a_variable_that_gets_an_equal_value_of_another_kind_has_changed() -> No
 
     before = kept(task, ())
     value = True
+    assert kept(task, ()) != before
+
+
+def test_what_a_function_and_its_helpers_name_in_their_module_is_looked_at() -> None:
+    def task() -> int:
+        def inner() -> int:
+            return names_it()
+
+        return inner()
+
+    before = kept(task, ())
+    assert kept(task, ()) == before
+    NAMED.append(1)
     assert kept(task, ()) != before
 
 

@@ -163,6 +163,32 @@ def test_whoever_is_cancelled_a_second_time_had_been_cancelled_once_already(coun
     assert not compared(every, reduced(made))
 
 
+def test_whoever_fails_in_a_group_that_was_cancelled_cancels_nobody() -> None:
+    """The owner of the inner group is cancelled by the outer one alone, and joins if that comes later."""
+
+    def build(machine: Machine) -> None:
+        async def fails() -> None:
+            raise ValueError
+
+        async def inner() -> None:
+            async with Group() as group:
+                await group.spawn(fails)
+                await group.spawn(fails)
+                await group.cancel()
+
+        async def outer() -> None:
+            async with Group() as group:
+                await group.spawn(inner)
+                await group.cancel()
+
+        machine.task("outer", outer)
+
+    made = program_of(build)
+    every = brute(made)
+    assert every is not None
+    assert not compared(every, reduced(made))
+
+
 MAPPED = (("kmap_atomic", 0, 0, "p"), ("mstore", "p", 0), ("kunmap", "p"))
 LOADS = (("load", "x"),)
 WAITS = (("wait", "x", "==", 1, True),)

@@ -338,7 +338,21 @@ def numbers_what_it_sees(counter: Counter) -> Callable[[], Awaitable[None]]:
     return task
 
 
-@pytest.mark.parametrize("make", [notes, notes_in_an_object, numbers_what_it_sees])
+IN_THE_MODULE: list[int] = []
+
+
+def notes_in_its_module(counter: Counter) -> Callable[[], Awaitable[None]]:
+    IN_THE_MODULE.clear()
+
+    async def task() -> None:
+        IN_THE_MODULE.append(await counter.load())
+        IN_THE_MODULE.append(await counter.load())
+        assert IN_THE_MODULE != [0, 1]
+
+    return task
+
+
+@pytest.mark.parametrize("make", [notes, notes_in_an_object, numbers_what_it_sees, notes_in_its_module])
 def test_a_task_finds_what_it_keeps_in_python_as_the_program_makes_it(make: Callable[[Counter], Any]) -> None:
     def furnish(machine: Machine) -> None:
         counter = machine.counter("c")

@@ -42,7 +42,7 @@ class Hindsight:
         """A step is about to be made that may spawn somebody, or cancel some."""
         if isinstance(op, Spawn):
             self._objects.born[(*actor.path, actor.spawned)] = number
-        elif isinstance(op, Cancel | Fail):
+        elif isinstance(op, Cancel | Fail) and not op.thing.told:  # else it reaches nobody
             group = op.thing
             self.cancels.append((number, {*group.children, group.owner} - {actor}))
             self.standing = [(other, other.op) for other in self.core.actors if other.op is not None]

@@ -1,4 +1,4 @@
-"""What all coroutines of a task have in common beside the machine: the values that its function closes over.
+"""What all coroutines of a task have in common beside the machine: what its function closes over, and its module.
 
 A coroutine that changes one of them leaves that to the next, which is made to learn what the task does when it is given
 other results. So whoever does that has no table, and is given a machine of its own in each execution.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
-from types import FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from dmabuf_async.ops import Errno
@@ -24,7 +24,8 @@ LIMIT: Final = 2_000
 def kept(function: Any, arguments: Any) -> list[Any]:
     """All that can be reached from there, which is equal for as long as nobody changes any of it.
 
-    What is ours ends the way: its state lies in the machine. So do classes and modules, which outlive executions.
+    What is ours ends the way: its state lies in the machine. So do classes and modules; of the module of a function
+    only what it names is looked at.
     """
     found: list[Any] = []
     seen: set[int] = set()
@@ -59,7 +60,7 @@ def _inside(value: Any) -> list[Any]:
     if isinstance(value, type | ModuleType | Thing) or _is_ours(value):
         return []
     if isinstance(value, FunctionType):
-        return [value.__defaults__, value.__kwdefaults__, *_contents(value)]
+        return [value.__defaults__, value.__kwdefaults__, *_contents(value), *_named(value)]
     slots = (name for cls in value.__class__.__mro__ for name in getattr(cls, "__slots__", ()))
     return [getattr(value, "__dict__", None), *(getattr(value, name, None) for name in slots)]
 
@@ -77,3 +78,12 @@ def _contents(function: FunctionType) -> list[Any]:
         except ValueError:  # it is empty
             found.append(None)
     return found
+
+
+def _named(function: FunctionType) -> list[Any]:
+    """What its code finds by names of its module."""
+    codes = [function.__code__]
+    for code in codes:
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    names = dict.fromkeys(name for code in codes for name in code.co_names)
+    return [function.__globals__[name] for name in names if name in function.__globals__]
