@@ -46,6 +46,8 @@ FURTHER = 10
 """So many times as many executions are made where the first ones differ and show nothing."""
 ROOM = 20_000_000
 """States of one graph."""
+ENOUGH = 450_000
+"""States after which a graph that has shown something need not be whole."""
 SAMPLES = 400
 """Executions with all strategies in turn where the state graph does not end."""
 RULE = re.compile(r"\b[VPM][0-9]+\b")
@@ -222,15 +224,16 @@ def sampled(program: Program) -> dict[str, float | None]:
 
 
 def decide(variant: Variant, program: Program, seconds: float) -> Proof:
-    """What the state graph shows until it is whole, or so many CPU seconds have gone."""
+    """What the state graph shows until it is whole, or large and has shown something, or the CPU time is over."""
     graph = Graph(program, max_states=ROOM)
+    progress = graph.progress
     began = time.process_time()
     with quiet_collector():
         while (more := graph.advance()) and time.process_time() - began < seconds:
-            pass
+            if progress.failures and len(graph.edges) > ENOUGH:
+                break
     took = time.process_time() - began
     graph.close()
-    progress = graph.progress
     codes: dict[str, float | None] = {}
     for failure in [*progress.failures.values(), *(one for one, _ in progress.locks.failures(expected=False))]:
         code, chance = failure.finding.code, failure.chance

@@ -16,7 +16,12 @@ from benchmarks.exhaustive import Recorded, exhaust, program
 from benchmarks.strategies import TABLES, scenarios, schedules
 from dmabuf_async.checkers.catalogue import CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
+from dmabuf_async.explore.execution import perform
+from dmabuf_async.explore.fuzzing import fuzz
+from dmabuf_async.scenario.catalogue import load
 from dmabuf_async.strategies import SAMPLING
+from dmabuf_async.strategies.catalogue import strategy
+from tests.effort import times
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,6 +49,13 @@ def test_a_campaign_is_measured_with_its_panel_and_without_it() -> None:
             r"\S.* +[\d,]+/s without +[\d,]+/s with +[\d.]+ %, per CPU second +[\d.]+ %   budget 95 %: (within|UNDER)",
             row,
         )
+
+
+def test_the_scenario_of_eight_actors_at_once_is_right() -> None:
+    crowd = load(str(ROOT / "benchmarks" / "eight-at-once.toml"))
+    assert len(crowd.machines()().actors) == 8
+    verdict = perform(fuzz(crowd, strategy("portfolio", 0), executions=times(200, 20)))
+    assert (verdict.exit_code, verdict.failures) == (0, ())
 
 
 def test_the_cost_of_a_step_is_measured_over_three_sizes_of_buffers() -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from dmabuf_async import Machine, from_function
 from dmabuf_async.checkers.catalogue import CODES
 from dmabuf_async.drivers.catalogue import DEFECTS
+from dmabuf_async.engine import remembered as module
 from dmabuf_async.engine.remembered import EVERY, Remembered
 from dmabuf_async.errors import AuditError
 from dmabuf_async.explore.graph import Graph
@@ -108,6 +109,26 @@ def test_what_is_known_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) 
     states = len(whole(own_stores()).edges)
     assert states == 21 * 21
     assert asked < states / 3
+
+
+def test_what_was_met_lately_is_known_and_what_was_met_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ROOM", 2)
+    machine = Machine()
+    remembered = Remembered(machine, {})
+    op: Any = Store(machine.cell("c"), 1)
+    actor = machine.task("t", own_stores)
+
+    def known(cause: str) -> bool:
+        remembered.change(actor, op, cause)
+        found = remembered.now is not None
+        remembered.number()
+        return found
+
+    assert [known(cause) for cause in "abc"] == [False, False, False]
+    assert known("a"), "it is of the two that came before the latest"
+    assert not known("d")
+    assert [known(cause) for cause in "ac"] == [True, True]
+    assert not known("b")
 
 
 def test_a_step_that_is_taken_back_teaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,10 +135,33 @@ def test_no_trace_is_left_in_scenarios_either(name: str) -> None:
     wander(stepper(load(f"scenarios/{name}")), Random(0), steps=400, back=0.4)  # noqa: S311
 
 
-SHARED = ["mmap/zap-after-move.toml", "locks/abba.toml", "locks/spinlocks-abba.toml", "locks/rwsem-upgrade.toml"]
+SHARED = [
+    "mmap/zap-after-move.toml", "locks/abba.toml", "locks/spinlocks-abba.toml", "locks/rwsem-upgrade.toml",
+    "locks/interrupted-holder.toml",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("program", [*map(program, range(80)), *[load(f"scenarios/{name}") for name in SHARED]])
+def first_one_in(machine: Machine) -> None:
+    """Whether the writer ends depends on a counter, of whose value checkers remember nothing."""
+    users, data = machine.counter("users"), machine.cell("data")
+
+    async def write() -> None:
+        await data.store(1)
+        if await users.add(1) == 1:
+            await data.store(2)
+
+    async def come() -> None:
+        for _ in range(2):
+            await users.add(1)
+
+    machine.task("writer", write, cpu=1)
+    machine.task("other", come)
+
+
+ALL = [*map(program, range(80)), *[load(f"scenarios/{name}") for name in SHARED], from_function(first_one_in)]
+
+
+@pytest.mark.parametrize("program", ALL)
 def test_what_checkers_remember_after_a_step_is_the_same_where_it_was_not_worked_out(program: Program) -> None:
     memories: dict[Hashable, int] = {}
     walk, dice = stepper(program, memories), Random(0)  # noqa: S311

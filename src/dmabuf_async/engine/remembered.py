@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dmabuf_async.ops import Op
 
 ROOM: Final = 200_000
-"""Steps of which it is kept what they lead to; all others are worked out each time."""
+"""Steps of which it is kept what they lead to; as many that came before are kept until as many more have come."""
 
 EVERY: Final = 128
 """Of each kind of op one known step in so many is worked out all the same, and the 1st, 2nd, 4th, 8th..."""
@@ -27,7 +27,7 @@ EVERY: Final = 128
 class Remembered:
     """What checkers remember of one machine. ``numbers``: of all memories that were ever seen, each one's number."""
 
-    __slots__ = ("_after", "_cause", "_known", "_machine", "_numbers", "now")
+    __slots__ = ("_after", "_before", "_cause", "_known", "_machine", "_numbers", "now")
 
     def __init__(self, machine: Machine, numbers: dict[Hashable, int]) -> None:
         self.now: int | None = None
@@ -35,6 +35,7 @@ class Remembered:
         self._machine = machine
         self._numbers = numbers
         self._after: dict[Hashable, int] = {}  # the number after a step, by all that it follows from
+        self._before: dict[Hashable, int] = {}  # the same, of steps that were met before these
         self._cause: Hashable = None  # this of the latest step, if it is not known yet what it leads to
         self._known: dict[type[Op], int] = {}  # how often it was
 
@@ -44,8 +45,8 @@ class Remembered:
         if now is None:
             numbers = self._numbers
             self.now = now = numbers.setdefault(self._machine.memory(), len(numbers))
-            if self._cause is not None and len(self._after) < ROOM:
-                self._after[self._cause] = now
+            if self._cause is not None:
+                self._keep(self._cause, now)
         return now
 
     def put_back(self, now: int | None) -> None:
@@ -56,6 +57,9 @@ class Remembered:
     def change(self, actor: Actor, op: Op, cause: Hashable) -> None:
         """``actor`` has made a step, which has changed it. ``cause``: all that this follows from, or None."""
         self.now = known = None if cause is None else self._after.get(cause)
+        if known is None and cause in self._before:
+            self.now = known = self._before[cause]
+            self._keep(cause, known)
         if known is None:
             self._cause = cause
             return
@@ -66,3 +70,8 @@ class Remembered:
                 f"{actor.name}: what checkers remember after {op.describe()} differs where all that it touches was the "
                 "same before, and what they remembered, too: it touches more than it says"
             )
+
+    def _keep(self, cause: Hashable, number: int) -> None:
+        if len(self._after) >= ROOM:
+            self._before, self._after = self._after, {}
+        self._after[cause] = number

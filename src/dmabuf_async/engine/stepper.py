@@ -163,7 +163,7 @@ class Stepper(Advancing):
         if taken is None:
             self._remembered.change(actor, op, None)
         else:
-            self._compare(taken, op)
+            self._compare(taken, op, outcome)
         return taken
 
     def undo(self, taken: Taken) -> None:
@@ -287,7 +287,7 @@ class Stepper(Advancing):
                 if child.needs & CONDITIONAL:
                     child.op.thing.pending.remove(child)
 
-    def _compare(self, taken: Taken, op: Op) -> None:
+    def _compare(self, taken: Taken, op: Op, outcome: int) -> None:
         """Find out what checkers remember otherwise than before the step: nothing else has to be put back."""
         actor, place, things, memory, minds, *_, told, _, tree = taken
         changed = [known for known in memory if known[0].memory_of(known[0]) != known[1]]
@@ -299,12 +299,12 @@ class Stepper(Advancing):
             return
         cause: Hashable = None
         before = told[4]
-        if before is not None and tree is None and not actor.ended:
+        if before is not None and tree is None:
             where = place[0] or (actor, op)  # what the environment does has no table
-            cause = (before, where)
+            cause = (before, where, outcome, actor.ended)
             if not op.alike:
                 stood = [old for _, _, old in things] + [thing.fingerprint for thing, _ in memory[len(things) :]]
-                cause = (before, where, *stood)
+                cause = (*cause, *stood)
         memory[:] = changed
         self._remembered.change(actor, op, cause)
 

@@ -18,13 +18,15 @@ class Taint:
     is found at one step is found together: a finding counts from the next step on.
     """
 
-    __slots__ = ("_actors", "_fresh", "_own", "_reads", "_writes")
+    __slots__ = ("_actors", "_fresh", "_own", "_reads", "_told_reads", "_told_writes", "_writes")
 
     def __init__(self) -> None:
-        self._actors: set[Actor] = set()
+        self._actors: frozenset[Actor] = frozenset()
         self._own: dict[Actor, int] = {}  # the step of an actor which a finding was stated at before any that follows
-        self._reads: set[Thing] = set()
-        self._writes: set[Thing] = set()
+        self._reads: frozenset[Thing] = frozenset()
+        self._writes: frozenset[Thing] = frozenset()
+        self._told_reads: frozenset[Hashable] = frozenset()  # the same, by what identifies them
+        self._told_writes: frozenset[Hashable] = frozenset()
         self._fresh: list[tuple[Actor, Footprint]] = []
 
     def has(self, *actors: Actor) -> bool:
@@ -46,29 +48,33 @@ class Taint:
 
     def settle(self) -> None:
         """The step is over: what follows, the judgement at the end too, comes after what was found at it."""
-        for tainted, (reads, writes) in self._fresh:
-            self._actors.add(tainted)
-            self._reads |= reads
-            self._writes |= writes
+        for tainted, footprint in self._fresh:
+            self._take(tainted, footprint)
         self._fresh.clear()
 
-    def state(self) -> Hashable:
-        """All of it once the step is over, by what identifies an object in other executions too.
+    def _take(self, actor: Actor, footprint: Footprint) -> None:
+        """A step is a consequence. Sets are not changed but replaced, as copies share them and know their hashes."""
+        if actor not in self._actors:
+            self._actors |= {actor}
+        reads, writes = footprint
+        if not reads <= self._reads:
+            self._told_reads |= {_told(thing) for thing in reads - self._reads}
+            self._reads |= reads
+        if not writes <= self._writes:
+            self._told_writes |= {_told(thing) for thing in writes - self._writes}
+            self._writes |= writes
 
-        A name does, except that of a mapping, which is used again; and mappings outlive executions.
-        """
+    def state(self) -> Hashable:
+        """All of it once the step is over, by what identifies an object in other executions too."""
         self.settle()
-        actors = frozenset((actor.path, self._own.get(actor) == actor.last) for actor in self._actors)
-        reads, writes = (
-            frozenset(thing if thing.KIND == "kmap" else thing.key for thing in things)
-            for things in (self._reads, self._writes)
-        )
-        return actors, reads, writes
+        actors = frozenset([(actor.path, self._own.get(actor) == actor.last) for actor in self._actors])
+        return actors, self._told_reads, self._told_writes
 
     def copy(self) -> Taint:
         """Another one that says the same."""
         other = Taint()
-        other._actors, other._reads, other._writes = set(self._actors), set(self._reads), set(self._writes)
+        other._actors, other._reads, other._writes = self._actors, self._reads, self._writes
+        other._told_reads, other._told_writes = self._told_reads, self._told_writes
         other._own, other._fresh = dict(self._own), list(self._fresh)
         return other
 
@@ -82,6 +88,9 @@ class Taint:
             or not self._writes.isdisjoint(reads)
             or not self._reads.isdisjoint(writes)
         ):
-            self._actors.add(actor)
-            self._reads |= reads
-            self._writes |= writes
+            self._take(actor, footprint)
+
+
+def _told(thing: Thing) -> Hashable:
+    """A name does, except that of a mapping, which is used again; and mappings outlive executions."""
+    return thing if thing.KIND == "kmap" else thing.key
