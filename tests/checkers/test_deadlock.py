@@ -664,3 +664,34 @@ def test_a_circle_is_told_when_the_child_comes_to_wait_that_might_have_cancelled
             ),
             "holder/0/0 waits to lock m, held by holder",
         }, search
+
+
+@pytest.mark.parametrize("first", ["nothing", "load", "lock"])
+def test_a_child_that_is_kept_off_its_cpu_and_waited_for_is_told_by_every_search(first: str) -> None:
+    """When its parent comes to wait the child has not begun: it may yet end without a step."""
+
+    def build(machine: Machine) -> None:
+        spin, mutex, counter = machine.spinlock("s"), machine.mutex("m"), machine.counter("c")
+
+        async def child() -> None:
+            if first != "nothing":
+                await (counter.load() if first == "load" else mutex.lock())
+
+        async def parent() -> None:
+            await spin.lock()
+            async with Group() as group:
+                await group.spawn(child)
+            await spin.unlock()
+
+        async def other() -> None:
+            await counter.add(1)
+
+        machine.task("parent", parent)
+        machine.task("other", other, cpu=1)
+
+    told = [
+        {failure.finding.message for failure in check(build, search).failures if failure.finding.code == "deadlock"}
+        for search in ("graph", "dpor")
+    ]
+    waits = "parent waits to join parent/0, which parent/0 would have to give; parent/0 waits for cpu0, kept atomic by"
+    assert told == [set() if first == "nothing" else {f"{waits} parent"}] * 2

@@ -134,7 +134,7 @@ def _reachable(actor: Actor) -> dict[Actor, tuple[Clause, ...]]:
         if member.ended:
             wanted[member] = ((),)
             continue
-        if member.ready:
+        if member.ready or member.op is None:  # it is brought to its first op before anything else happens
             wanted[member] = ()
             continue
         others = cancellers(member)

@@ -157,8 +157,7 @@ class Stepper(Advancing):
             if actor.ended:
                 watch.left(self.actors)
             elif actor.needs > WAKES:
-                assert actor.op is not None
-                watch.parked(actor, actor.op)
+                self._announce_parent(actor, born or [])
         if born:
             self._announce(born)
         if taken is None:
@@ -218,6 +217,16 @@ class Stepper(Advancing):
             born.append(self.started.pop())
             self.forward(born[-1], None)
         return born
+
+    def _announce_parent(self, actor: Actor, born: list[Actor]) -> None:
+        """Checkers look at what it stands before, as if its child were yet to be brought to its first op."""
+        first = [child.op for child in born]
+        for child in born:
+            child.op = None
+        assert actor.op is not None
+        self.seen.parked(actor, actor.op)
+        for child, op in zip(born, first, strict=True):
+            child.op = op
 
     def _announce(self, born: list[Actor]) -> None:
         """Checkers look at what these stand before, when all know who can go on."""
