@@ -43,7 +43,7 @@ def test_the_screen_of_a_scenario_where_it_breaks(golden: Callable[[str, str], N
 def test_the_screen_of_many_pages_in_motion(golden: Callable[[str, str], None]) -> None:
     program = catalogue.load(str(FOLDER / "large" / "eight-actors.toml"))
     player = played(program, RandomWalk(0))
-    while player.moment is not None and player.moment.snapshot.step > 520:
+    while player.moment is not None and player.moment.snapshot.step > 565:
         player.press("back", 0.0)
     for width, height in SIZES:
         golden(f"large-in-motion-{width}x{height}", shown(player, width, height, program.title))

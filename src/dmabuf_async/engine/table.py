@@ -20,7 +20,7 @@ from dmabuf_async.thing import Thing
 if TYPE_CHECKING:
     from dmabuf_async.machine.actor import Actor
 
-LIMIT: Final = 20_000
+LIMIT: Final = 50_000
 """Entries of one table: a campaign's memory doesn't grow with its length."""
 
 _COLLECTIONS: Final = (tuple, frozenset)
