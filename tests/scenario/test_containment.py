@@ -281,7 +281,7 @@ async def doubles(_cell: Any, found: Any) -> None:
 
 async def extends_all(_cell: Any, *found: Any) -> None:
     for one in found:
-        one += one  # noqa: PLW2901
+        one += one  # noqa: PLW2901 - that it changes what it loops over is what is tested
 
 
 async def sums(cell: Any, found: Any) -> None:
