@@ -150,7 +150,7 @@ class Footsteps(Watch):
         return races
 
     def _steadily(self, touched: Touched, conflicting: int) -> Callable[[int], tuple[list[Transition], int]]:
-        """What :meth:`_imagine` says of a steady op: it asks for nothing but the state of its own thing.
+        """What :meth:`Hindsight.imagine` says of a steady op: it asks for nothing but the state of its own thing.
 
         That is left as it was last imagined.
         """

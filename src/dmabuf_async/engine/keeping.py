@@ -57,25 +57,27 @@ def _inside(value: Any) -> list[Any]:
         return [value.__func__, value.__self__]
     if isinstance(value, partial):
         return [value.func, value.args, value.keywords]
-    if isinstance(value, type | ModuleType | Thing) or _is_ours(value):
+    is_function = isinstance(value, FunctionType)
+    if isinstance(value, type | ModuleType | Thing) or is_ours(value if is_function else value.__class__):
         return []
-    if isinstance(value, FunctionType):
-        return [value.__defaults__, value.__kwdefaults__, *_contents(value), *_named(value)]
+    if is_function:
+        return [value.__defaults__, value.__kwdefaults__, *enclosed(value), *_named(value)]
     slots = (name for cls in value.__class__.__mro__ for name in getattr(cls, "__slots__", ()))
     return [getattr(value, "__dict__", None), *(getattr(value, name, None) for name in slots)]
 
 
-def _is_ours(value: Any) -> bool:
-    of = value if isinstance(value, FunctionType) else value.__class__
-    return str(of.__module__).partition(".")[0] == __name__.partition(".")[0]
+def is_ours(defined: Any) -> bool:
+    """Whether a class or a function is of this package."""
+    return str(defined.__module__).partition(".")[0] == __name__.partition(".")[0]
 
 
-def _contents(function: FunctionType) -> list[Any]:
+def enclosed(function: Any) -> list[Any]:
+    """What a function closes over, cell by cell; None where one is still empty."""
     found = []
-    for cell in function.__closure__ or ():
+    for cell in getattr(function, "__closure__", None) or ():
         try:
             found.append(cell.cell_contents)
-        except ValueError:  # it is empty
+        except ValueError:
             found.append(None)
     return found
 

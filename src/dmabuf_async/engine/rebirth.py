@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
+from dmabuf_async.engine.keeping import enclosed
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.ops import Errno
@@ -51,10 +52,6 @@ def _closed_over(function: Any, seen: set[int]) -> Iterator[CellType | FunctionT
         return
     seen.add(id(function))
     yield function
-    for cell in function.__closure__ or ():
+    for cell, content in zip(function.__closure__ or (), enclosed(function), strict=True):
         yield cell
-        try:
-            content = cell.cell_contents
-        except ValueError:  # it is empty
-            continue
         yield from _closed_over(content, seen)

@@ -56,10 +56,10 @@ class Remembered:
 
     def change(self, actor: Actor, op: Op, cause: Hashable) -> None:
         """``actor`` has made a step, which has changed it. ``cause``: all that this follows from, or None."""
-        self.now = known = None if cause is None else self._after.get(cause)
-        if known is None and cause in self._before:
-            self.now = known = self._before[cause]
+        known = self._after.get(cause)
+        if known is None and (known := self._before.get(cause)) is not None:
             self._keep(cause, known)
+        self.now = known
         if known is None:
             self._cause = cause
             return

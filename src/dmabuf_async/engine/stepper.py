@@ -156,10 +156,10 @@ class Stepper(Advancing):
         if actor.cpu is not None:
             if actor.ended:
                 watch.left(self.actors)
-            elif actor.needs > WAKES:
-                self._announce_parent(actor, born or [])
+            elif actor.needs > WAKES and not born:
+                self._park(actor)
         if born:
-            self._announce(born)
+            self._announce(actor, born)
         if taken is None:
             self._remembered.change(actor, op, None)
         else:
@@ -218,22 +218,22 @@ class Stepper(Advancing):
             self.forward(born[-1], None)
         return born
 
-    def _announce_parent(self, actor: Actor, born: list[Actor]) -> None:
-        """Checkers look at what it stands before, as if its child were yet to be brought to its first op."""
+    def _park(self, actor: Actor) -> None:
+        """Checkers look at what it stands before, if it may have to wait there."""
+        if actor.needs > WAKES and not actor.ended:
+            assert actor.op is not None
+            self.seen.parked(actor, actor.op)
+
+    def _announce(self, parent: Actor, born: list[Actor]) -> None:
+        """Checkers look at what these stand before; at the parent as if they stood nowhere yet."""
         first = [child.op for child in born]
         for child in born:
             child.op = None
-        assert actor.op is not None
-        self.seen.parked(actor, actor.op)
+        self._park(parent)
         for child, op in zip(born, first, strict=True):
             child.op = op
-
-    def _announce(self, born: list[Actor]) -> None:
-        """Checkers look at what these stand before, when all know who can go on."""
         for child in born:
-            if child.needs > WAKES:
-                assert child.op is not None
-                self.seen.parked(child, child.op)
+            self._park(child)
 
     def _save(self, actor: Actor, op: Op, written: tuple[Thing, ...]) -> Taken:
         machine = self.machine

@@ -11,6 +11,7 @@ import dis
 from types import CodeType, FunctionType
 from typing import Any, Final
 
+from dmabuf_async.engine.keeping import is_ours
 from dmabuf_async.machine.machine import Machine
 from dmabuf_async.ops import Errno, Op
 from dmabuf_async.thing import Thing
@@ -103,8 +104,7 @@ def _within(look: _Look, value: Any) -> object:
 
 def _function(look: _Look, function: FunctionType) -> object:
     code = function.__code__
-    ours = str(function.__module__).partition(".")[0] == __name__.partition(".")[0]
-    if ours and not function.__closure__:
+    if is_ours(function) and not function.__closure__:
         return code
     if id(function) in look.functions:  # it calls itself, or another task has it too
         return code
@@ -129,8 +129,7 @@ def _global(function: FunctionType, name: str) -> list[Any]:
     """What a function finds by a name that is not its own; nothing where all find the same."""
     if name in function.__globals__:
         value = function.__globals__[name]
-        ours = isinstance(value, type) and value.__module__.partition(".")[0] == __name__.partition(".")[0]
-        return [] if ours else [value]
+        return [] if isinstance(value, type) and is_ours(value) else [value]
     if name in PURE:
         return []
     raise _Open

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple, TypeVar, overload
 
+from dmabuf_async.engine.keeping import enclosed
 from dmabuf_async.errors import ScenarioError
 from dmabuf_async.machine.actor import Actor
 from dmabuf_async.machine.machine import Machine
@@ -137,11 +138,7 @@ def _given(function: Any) -> tuple[object, ...]:
     """The plain values that a function has from its definition: defaults, and names of what surrounds it."""
     found = [*(getattr(function, "__defaults__", None) or ())]
     found += (getattr(function, "__kwdefaults__", None) or {}).values()
-    for cell in getattr(function, "__closure__", None) or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:  # it has none yet
-            continue
+    found += enclosed(function)
     return tuple(_exact(value) for value in found if isinstance(value, int | float | str | bytes))
 
 
